@@ -1,0 +1,1 @@
+"""TorchReel: animated PyTorch lessons, drawn from what torch really did."""
