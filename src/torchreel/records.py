@@ -222,7 +222,7 @@ class Trace:
         return names
 
     def of_cell(self, name: str) -> Trace:
-        """Return the part of the trace that this cell uses, renumbered: what its clip is drawn from.
+        """Return the part of the trace that this cell uses, renumbered: the input of its clip.
 
         Tensor, storage and step numbers count from 0 in the order the cell meets them and source
         lines are dropped, so an edit elsewhere in the script leaves the slice equal.
@@ -357,7 +357,7 @@ def _slice(trace: Trace, name: str) -> Trace:
         runs=renumbered_runs,
         steps=tuple(replace(step, run=run_of_step[step.number]) for step in renumbered_steps),
         tensors=tuple(tensors),
-        environment=trace.environment,
+        environment=Environment(python="", torch="", device=trace.environment.device),
         names=names,
         values={new: trace.values[old] for old, new in tensor_ids.items() if old in trace.values},
     )

@@ -62,7 +62,7 @@ def write_trace(trace: Trace, folder: Path) -> None:
 
 
 def read_trace(folder: Path) -> Trace:
-    """Read what :func:`write_trace` wrote; raises ``msgspec.ValidationError`` for another schema."""
+    """Read what :func:`write_trace` wrote; raises ``msgspec.ValidationError``."""
     trace = msgspec.json.decode((folder / "trace.json").read_bytes(), type=Trace)
     arrays = load_file(folder / "values.safetensors")
     return replace(trace, values={int(key): value for key, value in arrays.items()})

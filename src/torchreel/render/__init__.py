@@ -1,0 +1,1 @@
+"""A scene and a slice of a trace in, a clip out."""

@@ -1,0 +1,1 @@
+"""The Markdown extension that embeds clips and quotes traces; reads artifacts only."""

@@ -1,0 +1,1 @@
+"""Choreographies: one file per family of ops."""
