@@ -1,0 +1,90 @@
+"""Which choreography serves which op (no Manim here until one is asked for).
+
+A choreography is a function in ``stage/ops/`` marked ``@choreography("reshape", "view")``. The
+names are read from the source, so that finding out which files a clip depends on imports nothing,
+and a new op touches one file.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from torchreel.records import Step
+    from torchreel.stage.director import LessonScene
+
+    Play = Callable[[LessonScene, Step], None]
+
+STAGE = Path(__file__).parent
+FALLBACK = "fallback"
+
+_Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+@dataclass(frozen=True)
+class Choreography:
+    """How one family of ops is played: the function, and whether the memory tape is on stage."""
+
+    play: Play
+    tape: bool
+
+
+def choreography(*ops: str, tape: bool = False) -> Callable[[_Function], _Function]:
+    """Mark a function of a scene and a step as the choreography of these ops.
+
+    ``ops`` are bare names (:func:`op_name`), written as literals. With ``tape`` the memory tape is
+    on stage in a clip where such an op makes a view.
+    """
+
+    def mark(function: _Function) -> _Function:
+        function.choreography = (ops, tape)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def op_name(op: str) -> str:
+    """Return the bare name of a qualified op: ``torch.Tensor.reshape`` is ``reshape``."""
+    parts = [part for part in op.split(".") if part not in ("__get__", "__set__")]
+    return parts[-1]
+
+
+def sources(ops: Iterable[str]) -> dict[str, Path]:
+    """Return the stage files that a clip with these qualified ops depends on, by relative name."""
+    stems = {_modules().get(op_name(op), FALLBACK) for op in ops}
+    files = [*STAGE.glob("*.py"), *(STAGE / "ops" / f"{stem}.py" for stem in stems)]
+    return {f"stage/{file.relative_to(STAGE).as_posix()}": file for file in sorted(files)}
+
+
+def find(op: str) -> Choreography:
+    """Return the choreography of a qualified op, the named box where it has none of its own."""
+    name = op_name(op)
+    stem = _modules().get(name, FALLBACK)
+    module = importlib.import_module(f"torchreel.stage.ops.{stem}")
+    for function in vars(module).values():
+        ops, tape = getattr(function, "choreography", ((), False))
+        if name in ops or (stem == FALLBACK and FALLBACK in ops):
+            return Choreography(function, tape)
+    raise LookupError(f"stage/ops/{stem}.py has no choreography for {name!r}")
+
+
+@functools.cache
+def _modules() -> dict[str, str]:
+    modules: dict[str, str] = {}
+    for file in sorted((STAGE / "ops").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "choreography"
+            ):
+                for argument in node.args:
+                    if isinstance(argument, ast.Constant):
+                        modules[str(argument.value)] = file.stem
+    return modules
