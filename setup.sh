@@ -15,11 +15,30 @@ case $purpose in
     test) extra='[dev]' ;;
     *) echo "usage: ./setup.sh [build|test]" >&2; exit 2 ;;
 esac
-log=.venv/setup.log
+log=build/setup.log
 
 say() { echo "set-up: $*"; }
-fail() { printf '\nset-up: %s\n' "$1" >&2; shift; printf '  %s\n' "$@" >&2; exit 1; }
+fail() { printf 'set-up: %s\n' "$1" >&2; shift; [ $# = 0 ] || printf '  %s\n' "$@" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# Shows where a long command is: on a terminal one line that changes, else a line every 5 seconds.
+follow() {
+    local line next=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$log"
+        case $line in
+            'Setting up'* | Collecting* | Installing* | *'Building wheel for'*) ;;
+            *) continue ;;
+        esac
+        if [ -t 1 ]; then
+            printf '\r\033[K  %.76s' "$line"
+        elif [ "$SECONDS" -ge "$next" ]; then
+            printf '  %.100s\n' "$line"
+            next=$((SECONDS + 5))
+        fi
+    done
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+}
 
 # --- Nothing to do? -------------------------------------------------------------------------
 # The key holds all that decides what .venv contains; its folder too, as .venv cannot be moved.
@@ -108,7 +127,7 @@ install_command() {
     esac
 }
 
-apt() { $sudo env DEBIAN_FRONTEND=noninteractive "$@" </dev/null; }
+apt() { $sudo env DEBIAN_FRONTEND=noninteractive "$@" </dev/null 2>&1; }
 install_system_packages() {
     local sudo='' command
     command=$(install_command)
@@ -123,10 +142,10 @@ install_system_packages() {
             'apt-get update' "$command"
         sudo=sudo
     fi
-    say "$sudo $command"
+    say "${sudo:+sudo }$command"
     apt apt-get update -qq || say 'apt-get update failed; going on with the lists there are'
     # shellcheck disable=SC2086  # the command is words
-    apt $command -qq -o Dpkg::Use-Pty=0 | grep --line-buffered '^Setting up' || true
+    apt $command -qq -o Dpkg::Use-Pty=0 | follow || fail "apt-get failed; all it said is in $log"
     find_python
     version=${python:+$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
     find_missing
@@ -136,19 +155,6 @@ install_system_packages() {
 }
 
 # --- .venv ----------------------------------------------------------------------------------
-# Shows pip's milestones and keeps everything it says in the log.
-follow() {
-    local line
-    while IFS= read -r line; do
-        printf '%s\n' "$line" >>"$log"
-        case $line in
-            Collecting* | Building* | Installing* | *'Building wheel for'*) ;;
-            *) continue ;;
-        esac
-        if [ -t 1 ]; then printf '\r\033[K  %.76s' "$line"; else printf '  %.100s\n' "$line"; fi
-    done
-    if [ -t 1 ]; then printf '\r\033[K'; fi
-}
 make_venv() {
     local made_for
     made_for="$PWD $("$python" -c 'import sys; print(sys.version)' | tr '\n' ' ')"
@@ -158,7 +164,6 @@ make_venv() {
         echo "$made_for" >.venv/.made-for
     fi
     say "installing the packages of constraints.txt (torch and Manim take a minute or two)"
-    : >"$log"
     .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
         --constraint constraints.txt --editable ".$extra" </dev/null 2>&1 | follow ||
         { tail -n 20 "$log" >&2; fail "pip failed; all it said is in $log"; }
@@ -173,6 +178,8 @@ install_browser() {
 }
 
 SECONDS=0
+mkdir -p build
+: >"$log"
 find_missing
 if [ -n "$missing" ]; then install_system_packages; fi
 make_venv
