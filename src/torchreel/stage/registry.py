@@ -24,26 +24,34 @@ if TYPE_CHECKING:
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
 
+Room = tuple[float, float, float, float]
+
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
 class Choreography:
-    """How one family of ops is played: the function, and whether the memory tape is on stage."""
+    """How one family of ops is played, and what it needs; see :func:`choreography`."""
 
     play: Play
     tape: bool
+    identity: bool
+    room: Room
 
 
-def choreography(*ops: str, tape: bool = False) -> Callable[[_Function], _Function]:
+def choreography(
+    *ops: str, tape: bool = False, identity: bool = False, room: Room = (0, 0, 0, 0)
+) -> Callable[[_Function], _Function]:
     """Mark a function of a scene and a step as the choreography of these ops.
 
     ``ops`` are bare names (:func:`op_name`), written as literals. With ``tape`` the memory tape is
-    on stage in a clip where such an op makes a view.
+    on stage in a clip where such an op makes a view. With ``identity`` the op creates or moves
+    elements and does no arithmetic: cells are coloured by which element they are, not by value.
+    ``room`` is what the picture needs around the block: left, top, right, bottom in film pixels.
     """
 
     def mark(function: _Function) -> _Function:
-        function.choreography = (ops, tape)  # type: ignore[attr-defined]
+        function.choreography = (ops, tape, identity, room)  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -68,9 +76,9 @@ def find(op: str) -> Choreography:
     stem = _modules().get(name, FALLBACK)
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")
     for function in vars(module).values():
-        ops, tape = getattr(function, "choreography", ((), False))
+        ops, *needs = getattr(function, "choreography", ((),))
         if name in ops or (stem == FALLBACK and FALLBACK in ops):
-            return Choreography(function, tape)
+            return Choreography(function, *needs)
     raise LookupError(f"stage/ops/{stem}.py has no choreography for {name!r}")
 
 

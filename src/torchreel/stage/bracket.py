@@ -1,0 +1,82 @@
+"""Brackets with sizes: how long each dimension is."""
+
+from __future__ import annotations
+
+import numpy as np
+from manim import Animation, AnimationGroup, FadeIn, FadeOut, GrowFromCenter, VGroup, VMobject
+
+from torchreel.records import Drawn, TensorRecord
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.layout import BracketLine
+from torchreel.stage.motion import QUICK, ease
+
+_WIDTH = 4
+_TICK = 10
+_LABEL = 28
+
+
+class Shift(Animation):  # type: ignore[misc]
+    """Moves a mobject by a vector in Manim units, eased as everything is."""
+
+    def __init__(self, mobject: VGroup, vector: np.ndarray, run_time: float) -> None:
+        self._vector = vector
+        super().__init__(mobject, run_time=run_time, rate_func=ease)
+
+    def interpolate_submobject(
+        self, submobject: VMobject, starting_submobject: VMobject, alpha: float
+    ) -> None:
+        """Move one member of the family."""
+        submobject.points = starting_submobject.points + self._vector * self.rate_func(alpha)
+
+
+class Bracket(VGroup):  # type: ignore[misc]
+    """A bracket beside one dimension of a tensor, labelled with its size; ``lit`` in focus."""
+
+    def __init__(
+        self, canvas: Canvas, line: BracketLine, record: TensorRecord, *, lit: bool = False
+    ) -> None:
+        theme, artboard = canvas.theme, canvas.artboard
+        out = np.array(line.out)
+        self._canvas = canvas
+        self._out = np.array([out[0], -out[1], 0.0])
+        start, end = np.array(line.start), np.array(line.end)
+        tick = out * artboard.px(_TICK)
+        color = theme.focus if lit else theme.muted
+        corners = [tuple(start - tick), tuple(start), tuple(end), tuple(end - tick)]
+        self.line = canvas.path(corners, color, artboard.px(_WIDTH))
+        size = artboard.type_lit if lit else artboard.type_size
+        x, y = (start + end) / 2 + out * (artboard.px(_LABEL) + (6 if lit else 0))
+        text = str(record.shape[line.dim])
+        # Beside a block, long numbers grow away from it.
+        align = 0.5 + 0.5 * float(-out[0]) if abs(out[0]) > 0.9 and len(text) > 2 else 0.5
+        self.label = canvas.label(
+            text,
+            float(x),
+            float(y),
+            size,
+            theme.focus if lit else theme.text,
+            align=align,
+            source=Drawn(0, text, "size", record.id, (line.dim,)),
+        )
+        super().__init__(self.line, self.label)
+
+    def push(self, distance: float, run_time: float) -> Shift:
+        """Return the animation that moves the bracket ``distance`` pixels away from its block."""
+        return Shift(self, self._canvas.artboard.unit * distance * self._out, run_time)
+
+    def speak_of(self, record: TensorRecord, dims: dict[int, int]) -> None:
+        """Let the size be that of another tensor's dimension; ``dims`` maps old dims to new."""
+        assert self.label.source is not None
+        dim = dims[self.label.source.index[0]]
+        assert str(record.shape[dim]) == self.label.text, "a bracket never changes its number"
+        self.label.source = Drawn(0, self.label.text, "size", record.id, (dim,))
+
+    def grow(self, run_time: float = QUICK) -> AnimationGroup:
+        """Return the animation in which the bracket opens and its size appears."""
+        return AnimationGroup(
+            GrowFromCenter(self.line, run_time=run_time), FadeIn(self.label, run_time=run_time)
+        )
+
+    def leave(self, run_time: float = QUICK) -> FadeOut:
+        """Return the animation in which the bracket goes."""
+        return FadeOut(self, run_time=run_time)

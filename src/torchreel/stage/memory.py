@@ -1,0 +1,27 @@
+"""Where the elements of a tensor lie in its storage (pure NumPy)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreel.records import TensorRecord, Trace
+
+
+def memory_positions(record: TensorRecord) -> NDArray[np.int64]:
+    """Return an array of the tensor's shape that holds each element's place in the storage."""
+    positions = np.full(record.shape, record.offset, dtype=np.int64)
+    for dim, (size, stride) in enumerate(zip(record.shape, record.stride, strict=True)):
+        along = np.arange(size) * stride
+        positions += along.reshape([-1 if i == dim else 1 for i in range(len(record.shape))])
+    return positions
+
+
+def whole_of_storage(trace: Trace, storage: int) -> TensorRecord | None:
+    """Return a tensor of the trace that covers a storage in its own order, or None."""
+    for record in trace.tensors:
+        if record.storage == storage and record.numel == record.storage_size:
+            places = memory_positions(record).ravel()
+            if np.array_equal(places, np.arange(record.storage_size)):
+                return record
+    return None

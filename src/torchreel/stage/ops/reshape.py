@@ -1,0 +1,107 @@
+"""Reshape: the row parts into rigid bands, one a target row, that slide home; nothing crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreel.records import Shape, Step
+from torchreel.stage import motion
+from torchreel.stage.block import Move
+from torchreel.stage.director import LessonScene
+from torchreel.stage.layout import Pose, modes, visible
+from torchreel.stage.registry import choreography
+
+_PART = (0.0, 0.56)
+_SLIDE = (0.34, 1.0)
+_WRAP = 1.5
+
+
+@choreography("reshape", "view", "flatten", "ravel", "unflatten", tape=True, identity=True)
+def reshape(scene: LessonScene, step: Step) -> None:
+    """Play a step that keeps the elements and their order and changes the shape."""
+    result = scene.record(step.results[0])
+    block = scene.block_of(scene.record(scene.operand(step)))
+    row = scene.row_pose(block)
+    leaving = scene.leave_brackets()
+    if not _is_row(block.pose):
+        unroll = _reverse(_bands(row, block.pose, _columns(block.record.shape)))
+        scene.play(Move(block, unroll, motion.SLOW), *leaving)
+        leaving = []
+    block.become_tensor(result)
+    first, *then = [scene.placement(result, mode) for mode in modes(result.shape)]
+    path = (
+        blend(row, first.pose)
+        if _is_row(first.pose)
+        else _bands(row, first.pose, _columns(result.shape))
+    )
+    scene.play(Move(block, path, _WRAP), *leaving)
+    scene.grow_brackets(first)
+    for placement in then:
+        scene.wait(motion.HOLD)
+        leaving = [*scene.leave_brackets(), *scene.unfollow_memory()]
+        scene.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
+        scene.grow_brackets(placement)
+
+
+def blend(start: Pose, end: Pose) -> Callable[[float], Pose]:
+    """Return the straight, eased motion between two poses."""
+
+    def at(time: float) -> Pose:
+        t = motion.ease(time)
+        return Pose(
+            start.corners + (end.corners - start.corners) * t,
+            start.size + (end.size - start.size) * t,
+            start.depth + (end.depth - start.depth) * t,
+            end.far,
+            end.shown,
+        )
+
+    return at
+
+
+def _bands(row: Pose, target: Pose, columns: int) -> Callable[[float], Pose]:
+    """Return the motion of a row into rigid bands of ``columns`` cells, each a row of the target.
+
+    A band first parts from the others (up or down), then slides home, so no two ever cross.
+    """
+    count = len(row.corners)
+    band = np.arange(count) // columns
+    place = (np.arange(count) % columns) - (columns - 1) / 2
+    from_middle = _band_middles(row, band)
+    to_middle = _band_middles(target, band)
+
+    def at(time: float) -> Pose:
+        apart, home, grown = (
+            motion.part(time, *_PART),
+            motion.part(time, *_SLIDE),
+            motion.ease(time),
+        )
+        size = row.size + (target.size - row.size) * grown
+        x = from_middle[:, 0] + (to_middle[:, 0] - from_middle[:, 0]) * home
+        y = from_middle[:, 1] + (to_middle[:, 1] - from_middle[:, 1]) * apart
+        corners = np.stack([x[band] + (place - 0.5) * size, y[band] - size / 2], axis=1)
+        depth = row.depth + (target.depth - row.depth) * grown
+        return Pose(corners, size, depth, target.far, target.shown)
+
+    return at
+
+
+def _reverse(path: Callable[[float], Pose]) -> Callable[[float], Pose]:
+    return lambda time: path(1 - time)
+
+
+def _band_middles(pose: Pose, band: NDArray[np.int64]) -> NDArray[np.float64]:
+    middles = pose.corners + pose.size / 2
+    return np.stack([middles[band == index].mean(axis=0) for index in range(band.max() + 1)])
+
+
+def _columns(shape: Shape) -> int:
+    sizes, _ = visible(shape)
+    return sizes[-1] if sizes else 1
+
+
+def _is_row(pose: Pose) -> bool:
+    return bool(np.ptp(pose.corners[:, 1]) < 1)

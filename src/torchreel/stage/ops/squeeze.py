@@ -1,0 +1,50 @@
+"""Unsqueeze and squeeze: the block stays still; wire boxes of size 1 grow around it, or go."""
+
+from __future__ import annotations
+
+from torchreel.records import Shape, Step
+from torchreel.stage.director import LessonScene
+from torchreel.stage.registry import choreography
+from torchreel.stage.wirebox import WireBoxes
+
+
+@choreography("unsqueeze", identity=True, room=(30, 84, 84, 30))
+def unsqueeze(scene: LessonScene, step: Step) -> None:
+    """Play a step that adds a dimension of size 1."""
+    source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
+    block = scene.block_of(source)
+    dim = _added(source.shape, result.shape, scene.literal(step, 0, "dim"))
+    block.become_tensor(result)
+    scene.wrap(WireBoxes(scene.canvas, block, result, dim))
+    kept = [other for other in range(len(result.shape)) if other != dim]
+    scene.relabel(result, dict(enumerate(kept)))
+
+
+@choreography("squeeze", identity=True, room=(30, 84, 84, 30))
+def squeeze(scene: LessonScene, step: Step) -> None:
+    """Play a step that takes dimensions of size 1 away."""
+    source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
+    block = scene.block_of(source)
+    gone = _removed(source.shape, result.shape, scene.literal(step, 0, "dim"))
+    for dim in reversed(gone):
+        scene.unwrap(source, dim)
+    block.become_tensor(result)
+    kept = [dim for dim in range(len(source.shape)) if dim not in gone]
+    scene.relabel(result, {dim: place for place, dim in enumerate(kept)})
+
+
+def _added(before: Shape, after: Shape, argument: str | None) -> int:
+    """Return the dimension that is new; the argument decides where sizes of 1 are many."""
+    if argument is not None and argument.lstrip("-").isdigit():
+        return int(argument) % len(after)
+    return next(i for i in range(len(after)) if after[:i] + after[i + 1 :] == before)
+
+
+def _removed(before: Shape, after: Shape, argument: str | None) -> list[int]:
+    """Return the dimensions that are gone: the argument's, else every dimension of size 1."""
+    ones = [dim for dim, size in enumerate(before) if size == 1]
+    if len(before) - len(after) == len(ones):
+        return ones
+    if argument is not None and argument.lstrip("-").isdigit() and len(before) > len(after):
+        return [int(argument) % len(before)]
+    return ones[: len(before) - len(after)]

@@ -1,0 +1,175 @@
+"""The shape strip: the sentence of the line that runs, `x (12,) —reshape→ y (3, 4)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup
+
+from torchreel.records import Drawn, Step, TensorRecord
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.motion import part
+from torchreel.stage.registry import op_name
+from torchreel.stage.text import text_width
+
+_PAD = 17
+_GAP = 10
+
+
+def shape_text(record: TensorRecord) -> str:
+    """Return a shape as Python writes a tuple: ``(3, 4)``, ``(12,)``, ``()``."""
+    return str(tuple(record.shape))
+
+
+@dataclass(frozen=True)
+class Named:
+    """A tensor and the name it goes by on stage, or None where it has no name."""
+
+    name: str | None
+    record: TensorRecord
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One step as a sentence: operands, the op, the result; ``step`` None: the tensors alone."""
+
+    operands: tuple[Named, ...]
+    step: Step | None
+    results: tuple[Named, ...]
+
+
+class ShapeStrip(VGroup):  # type: ignore[misc]
+    """Chips of one sentence with an arrow that names the op; the result is lit."""
+
+    def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
+        self.canvas = canvas
+        self.chips: dict[int, VGroup] = {}
+        super().__init__()
+        shown = _fit(canvas, sentence)
+        x = canvas.artboard.strip.center_x - _width(canvas, shown) / 2
+        for named in shown.operands:
+            x = self._chip(named, x, lit=shown.step is None and not shown.results)
+        if shown.step is not None:
+            x = self._arrow(shown.step, x)
+        for named in shown.results:
+            x = self._chip(named, x, lit=True)
+
+    def follow(self, old: ShapeStrip, run_time: float) -> list[Animation]:
+        """Return the animations in which this sentence takes the place of ``old``.
+
+        A chip that is in both glides to its new place; the rest of the old one goes first, then
+        the rest of the new one appears.
+        """
+        moving = [tensor for tensor in self.chips if tensor in old.chips]
+        glide: list[Animation] = [
+            ReplacementTransform(old.chips[tensor], self.chips[tensor], run_time=run_time)
+            for tensor in moving
+        ]
+        kept = [id(old.chips[tensor]) for tensor in moving]
+        for gone in old:
+            if id(gone) not in kept:
+                glide.append(FadeOut(gone, run_time=run_time * 0.4))
+        kept = [id(self.chips[tensor]) for tensor in moving]
+        for new in self:
+            if id(new) not in kept:
+                glide.append(FadeIn(new, run_time=run_time, rate_func=_late))
+        return glide
+
+    def _chip(self, named: Named, x: float, *, lit: bool) -> float:
+        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
+        artboard = canvas.artboard
+        width = _chip_width(canvas, named)
+        chip = VGroup(
+            canvas.rectangle(
+                x,
+                zone.y,
+                width,
+                zone.height,
+                radius=artboard.px(8),
+                fill=theme.surface2 if lit else theme.surface,
+                line=theme.focus if lit else theme.line,
+                stroke=artboard.px(4 if lit else 2.5),
+            )
+        )
+        size, at = artboard.type_chip, x + artboard.px(_PAD)
+        if named.name:
+            source = Drawn(0, named.name, "name", named.record.id)
+            name = canvas.label(
+                named.name, at, zone.center_y, size, theme.muted, align=0, source=source
+            )
+            chip.add(name)
+            at += text_width(named.name + " ", size)
+        text = shape_text(named.record)
+        chip.add(
+            canvas.label(
+                text,
+                at,
+                zone.center_y,
+                size,
+                theme.text if lit else theme.muted,
+                align=0,
+                source=Drawn(0, text, "shape", named.record.id),
+            )
+        )
+        self.chips[named.record.id] = chip
+        self.add(chip)
+        return x + width + artboard.px(_GAP)
+
+    def _arrow(self, step: Step, x: float) -> float:
+        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
+        artboard = canvas.artboard
+        width = _arrow_width(canvas, step)
+        text = op_name(step.op)
+        self.add(
+            canvas.label(
+                text,
+                x + width / 2,
+                zone.y + artboard.type_op * 0.42,
+                artboard.type_op,
+                theme.focus,
+                weight="Medium",
+                source=Drawn(0, text, "op", step=step.number),
+            ),
+            canvas.arrow(
+                (x, zone.y + zone.height * 0.75),
+                (x + width, zone.y + zone.height * 0.75),
+                theme.focus,
+                artboard.px(4),
+            ),
+        )
+        return x + width + artboard.px(_GAP)
+
+
+def _late(time: float) -> float:
+    return part(time, 0.5, 1.0)
+
+
+def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
+    """Drop operands until the sentence fits the strip: the first ones go first."""
+    shown = sentence
+    while _width(canvas, shown) > canvas.artboard.strip.width and shown.operands:
+        shown = Sentence(shown.operands[1:], shown.step, shown.results)
+    while _width(canvas, shown) > canvas.artboard.strip.width and len(shown.results) > 1:
+        shown = Sentence(shown.operands, shown.step, shown.results[:-1])
+    return shown
+
+
+def _width(canvas: Canvas, sentence: Sentence) -> float:
+    named: Sequence[Named] = (*sentence.operands, *sentence.results)
+    widths = [_chip_width(canvas, each) for each in named]
+    if sentence.step is not None:
+        widths.append(_arrow_width(canvas, sentence.step))
+    return sum(widths) + canvas.artboard.px(_GAP) * (len(widths) - 1)
+
+
+def _chip_width(canvas: Canvas, named: Named) -> float:
+    text = f"{named.name} " if named.name else ""
+    text += shape_text(named.record)
+    return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(_PAD)
+
+
+def _arrow_width(canvas: Canvas, step: Step) -> float:
+    artboard = canvas.artboard
+    word = text_width(op_name(step.op), artboard.type_op)
+    return max(word + artboard.px(16), artboard.px(80))
