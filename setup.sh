@@ -108,7 +108,7 @@ packages() {  # of the missing things, one a line, from column $1 of the table
             '$1 == thing { print $column }' | sed "s/pythonV/python$version/"
     done
 }
-words() { packages "$1" | tr ' ' '\n' | awk '!seen[$0]++' | tr '\n' ' '; }
+words() { packages "$1" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -s -d ' ' -; }
 system=other
 if have apt-get; then
     system=debian  # Ubuntu's chromium is a snap: there, as elsewhere, Playwright brings a browser
