@@ -1,1 +1,1 @@
-"""A scene and a slice of a trace in, a clip out."""
+"""A scene and a trace in, a clip out: stock Manim's frames, PyAV's files."""

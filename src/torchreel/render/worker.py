@@ -1,0 +1,153 @@
+"""A process that renders jobs: warm, on its own, and dead without taking the build down."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from torchreel.records import Clip, Problem, TorchReelError
+from torchreel.render.job import Job
+
+_RETRY = "Mend it and build again; until then the page keeps its last good clip."
+
+
+class Worker:
+    """One warm process behind a standard Executor; a death is a Problem, then it starts anew."""
+
+    def __init__(self) -> None:
+        self._executor: Executor | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def render(self, job: Job, folder: Path, root: Path) -> Clip:
+        """Render a job's files into ``folder``; raises TorchReelError with what went wrong.
+
+        ``root`` is the project: places in messages are relative to it.
+        """
+        try:
+            made = self._start().submit(_render, job, folder, root).result()
+        except BrokenProcessPool as error:
+            self._drop()
+            where = f"{job.trace.script}:{_line(0, job)}"
+            what = f"the process that rendered cell {job.cell!r} died"
+            raise TorchReelError(
+                Problem(where, what, "Is there memory left? Build again; the others went on.")
+            ) from error
+        if isinstance(made, Problem):
+            raise TorchReelError(made)
+        return made
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing; a render in another thread raises."""
+        with self._lock:
+            self._stopped = True
+            if self._executor:
+                os.kill(self._pid, signal.SIGTERM)
+        self._drop()
+
+    def _start(self) -> Executor:
+        with self._lock:
+            if self._stopped:
+                raise BrokenProcessPool("the worker was stopped")
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(1, _context(), _prepare)
+                self._pid = self._executor.submit(os.getpid).result()
+            return self._executor
+
+    def _drop(self) -> None:
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor:
+            executor.shutdown(wait=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _context() -> BaseContext:
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Manim alone: the stage is imported by each new process, so that a server that lives for
+    # hours draws with the stage's files as they are now.
+    context.set_forkserver_preload(["manim", "av"])
+    return context
+
+
+def _prepare() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _render(job: Job, folder: Path, root: Path) -> Clip | Problem:
+    from torchreel.render.stock import SceneError, render
+
+    try:
+        clip = render(job, folder)
+    except SceneError as error:
+        return _problem(error.cause, job, root, _line(error.cues, job))
+    except Exception as error:
+        return _problem(error, job, root, _line(0, job))
+    if not clip.cues:
+        scene = job.scene.name if job.scene else "LessonScene"
+        what = f"the scene {scene} of cell {job.cell!r} shows no statement: it made no cue"
+        return Problem(
+            f"{job.trace.script}:{_line(0, job)}", what, "Call `self.play_line(…)` in it."
+        )
+    return clip
+
+
+def _line(cues: int, job: Job) -> int:
+    """Return the line of the statement that comes after this many cues."""
+    shown = [run.statement for run in job.trace.runs if run.steps or run.printed]
+    first = min(job.lines.values(), default=1)
+    return job.lines.get(shown[cues], first) if cues < len(shown) else first
+
+
+def _problem(error: BaseException, job: Job, root: Path, line: int) -> Problem:
+    """Return what went wrong, where in the scene's own file, or else at the line being shown."""
+    what, remedy = f"{type(error).__name__}: {error}", _RETRY
+    if isinstance(error, TorchReelError):
+        what, remedy = error.problem.what, error.problem.remedy or remedy
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if job.scene and frame.filename == str(job.scene.file)]
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{_relative(Path(error.filename), root)}:{error.lineno}"
+    elif own:
+        where = f"{_relative(Path(own[-1].filename), root)}:{own[-1].lineno}"
+    else:
+        where = f"{job.trace.script}:{line}"
+        last = frames[-1]
+        remedy += f" (Raised in {Path(last.filename).name}:{last.lineno}.)"
+    return Problem(where, f"the scene of cell {job.cell!r} raised {what}", remedy)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
