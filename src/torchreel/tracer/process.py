@@ -1,0 +1,154 @@
+"""Runs a script in a process of its own and reads back its trace; imports no torch itself."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import tokenize
+from pathlib import Path
+from typing import IO
+
+from torchreel.records import Problem, TorchReelError, Trace
+from torchreel.store import digest_of, read_trace
+from torchreel.tracer.cells import parse_script
+
+START = 60.0
+"""Seconds granted beyond the script's own limit: to import torch and to write the trace."""
+
+LOG_KEPT, LOG_LINES = 10_000, 10
+"""So many of the last bytes of a script's output are kept, so many last lines are shown."""
+
+
+def trace_script(script: Path, *, root: Path, timeout: float = 600.0) -> Trace:
+    """Run a script from ``root`` in a process of its own and return what torch did.
+
+    ``timeout`` is in seconds. A script that raises gives a trace with ``error`` set. Raises
+    TorchReelError where the script cannot be read or parsed, does not end in time, crashes, or
+    ends itself by ``os._exit``.
+    """
+    root = root.resolve()
+    file = Path(os.path.abspath(root / script))  # noqa: PTH100 - a link keeps its own name
+    name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
+    _check(file, name)
+    with tempfile.TemporaryDirectory(prefix="torchreel-") as folder:
+        status, output = _run(name, root, folder, timeout)
+        if Path(folder, "trace").is_dir():
+            return read_trace(Path(folder, "trace"))
+        fault = Path(folder, "fault")
+        stack = fault.read_text(errors="replace") if fault.exists() else ""
+        raise TorchReelError(_problem(name, file, status, stack, output, timeout))
+
+
+def source_digest() -> str:
+    """Return the sha256 of the tracer's own sources: an input of every trace."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return digest_of([[source.name, source.read_text()] for source in sources])
+
+
+def torch_version() -> str:
+    """Return the installed torch's version, without importing it; raises TorchReelError."""
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        raise TorchReelError(
+            Problem("", "torch is not installed", "Run: pip install torch")
+        ) from None
+
+
+def _check(file: Path, name: str) -> None:
+    """Raise here, before a process is started, for what the source alone shows."""
+    try:
+        with tokenize.open(file) as opened:
+            source = opened.read()
+    except OSError as error:
+        raise TorchReelError(
+            Problem(name, f"the script cannot be read: {error.strerror}", "")
+        ) from None
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise TorchReelError(
+            Problem(name, f"the script's text cannot be decoded: {error}", "Save it as UTF-8.")
+        ) from None
+    parse_script(source, name)
+
+
+def _run(name: str, root: Path, folder: str, timeout: float) -> tuple[int | None, str]:
+    """Return the child's exit status (None: it had to be ended) and the end of its output."""
+    arguments = ["-B", "-P", "-m", "torchreel.tracer", name, str(root), folder, str(timeout)]
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=root,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as child:
+        assert child.stdout is not None
+        tail = bytearray()
+        reader = threading.Thread(target=_keep_tail, args=(child.stdout, tail), daemon=True)
+        reader.start()
+        try:
+            status: int | None = child.wait(timeout + START)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            _end(child)  # whatever the script itself started, too
+        reader.join(timeout=5)
+    return status, tail.decode(errors="replace")
+
+
+def _keep_tail(output: IO[bytes], tail: bytearray) -> None:
+    while chunk := os.read(output.fileno(), 65536):
+        tail += chunk
+        del tail[:-LOG_KEPT]
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+    child.wait()
+
+
+def _problem(
+    name: str, file: Path, status: int | None, stack: str, output: str, timeout: float
+) -> Problem:
+    """Say why there is no trace; ``stack`` is what faulthandler left, innermost frame first."""
+    found = re.search(rf'File "{re.escape(str(file))}", line (\d+)', stack)
+    where = f"{name}:{found[1]}" if found else name
+    lines = output.strip().splitlines()[-LOG_LINES:]
+    said = "\n    ".join(["The last lines of its output:", *lines]) if lines else ""
+    if status is None or stack.startswith("Timeout"):
+        advice = "Let it do less, make sure that its loop ends, or give it more time."
+        return Problem(
+            where, f"the script did not end within {timeout:g} seconds", _joined(advice, said)
+        )
+    if status < 0:
+        advice = "Memory ran out, perhaps." if status == -9 else ""
+        return Problem(where, f"the script crashed ({_signal(-status)})", _joined(advice, said))
+    if stack:
+        advice = "End it with sys.exit, or let it reach its end: os._exit leaves no trace."
+        return Problem(
+            where, f"the script ended itself by os._exit({status})", _joined(advice, said)
+        )
+    return Problem(where, f"the tracer failed (exit status {status})", said)
+
+
+def _joined(*texts: str) -> str:
+    return "\n    ".join(text for text in texts if text)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,305 @@
+"""What the probes and the torch function mode report, made into runs and steps.
+
+A run that other runs interrupt (a loop by its laps, a call by the function's body) is written in
+parts, each with the steps, the printed text and the changed names since the part before, so that
+``Recorder.runs`` is in the order in which things happened.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode_stack,
+    resolve_name,
+)
+
+from torchreel.records import Operand, Run, Step
+from torchreel.tracer.cells import Script
+from torchreel.tracer.literals import literal, parts, tensors_in
+from torchreel.tracer.places import Places
+from torchreel.tracer.tensors import Tensors, version_of
+
+KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
+"""The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
+
+STEPS_KEPT = 10_000
+"""At most so many steps are kept of one run of a top-level statement (deep recursion, nested
+loops); the rest of it runs unobserved, and the names at its end are right."""
+
+PRINTED_KEPT = 10_000
+"""At most so many characters are kept of what one part of a run printed."""
+
+WITHOUT_RESULT = frozenset(
+    ["torch.Tensor.item", "torch.Tensor.tolist", "torch.Tensor.numpy", "torch.Tensor.backward"]
+)
+"""Calls that are steps though they neither return a tensor nor write one; others of that kind
+(``x.shape``, ``len(x)``, ``repr(x)``) only ask."""
+
+
+@dataclass(eq=False)
+class _Open:
+    """A run that has not ended: its statement's index, its frame's id, and the part to come."""
+
+    place: int
+    lap: int
+    frame: int
+    laps: int = 0
+    spent: int = 0
+    steps: list[int] = field(default_factory=list)
+    printed: str = ""
+
+
+class Recorder(TorchFunctionMode):
+    """The torch function mode of a traced script, and the functions that its probes call.
+
+    Torch takes the mode off while its handler runs, so only outermost calls are seen. In the laps
+    of a loop that are not kept the recorder sleeps: the mode is off and probes only count.
+    """
+
+    def __init__(self, script: Script, places: Places) -> None:
+        super().__init__()
+        self.tensors = Tensors()
+        self.runs: list[Run] = []
+        self.steps: list[Step] = []
+        self._script = script
+        self._places = places
+        self._parents = _parents(script)
+        self._yielding = {i for i, place in enumerate(script.places) if _yields(place.node)}
+        self._counts = [0] * len(script.places)
+        self._stack: list[_Open] = []
+        self._names: dict[str, int] = {}
+        self._sleeper: _Open | None = None
+        self._off = False
+        self._thread = threading.get_ident()
+
+    # -- probes ------------------------------------------------------------------------------
+
+    def enter(self, place: int) -> None:
+        """A statement starts."""
+        self._counts[place] += 1
+        if self._sleeper is not None or threading.get_ident() != self._thread:
+            return
+        frame = sys._getframe(1)
+        if self._stack:
+            outer = self._stack[-1]
+            self._write_part(outer, frame if self._parents[place] == outer.place else None)
+        self._stack.append(_Open(place, self._counts[place], id(frame)))
+
+    def leave(self, place: int) -> None:
+        """A statement ends, by an exception or a jump too."""
+        frame = sys._getframe(1)
+        if threading.get_ident() != self._thread:
+            return
+        if self._sleeper is not None:
+            if self._sleeper.place != place or self._sleeper.frame != id(frame):
+                return
+            self._wake()
+        for depth in range(len(self._stack) - 1, -1, -1):
+            if self._stack[depth].place == place:
+                break
+        else:  # it started while the recorder slept, in a generator
+            return
+        run, *abandoned = self._stack[depth:]
+        del self._stack[depth:]
+        for other in abandoned:
+            self._write_part(other, None)
+        self._write_part(run, frame)
+
+    def lap(self, place: int) -> None:
+        """A lap of a loop starts."""
+        if threading.get_ident() != self._thread:
+            return
+        frame = sys._getframe(1)
+        running = self._stack if self._sleeper is None else [self._sleeper]
+        for loop in reversed(running):
+            if loop.place == place and loop.frame == id(frame):
+                self._start_lap(loop, frame)
+                break
+
+    def _start_lap(self, loop: _Open, frame: FrameType) -> None:
+        loop.laps += 1
+        kept = loop.laps in KEPT_LAPS and loop.spent < STEPS_KEPT
+        if kept and self._sleeper is not None:
+            self._wake()
+        if self._sleeper is None:
+            self._write_part(loop, frame)  # now its targets are bound
+            # Who iterates over a generator goes on while it waits in its loop: no sleep there.
+            if not kept and loop.place not in self._yielding:
+                self._sleep(loop)
+
+    # -- torch calls and printed text ----------------------------------------------------------
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        asleep = self._sleeper is not None or not self._stack
+        frame = None if asleep else self._places.innermost(sys._getframe(1))
+        if frame is None:
+            return func(*args, **kwargs)
+        given = list(tensors_in([args, kwargs]))
+        before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
+        ids = {id(tensor): record for tensor, record, _ in before}
+        operands = tuple(
+            Operand(tensor=ids[id(part)], name=name)
+            if isinstance(part, torch.Tensor)
+            else Operand(literal=literal(part), name=name)
+            for name, part in parts(args, kwargs)
+        )
+        result = func(*args, **kwargs)
+        written = [
+            after
+            for tensor, record, version in before
+            if (after := self.tensors.record_written(tensor, version)) != record
+        ]
+        self._step(func, frame, operands, result, written)
+        return result
+
+    def heard(self, text: str) -> None:
+        """The script printed ``text``."""
+        if self._sleeper is not None or threading.get_ident() != self._thread or not self._stack:
+            return
+        frame = self._places.innermost(sys._getframe(1))
+        if frame is not None:
+            run = self._run_at(self._places.find(frame)[0])
+            run.printed = (run.printed + text)[:PRINTED_KEPT]
+
+    def finish(self) -> None:
+        """Write the parts of the runs that did not end."""
+        self._sleeper = None
+        while self._stack:
+            self._write_part(self._stack.pop(), None)
+
+    # -- runs ------------------------------------------------------------------------------------
+
+    def _step(
+        self,
+        func: Callable[..., Any],
+        frame: FrameType,
+        operands: tuple[Operand, ...],
+        result: Any,
+        written: list[int],
+    ) -> None:
+        results = tuple(self.tensors.record(tensor) for tensor in tensors_in(result))
+        op = resolve_name(func) or f"{func.__module__}.{func.__qualname__}"
+        if not results and not written and op not in WITHOUT_RESULT:
+            return
+        results = results or tuple(dict.fromkeys(written))
+        given = {
+            self._storage(operand.tensor) for operand in operands if operand.tensor is not None
+        }
+        place, expression = self._places.find(frame)
+        run = self._run_at(place)
+        run.steps.append(len(self.steps))
+        self.steps.append(
+            Step(
+                number=len(self.steps),
+                run=-1,
+                op=op,
+                expression=expression,
+                operands=operands,
+                results=results,
+                view=not written and any(self._storage(record) in given for record in results),
+                line=frame.f_lineno,
+            )
+        )
+        top = self._stack[0]
+        top.spent += 1
+        if top.spent >= STEPS_KEPT:
+            self._sleeper = top  # torch has taken the mode off for this call: it stays
+
+    def _storage(self, record: int) -> int:
+        return self.tensors.records[record].storage
+
+    def _run_at(self, place: int | None) -> _Open:
+        """Return the open run of a statement, else (a lambda, called elsewhere) the innermost."""
+        for run in reversed(self._stack):
+            if run.place == place:
+                return run
+        return self._stack[-1]
+
+    def _write_part(self, run: _Open, frame: FrameType | None) -> None:
+        """Write what the run did since its last part; with a frame, what its names hold now."""
+        changed = self._changed(frame) if frame is not None else {}
+        if not (run.steps or run.printed or changed):
+            return
+        for number in run.steps:
+            self.steps[number] = replace(self.steps[number], run=len(self.runs))
+        place = self._script.places[run.place]
+        self.runs.append(
+            Run(
+                cell=place.cell,
+                statement=place.statement.number,
+                lap=run.lap,
+                steps=tuple(run.steps),
+                changed=changed,
+                printed=run.printed,
+            )
+        )
+        run.steps, run.printed = [], ""
+
+    def _changed(self, frame: FrameType) -> dict[str, int | None]:
+        """Return the names whose tensor is another than at the last look.
+
+        The names are those that the frame's code sees: the script's globals, and in a function its
+        own names before them. So a call's names come and go with it.
+        """
+        seen: dict[str, int] = {}
+        local = frame.f_locals
+        for scope in (frame.f_globals, local) if local is not frame.f_globals else (local,):
+            for name, value in list(scope.items()):
+                if isinstance(value, torch.Tensor) and not name.startswith("__"):
+                    seen[name] = self.tensors.record(value)
+                else:
+                    seen.pop(name, None)
+        changed: dict[str, int | None] = {
+            name: record for name, record in seen.items() if self._names.get(name) != record
+        }
+        changed |= {name: None for name in self._names if name not in seen}
+        self._names = seen
+        return changed
+
+    # -- sleep -----------------------------------------------------------------------------------
+
+    def _sleep(self, sleeper: _Open) -> None:
+        self._sleeper = sleeper
+        modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+        if modes and modes[-1] is self:  # else the script's own mode is above: stay, and pass on
+            self.__exit__(None, None, None)
+            self._off = True
+
+    def _wake(self) -> None:
+        self._sleeper = None
+        if self._off:
+            self._off = False
+            self.__enter__()  # type: ignore[no-untyped-call]
+
+
+def _yields(node: ast.AST) -> bool:
+    """Tell whether a statement hands control to others while it runs (yield, await)."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    return isinstance(node, ast.Yield | ast.YieldFrom | ast.Await) or any(
+        _yields(child) for child in ast.iter_child_nodes(node) if not isinstance(child, inner)
+    )
+
+
+def _parents(script: Script) -> list[int | None]:
+    """Return for each statement the index of the one around it."""
+    index = {(place.cell, place.statement.number): i for i, place in enumerate(script.places)}
+    return [
+        None if place.statement.parent is None else index[place.cell, place.statement.parent]
+        for place in script.places
+    ]
