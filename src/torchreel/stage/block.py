@@ -26,7 +26,7 @@ _RING = 4.5
 _THREAD = 4.5
 
 
-class _Slot(VGroup):  # type: ignore[misc]
+class _Slot(VGroup):
     """The mobjects of one cell in painter's order; which cell it holds changes as cells move."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class _Slot(VGroup):  # type: ignore[misc]
         super().__init__(self.right, self.top, self.front, self.ring, self.digit)
 
 
-class TensorBlock(VGroup):  # type: ignore[misc]
+class TensorBlock(VGroup):
     """The cells of a tensor of up to 400 elements, in logical (row-major) order.
 
     ``fills`` are the colours of the cells, ``values`` their numbers in the same order (None: no
@@ -59,7 +59,9 @@ class TensorBlock(VGroup):  # type: ignore[misc]
         self.followed: int | None = None
         self.anchor: tuple[float, float] | None = None
         self.grown = 0.0
-        self._values = None if values is None else values.ravel()
+        # A slab of too many elements is one cell without a digit.
+        drawn = values is not None and len(fills) == values.size
+        self._values = values.ravel() if values is not None and drawn else None
         self._texts: dict[int, list[str] | None] = {}
         self.thread = VMobject()
         self.slots = [_Slot() for _ in fills]
@@ -117,15 +119,16 @@ class TensorBlock(VGroup):  # type: ignore[misc]
                 self._set(face, EMPTY, None)
             return
         x, y = pose.corners[cell]
-        s, dx, dy = pose.size, DEPTH_X * pose.depth, DEPTH_Y * pose.depth
+        w, h = pose.size * pose.stretch[0], pose.size * pose.stretch[1]
+        dx, dy = DEPTH_X * pose.depth, DEPTH_Y * pose.depth
         fill = self.fills[cell]
-        front = [(x, y), (x + s, y), (x + s, y + s), (x, y + s)]
-        top = [(x, y), (x + dx, y + dy), (x + s + dx, y + dy), (x + s, y)]
+        front = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+        top = [(x, y), (x + dx, y + dy), (x + w + dx, y + dy), (x + w, y)]
         right = [
-            (x + s, y),
-            (x + s + dx, y + dy),
-            (x + s + dx, y + s + dy),
-            (x + s, y + s),
+            (x + w, y),
+            (x + w + dx, y + dy),
+            (x + w + dx, y + h + dy),
+            (x + w, y + h),
         ]
         self._set(slot.front, _polygon(front), fill)
         lit = mix(fill, theme.top, theme.top_light)
@@ -213,10 +216,11 @@ class TensorBlock(VGroup):  # type: ignore[misc]
         middle = pose.corners[:, None, :] + pose.size / 2
         inside = (middle >= pose.corners[None]) & (middle <= pose.corners[None] + pose.size)
         nearer = (pose.far[None, :] < pose.far[:, None]) & pose.shown[None, :]
-        return (inside.all(axis=2) & nearer).any(axis=1)
+        hidden: NDArray[np.bool_] = np.any(inside.all(axis=2) & nearer, axis=1)
+        return hidden
 
 
-class BlockAnimation(Animation):  # type: ignore[misc]
+class BlockAnimation(Animation):
     """An animation that calls ``draw`` with the time from 0 to 1; nothing is copied."""
 
     def __init__(

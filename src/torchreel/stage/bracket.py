@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import Animation, AnimationGroup, FadeIn, FadeOut, GrowFromCenter, VGroup, VMobject
+from manim import Animation, AnimationGroup, FadeIn, FadeOut, GrowFromCenter, VGroup
+from numpy.typing import NDArray
 
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage.canvas import Canvas
@@ -15,21 +16,23 @@ _TICK = 10
 _LABEL = 28
 
 
-class Shift(Animation):  # type: ignore[misc]
+class Shift(Animation):
     """Moves a mobject by a vector in Manim units, eased as everything is."""
 
-    def __init__(self, mobject: VGroup, vector: np.ndarray, run_time: float) -> None:
+    def __init__(self, mobject: VGroup, vector: NDArray[np.float64], run_time: float) -> None:
         self._vector = vector
+        self._family = mobject.get_family()
+        self._starts = [member.points.copy() for member in self._family]
         super().__init__(mobject, run_time=run_time, rate_func=ease)
 
-    def interpolate_submobject(
-        self, submobject: VMobject, starting_submobject: VMobject, alpha: float
-    ) -> None:
-        """Move one member of the family."""
-        submobject.points = starting_submobject.points + self._vector * self.rate_func(alpha)
+    def interpolate_mobject(self, alpha: float) -> None:
+        """Move the whole family to where it is at ``alpha``."""
+        moved = self._vector * self.rate_func(alpha)
+        for mobject, start in zip(self._family, self._starts, strict=True):
+            mobject.points = start + moved
 
 
-class Bracket(VGroup):  # type: ignore[misc]
+class Bracket(VGroup):
     """A bracket beside one dimension of a tensor, labelled with its size; ``lit`` in focus."""
 
     def __init__(

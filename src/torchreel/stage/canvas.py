@@ -20,7 +20,7 @@ PixelPoint = tuple[float, float]
 Points = NDArray[np.float64]
 
 
-class Label(VMobject):  # type: ignore[misc]
+class Label(VMobject):
     """One line of text; ``source`` says where in the trace it came from (``Drawn.cue`` is 0)."""
 
     def __init__(self, text: str, size: float, source: Drawn | None) -> None:
@@ -47,7 +47,8 @@ class Canvas:
 
     def point(self, x: float, y: float) -> Points:
         """Return the Manim point of one pixel position."""
-        return self.points(np.array([[x, y]], dtype=float))[0]
+        point: Points = self.points(np.array([[x, y]], dtype=float))[0]
+        return point
 
     def stroke(self, pixels: float) -> float:
         """Return the Manim stroke width of a line this many pixels wide."""

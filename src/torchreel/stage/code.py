@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from manim import VGroup
 from pygments.lexers import PythonLexer
-from pygments.token import Comment, Keyword, Number, Operator, Punctuation, String
 
 from torchreel.records import Cell, Drawn
 from torchreel.stage.block import BlockAnimation
@@ -31,7 +30,7 @@ class _Line:
     text: str
 
 
-class CodeBand(VGroup):  # type: ignore[misc]
+class CodeBand(VGroup):
     """The statements of a cell; :meth:`light` slides the lit bar to one and scrolls to it."""
 
     def __init__(self, canvas: Canvas, cell: Cell) -> None:
@@ -118,15 +117,16 @@ class CodeBand(VGroup):  # type: ignore[misc]
                     text, 0, 0, _SIZE, self.canvas.theme.text, weight="Medium", align=0
                 )
                 label.source = Drawn(0, text, "code")
-                runs.append((label, _shade(kind, self.canvas.theme)))
+                runs.append((label, _shade(str(kind), self.canvas.theme)))
         return runs
 
 
-def _shade(kind: object, theme: Theme) -> Color:
-    if kind in Number or kind in String:
+def _shade(kind: str, theme: Theme) -> Color:
+    """Return the colour of a Pygments token type, given by its name."""
+    if kind.startswith("Token.Literal"):
         return theme.param
-    if kind in Punctuation or kind in Operator:
+    if kind.startswith(("Token.Punctuation", "Token.Operator")):
         return mix(theme.muted, theme.text, 0.25)
-    if kind in Comment:
+    if kind.startswith("Token.Comment"):
         return theme.muted
-    return mix(theme.text, theme.focus, 0.35) if kind in Keyword else theme.text
+    return mix(theme.text, theme.focus, 0.35) if kind.startswith("Token.Keyword") else theme.text

@@ -102,7 +102,8 @@ def identity(index: int, count: int, theme: ThemeName) -> Color:
     """Return the colour of element ``index`` of ``count``: it keeps it through every move."""
     ramp = _identity_ramp(theme)
     place = index / (count - 1) if count > 1 else 0.0
-    return ramp[round(place * (_RAMP_SIZE - 1))]
+    color: Color = ramp[round(place * (_RAMP_SIZE - 1))]
+    return color
 
 
 def signed(value: float, limit: float, theme: ThemeName) -> Color:

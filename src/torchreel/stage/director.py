@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from manim import Animation, FadeIn, FadeOut, Scene, VGroup, config
+from manim import Animation, Camera, FadeIn, FadeOut, Scene, VGroup, config
 from manim.utils.color import ManimColor
 
 from torchreel.records import Cue, Drawn, Problem, Run, Step, TensorRecord, TorchReelError, Trace
@@ -29,7 +29,7 @@ _FOLLOWED = 0.6
 """Which element is followed through every move: the one at this share of the storage."""
 
 
-class LessonScene(Scene):  # type: ignore[misc]
+class LessonScene(Scene):
     """A scene that plays the trace of one cell.
 
     Subclass it in ``scenes/`` and write :meth:`construct` where the automatic staging is not
@@ -92,6 +92,7 @@ class LessonScene(Scene):  # type: ignore[misc]
     def setup(self) -> None:
         """Colour the background and set what is on stage before the first line."""
         theme = self.canvas.theme
+        assert isinstance(self.camera, Camera), "TorchReel draws with Manim's cairo renderer"
         self.camera.background_color = ManimColor.from_rgb(tuple(theme.bg))
         self._runs = [run for run in self.trace.runs if run.steps or run.printed]
         steps = [self.trace.steps[number] for run in self._runs for number in run.steps]
@@ -109,7 +110,7 @@ class LessonScene(Scene):  # type: ignore[misc]
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
 
-    def get_run_time(self, animations: Sequence[Any]) -> float:
+    def get_run_time(self, animations: list[Animation]) -> float:
         """Return the run time in seconds, a whole number of frames.
 
         A quarter of a frame less (more for a still), so that rounding never adds or loses a frame.
@@ -306,12 +307,9 @@ class LessonScene(Scene):  # type: ignore[misc]
                 memory_positions(block.record).ravel(), memory_positions(record).ravel()
             ):
                 return block
-        self.clear_stage()
-        block, placement = self.new_block(record)
-        self.show_block(block)
-        self.appear(block)
-        self.grow_brackets(placement)
-        return block
+        self.exchange(record)
+        assert self._block is not None
+        return self._block
 
     def show_block(self, block: TensorBlock) -> None:
         """Put a block on stage."""
@@ -321,6 +319,14 @@ class LessonScene(Scene):  # type: ignore[misc]
     def appear(self, block: TensorBlock, run_time: float = motion.QUICK) -> None:
         """Fade a block in, through opaque mixes."""
         self.play(BlockAnimation(block, lambda t: _fade(block, 1 - motion.ease(t)), run_time))
+
+    def exchange(self, record: TensorRecord) -> None:
+        """Let a tensor take the stage from what is on it."""
+        self.clear_stage()
+        block, placement = self.new_block(record)
+        self.show_block(block)
+        self.appear(block)
+        self.grow_brackets(placement)
 
     def clear_stage(self, run_time: float = motion.QUICK) -> None:
         """Take the block on stage, and what belongs to it, off the stage."""
@@ -346,8 +352,8 @@ class LessonScene(Scene):  # type: ignore[misc]
                 self.canvas.rectangle(
                     x + inset,
                     y + inset,
-                    pose.size - 2 * inset,
-                    pose.size - 2 * inset,
+                    pose.size * pose.stretch[0] - 2 * inset,
+                    pose.size * pose.stretch[1] - 2 * inset,
                     fill=theme.surface,
                     line=theme.line,
                     stroke=artboard.px(2.5),
@@ -360,7 +366,7 @@ class LessonScene(Scene):  # type: ignore[misc]
         """Let the brackets of the block on stage grow, and its title appear."""
         self._label(placement)
         grown: list[Animation] = [bracket.grow() for bracket in self._brackets]
-        if self._ghosts is not None:
+        if self._ghosts is not None and self._block is not None:
             self.add(self._ghosts, self._block)
             grown.append(FadeIn(self._ghosts, run_time=motion.QUICK))
         if self._title is not None:
@@ -489,7 +495,8 @@ class LessonScene(Scene):  # type: ignore[misc]
 
     def _make_title(self, record: TensorRecord, placement: Placement) -> Title:
         kind = (record.dtype, record.device)
-        title = Title(self.canvas, self._named(record), placement, badge=kind != self._titled)
+        named, new = self._named(record), kind != self._titled
+        title = Title(self.canvas, named, placement, self.room[2], badge=new)
         self._titled = kind
         return title
 

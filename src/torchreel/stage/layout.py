@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,7 +33,8 @@ class Pose:
 
     ``corners`` (n, 2) are the top left corners of the front faces in pixels, ``size`` the side of
     a cell and ``depth`` its thickness in pixels, ``far`` (n,) how far back a cell is painted,
-    ``shown`` (n,) whether it is there yet.
+    ``shown`` (n,) whether it is there yet. A slab, which stands for a tensor of too many elements
+    to draw, is one cell that is wider or higher than ``size`` by ``stretch``.
     """
 
     corners: Points
@@ -41,12 +42,13 @@ class Pose:
     depth: float
     far: Points
     shown: NDArray[np.bool_]
+    stretch: tuple[float, float] = (1.0, 1.0)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the front faces and their thickness, in pixels."""
         left, top = self.corners.min(axis=0)
-        right, bottom = self.corners.max(axis=0) + self.size
+        right, bottom = self.corners.max(axis=0) + self.size * np.array(self.stretch)
         return (
             float(left),
             float(top + DEPTH_Y * self.depth),
@@ -128,9 +130,13 @@ def place(
     view lines leave below it.
     """
     sizes, dims = visible(shape)
+    sizes, dims = sizes[-3:], dims[-3:]
     slices, rows, columns = (1,) * (3 - len(sizes)) + sizes
-    margins = _margins(sizes, artboard, mode, above)
+    margins = _margins(sizes, artboard, above)
     room = region.inset(*margins)
+    if not drawable(shape):
+        pose = _settle(_slab((slices, rows, columns), room), region, margins)
+        return Placement(shape, "solid", pose, _brackets(pose, sizes, dims, artboard, above))
     if mode == "open":
         # The thickness of a slab may reach into the artboard's margin, so a row keeps its grid.
         width = columns * slices + 0.42 * (slices - 1)
@@ -142,12 +148,26 @@ def place(
     size = size // _GRID * _GRID if size >= _GRID else size
     pose = _pose((slices, rows, columns), size, mode)
     pose = _settle(pose, region, margins)
-    return Placement(shape, mode, pose, _brackets(pose, sizes, dims, artboard, mode, above))
+    return Placement(shape, mode, pose, _brackets(pose, sizes, dims, artboard, above))
 
 
-def row_of(pose: Pose, count: int, region: Zone, artboard: Artboard, *, above: bool) -> Pose:
-    """Return the pose of the same ``count`` cells in one row, as a 1-D tensor stands."""
-    return place((count,), region, artboard, above=above).pose
+def _slab(sizes: tuple[int, int, int], room: Zone) -> Pose:
+    """Return a plain slab with the proportions of the tensor, as far as they fit."""
+    slices, rows, columns = sizes
+    depth = 0.0 if slices == 1 else min(0.35, 0.1 + slices / max(rows, columns))
+    height = min(room.height, room.width) * 0.8
+    wide = min(room.width / height, max(0.2, columns / max(1, rows)))
+    tall = max(0.2, min(1.0, wide * rows / max(1, columns)))
+    size = height / (1 + depth)
+    one = np.zeros(1)
+    return Pose(
+        np.zeros((1, 2)),
+        size,
+        max(0.06, depth) * size,
+        one,
+        np.ones(1, dtype=bool),
+        stretch=(min(wide, room.width / size), tall),
+    )
 
 
 def _pose(sizes: tuple[int, int, int], size: float, mode: Mode) -> Pose:
@@ -176,14 +196,14 @@ def _settle(pose: Pose, region: Zone, margins: tuple[float, float, float, float]
     """Centre the pose in the region, a little above the middle, with its brackets inside."""
     left, top, right, bottom = margins
     x0, y0, x1, y1 = pose.box
-    front = pose.corners[:, 0].max() + pose.size
+    front = pose.corners[:, 0].max() + pose.size * pose.stretch[0]
     dx = region.center_x - (x0 + front) / 2
     dx = max(dx, region.x + left - x0)
     dx = min(dx, region.right - right - x1) if x1 - x0 < region.width else dx
     spare = region.height - (y1 - y0) - top - bottom
     dy = region.y + top + 0.4 * spare - y0
     moved = pose.corners + np.array([dx, dy])
-    return Pose(moved, pose.size, pose.depth, pose.far, pose.shown)
+    return replace(pose, corners=moved)
 
 
 def _label_room(artboard: Artboard) -> tuple[float, float]:
@@ -191,9 +211,7 @@ def _label_room(artboard: Artboard) -> tuple[float, float]:
     return artboard.px(18), artboard.px(28)
 
 
-def _margins(
-    sizes: Shape, artboard: Artboard, mode: Mode, above: bool
-) -> tuple[float, float, float, float]:
+def _margins(sizes: Shape, artboard: Artboard, above: bool) -> tuple[float, float, float, float]:
     gap, label = _label_room(artboard)
     half = artboard.type_size * 0.4
     beside = gap + label + half
@@ -211,12 +229,13 @@ def _margins(
 
 
 def _brackets(
-    pose: Pose, sizes: Shape, dims: tuple[int, ...], artboard: Artboard, mode: Mode, above: bool
+    pose: Pose, sizes: Shape, dims: tuple[int, ...], artboard: Artboard, above: bool
 ) -> tuple[BracketLine, ...]:
     gap, _ = _label_room(artboard)
     front = pose.corners[pose.far == 0]
     left, top = (float(value) for value in front.min(axis=0))
-    right, bottom = (float(value) for value in front.max(axis=0) + pose.size)
+    reach = pose.size * np.array(pose.stretch)
+    right, bottom = (float(value) for value in front.max(axis=0) + reach)
     brackets: list[BracketLine] = []
     if len(sizes) >= 1:
         if above and len(sizes) < 3:
@@ -230,19 +249,20 @@ def _brackets(
         x = left - gap
         brackets.append(BracketLine(dims[-2], (x, top), (x, bottom), (-1, 0)))
     if len(sizes) == 3:
-        brackets.append(_depth_bracket(pose, sizes, dims[0], gap, mode))
+        brackets.append(_depth_bracket(pose, sizes, dims[0], gap))
     return tuple(brackets)
 
 
-def _depth_bracket(pose: Pose, sizes: Shape, dim: int, gap: float, mode: Mode) -> BracketLine:
-    per_slice = sizes[1] * sizes[2]
+def _depth_bracket(pose: Pose, sizes: Shape, dim: int, gap: float) -> BracketLine:
     front = pose.corners[0]
-    back = pose.corners[(sizes[0] - 1) * per_slice]
-    if mode == "open" and sizes[0] > 1:
-        lift = np.array([0.0, DEPTH_Y * pose.depth])
+    back = pose.corners[-sizes[1] * sizes[2]] if len(pose.corners) > 1 else front
+    oblique = np.array([DEPTH_X, DEPTH_Y]) * pose.depth
+    if len(pose.corners) > 1 and sizes[0] > 1 and pose.depth < pose.size:
+        # Opened: from the first slice's upper edge to the last one's.
+        lift = np.array([0.0, oblique[1]])
         start, end = front + lift, back + lift
     else:
-        start, end = front, front + np.array([DEPTH_X, DEPTH_Y]) * pose.depth * sizes[0]
+        start, end = front, back + oblique
     along = (end - start) / max(1e-9, float(np.linalg.norm(end - start)))
     out = np.array([along[1], -along[0]])
     shift = out * gap * 0.9

@@ -13,24 +13,28 @@ MINUS = "\N{MINUS SIGN}"
 def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
     """Return the text of every value in at most ``chars`` characters, or None if one has none.
 
-    Floats keep torch's trailing dot, integers do not, booleans are T and F.
+    All have the same number of decimals, the most that fit (two at most). Floats keep torch's
+    trailing dot, integers do not, booleans are T and F.
     """
-    texts = [write(value, chars) for value in values.ravel().tolist()]
-    return None if any(text is None for text in texts) else [text or "" for text in texts]
+    for decimals in (2, 1):
+        texts = [write(value, chars, decimals) for value in values.ravel().tolist()]
+        if all(text is not None for text in texts):
+            return [text or "" for text in texts]
+    return None
 
 
-def write(value: float | int | bool, chars: int) -> str | None:
+def write(value: float | int | bool, chars: int, decimals: int = 2) -> str | None:
     """Return one value's text in at most ``chars`` characters, or None where it does not fit.
 
     A text never reads as zero where the value is not zero.
     """
-    for text in _candidates(value):
+    for text in _candidates(value, decimals):
         if len(text) <= chars:
             return text.replace("-", MINUS)
     return None
 
 
-def _candidates(value: float | int | bool) -> list[str]:
+def _candidates(value: float | int | bool, decimals: int) -> list[str]:
     if isinstance(value, bool):
         return ["T" if value else "F"]
     if isinstance(value, int):
@@ -46,9 +50,9 @@ def _candidates(value: float | int | bool) -> list[str]:
         return [_exponent(value)]
     if size >= 100 or value == int(value):
         return [f"{value:.0f}.", _exponent(value)]
-    texts = [f"{value:.2f}", f"{value:.1f}"]
-    texts += [text.replace("0.", ".", 1) for text in texts if size < 1]
-    texts.append(f"{value:.0f}.")
+    texts = [f"{value:.{decimals}f}"]
+    if size < 1:
+        texts += [texts[0].replace("0.", ".", 1), f"{value:.2f}".replace("0.", ".", 1)]
     return [text for text in texts if float(text) != 0]
 
 

@@ -39,7 +39,7 @@ class Sentence:
     results: tuple[Named, ...]
 
 
-class ShapeStrip(VGroup):  # type: ignore[misc]
+class ShapeStrip(VGroup):
     """Chips of one sentence with an arrow that names the op; the result is lit."""
 
     def __init__(self, canvas: Canvas, sentence: Sentence) -> None:

@@ -16,9 +16,10 @@ from torchreel.stage.text import ADVANCE
 
 _GAP = 3.0
 _PAD = 8.0
+_DIGIT_WIDTH = 0.82
 
 
-class MemoryTape(VGroup):  # type: ignore[misc]
+class MemoryTape(VGroup):
     """The slots of one storage of up to 400 elements, filled as far as ``fill`` says.
 
     ``record`` is a tensor that covers the storage from its first element to its last, ``values``
@@ -102,12 +103,12 @@ class MemoryTape(VGroup):  # type: ignore[misc]
 
     def _digits(self, values: NDArray[np.generic] | None) -> list[Label]:
         artboard, zone = self.canvas.artboard, self.canvas.artboard.tape
-        chars = int(0.9 * self.slot / (ADVANCE * artboard.floor))
+        chars = int(_DIGIT_WIDTH * self.slot / (ADVANCE * artboard.floor))
         texts = None if values is None else numerals.write_all(values, chars)
         if texts is None:
             return []
         longest = max(len(text) for text in texts)
-        size = min(artboard.type_chip, 0.9 * self.slot / (ADVANCE * longest))
+        size = min(artboard.type_chip, _DIGIT_WIDTH * self.slot / (ADVANCE * longest))
         labels = []
         for index, text in enumerate(texts):
             place = tuple(int(i) for i in np.unravel_index(index, self.record.shape))

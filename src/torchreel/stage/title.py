@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manim import VGroup
+from manim import VGroup, VMobject
 
 from torchreel.records import Drawn
 from torchreel.stage.canvas import Canvas
@@ -14,13 +14,16 @@ _BESIDE = 56
 _ABOVE = 96
 
 
-class Title(VGroup):  # type: ignore[misc]
+class Title(VGroup):
     """``y (3, 4)`` to the right of its block, above it where a row fills the stage.
 
-    ``badge`` adds dtype and device, for a tensor of another kind than the one before.
+    ``room`` pixels beside the block are left free, ``badge`` adds dtype and device, for a tensor
+    of another kind than the one before.
     """
 
-    def __init__(self, canvas: Canvas, named: Named, placement: Placement, *, badge: bool) -> None:
+    def __init__(
+        self, canvas: Canvas, named: Named, placement: Placement, room: float, *, badge: bool
+    ) -> None:
         artboard, theme = canvas.artboard, canvas.theme
         size = artboard.type_title
         name = f"{named.name} " if named.name else ""
@@ -29,7 +32,7 @@ class Title(VGroup):  # type: ignore[misc]
         width = text_width(name + shape, size)
         badge_width = text_width(kind, artboard.type_op) + 2 * artboard.px(12)
         _, top, right, bottom = placement.pose.box
-        x, y = right + artboard.px(_BESIDE), (top + bottom) / 2
+        x, y = right + room + artboard.px(_BESIDE), (top + bottom) / 2
         whole = width + (artboard.px(24) + badge_width if badge else 0)
         if len(placement.shape) < 2 or x + whole > artboard.stage.right:
             x, y = artboard.stage.center_x - whole / 2, top - artboard.px(_ABOVE) - size / 2
@@ -58,7 +61,7 @@ class Title(VGroup):  # type: ignore[misc]
             self.add(frame, *self._kind(canvas, named, middle, y, kind))
 
     @staticmethod
-    def _kind(canvas: Canvas, named: Named, x: float, y: float, kind: str) -> list[VGroup]:
+    def _kind(canvas: Canvas, named: Named, x: float, y: float, kind: str) -> list[VMobject]:
         size, theme, record = canvas.artboard.type_op, canvas.theme, named.record
         left = x - text_width(kind, size) / 2
         dtype = canvas.label(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from manim import VGroup, VMobject
 from numpy.typing import NDArray
@@ -48,16 +51,16 @@ class WireBoxes:
 
     def grow(self, run_time: float) -> list[BlockAnimation]:
         """Return the animations in which the wire grows around the block."""
-        return self._animate(lambda t: (motion.ease(t), 0.0), run_time)
+        return self._animate(lambda t: (motion.ease(t), max(0.0, 1 - 4 * t)), run_time)
 
     def leave(self, run_time: float) -> list[BlockAnimation]:
         """Return the animations in which the wire widens and fades."""
         wider = 0.45 if self.parts == 1 else -1.0
         return self._animate(lambda t: (1 + wider * motion.ease(t), motion.ease(t)), run_time)
 
-    def _animate(self, at: object, run_time: float) -> list[BlockAnimation]:
-        assert callable(at)
-
+    def _animate(
+        self, at: Callable[[float], tuple[float, float]], run_time: float
+    ) -> list[BlockAnimation]:
         def draw(alpha: float) -> None:
             self._draw(*at(alpha))
 
@@ -101,7 +104,7 @@ class WireBoxes:
         canvas, theme = self.canvas, self.canvas.theme
         shrink = 1 - (1 - _SHRINK) * min(1.0, max(0.0, grown))
         self.block.set_pose(self._drawn_apart(shrink))
-        color = mix(theme.focus, theme.bg, max(faded, 1 - grown if grown < 1 else 0.0))
+        color = mix(theme.focus, theme.bg, faded)
         width = canvas.stroke(canvas.artboard.px(_BACK))
         gap = 0.06 * self.rest.size
         for frame, cells in zip(self.front, self._cells_by_part(), strict=True):
@@ -126,9 +129,9 @@ class WireBoxes:
             middles = rest.corners[cells] + rest.size / 2
             middle = middles.mean(axis=0)
             corners[cells] = middle + (middles - middle) * shrink - size / 2
-        return Pose(corners, size, rest.depth * shrink, rest.far, rest.shown)
+        return replace(rest, corners=corners, size=size, depth=rest.depth * shrink)
 
-    def _cells_by_part(self) -> Points:
+    def _cells_by_part(self) -> NDArray[np.int64]:
         return np.arange(len(self.rest.corners)).reshape(self.parts, -1)
 
     def _bracket_line(self, dim: int) -> BracketLine:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from torchreel.records import Step
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.director import LessonScene
-from torchreel.stage.layout import Pose
 from torchreel.stage.registry import choreography
 
 _DROP = 0.8
@@ -45,7 +46,7 @@ def create(scene: LessonScene, step: Step) -> None:
         arrived = motion.staggered(alpha, count)
         lift = (1 - arrived) * _DROP * home.size
         corners = home.corners - np.stack([np.zeros(count), lift], axis=1)
-        block.set_pose(Pose(corners, home.size, home.depth, home.far, arrived > 0))
+        block.set_pose(replace(home, corners=corners, shown=arrived > 0))
         if scene.tape is not None and scene.tape_holds(record):
             scene.tape.fill(arrived)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from torchreel.records import Shape, Step
 from torchreel.stage import motion
 from torchreel.stage.block import Move
 from torchreel.stage.director import LessonScene
-from torchreel.stage.layout import Pose, modes, visible
+from torchreel.stage.layout import Pose, drawable, modes, visible
 from torchreel.stage.registry import choreography
 
 _PART = (0.0, 0.56)
@@ -24,6 +25,9 @@ def reshape(scene: LessonScene, step: Step) -> None:
     """Play a step that keeps the elements and their order and changes the shape."""
     result = scene.record(step.results[0])
     block = scene.block_of(scene.record(scene.operand(step)))
+    if not (drawable(block.record.shape) and drawable(result.shape)):
+        scene.exchange(result)
+        return
     row = scene.row_pose(block)
     leaving = scene.leave_brackets()
     if not _is_row(block.pose):
@@ -37,6 +41,8 @@ def reshape(scene: LessonScene, step: Step) -> None:
         if _is_row(first.pose)
         else _bands(row, first.pose, _columns(result.shape))
     )
+    if first.mode == "solid":
+        leaving += scene.unfollow_memory()
     scene.play(Move(block, path, _WRAP), *leaving)
     scene.grow_brackets(first)
     for placement in then:
@@ -51,12 +57,11 @@ def blend(start: Pose, end: Pose) -> Callable[[float], Pose]:
 
     def at(time: float) -> Pose:
         t = motion.ease(time)
-        return Pose(
-            start.corners + (end.corners - start.corners) * t,
-            start.size + (end.size - start.size) * t,
-            start.depth + (end.depth - start.depth) * t,
-            end.far,
-            end.shown,
+        return replace(
+            end,
+            corners=start.corners + (end.corners - start.corners) * t,
+            size=start.size + (end.size - start.size) * t,
+            depth=start.depth + (end.depth - start.depth) * t,
         )
 
     return at
@@ -84,7 +89,7 @@ def _bands(row: Pose, target: Pose, columns: int) -> Callable[[float], Pose]:
         y = from_middle[:, 1] + (to_middle[:, 1] - from_middle[:, 1]) * apart
         corners = np.stack([x[band] + (place - 0.5) * size, y[band] - size / 2], axis=1)
         depth = row.depth + (target.depth - row.depth) * grown
-        return Pose(corners, size, depth, target.far, target.shown)
+        return replace(target, corners=corners, size=size, depth=depth)
 
     return at
 

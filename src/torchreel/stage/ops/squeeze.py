@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torchreel.records import Shape, Step
 from torchreel.stage.director import LessonScene
+from torchreel.stage.layout import drawable
 from torchreel.stage.registry import choreography
 from torchreel.stage.wirebox import WireBoxes
 
@@ -13,6 +14,9 @@ def unsqueeze(scene: LessonScene, step: Step) -> None:
     """Play a step that adds a dimension of size 1."""
     source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
     block = scene.block_of(source)
+    if not drawable(source.shape):
+        scene.exchange(result)
+        return
     dim = _added(source.shape, result.shape, scene.literal(step, 0, "dim"))
     block.become_tensor(result)
     scene.wrap(WireBoxes(scene.canvas, block, result, dim))
@@ -25,6 +29,9 @@ def squeeze(scene: LessonScene, step: Step) -> None:
     """Play a step that takes dimensions of size 1 away."""
     source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
     block = scene.block_of(source)
+    if not drawable(source.shape):
+        scene.exchange(result)
+        return
     gone = _removed(source.shape, result.shape, scene.literal(step, 0, "dim"))
     for dim in reversed(gone):
         scene.unwrap(source, dim)
