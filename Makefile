@@ -18,7 +18,7 @@ test:  ## Install what is missing, the browser included, then check (what CI run
 
 check: quick  ## The gate: quick, mypy --strict, import directions, pytest
 	$(bin)/mypy
-	$(bin)/lint-imports --no-cache
+	$(bin)/lint-imports --no-cache --no-logo
 	$(bin)/pytest
 
 quick:  ## Format and lint: what pre-commit runs
