@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from manim import VGroup, VMobject
+from manim import CapStyleType, LineJointType, VGroup, VMobject
 from numpy.typing import NDArray
 
 from torchreel.records import Drawn
@@ -106,7 +106,9 @@ class Canvas:
 
     def path(self, pixels: Sequence[PixelPoint], color: Color, width: float) -> VMobject:
         """Return an open polyline."""
-        return self.shape(polyline(np.array(pixels, dtype=float)), None, color, width)
+        line = self.shape(polyline(np.array(pixels, dtype=float)), None, color, width)
+        line.joint_type, line.cap_style = LineJointType.ROUND, CapStyleType.ROUND
+        return line
 
     def arrow(self, start: PixelPoint, end: PixelPoint, color: Color, width: float) -> VGroup:
         """Return a straight arrow with a swept head, its tip on ``end``."""

@@ -16,6 +16,7 @@ from torchreel.stage.artboard import ARTBOARDS, Zone
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.checker import Written, flaws
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES, Color, identity, signed
 from torchreel.stage.layout import Mode, Placement, Pose, drawable, modes, place
@@ -34,7 +35,8 @@ class LessonScene(Scene):
 
     Subclass it in ``scenes/`` and write :meth:`construct` where the automatic staging is not
     enough. After rendering, ``cues`` says when each line plays, ``drawn`` what was written on the
-    screen and where in the trace it came from, ``poster_time`` (seconds) which frame tells most.
+    screen and where in the trace it came from, ``poster_time`` (seconds) which frame tells most,
+    ``warnings`` what the checker found wrong with the frame at the end of a line.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class LessonScene(Scene):
         self.canvas = Canvas(ARTBOARDS[artboard], THEMES[theme])
         self.cues: list[Cue] = []
         self.drawn: list[Drawn] = []
+        self.warnings: list[str] = []
         self.poster_time = 0.0
         self._poster_score = -1
         self._names: dict[str, int] = dict(trace.names)
@@ -197,6 +200,9 @@ class LessonScene(Scene):
         )
         written = [replace(source, cue=number) for source in self.sources_on_stage()]
         self.drawn += written
+        place = f"{self.canvas.artboard.name}, cue {number}"
+        found = flaws(self.written(), self.canvas.artboard)
+        self.warnings += [f"{place}: {flaw}" for flaw in found]
         if len(written) > self._poster_score:
             self._poster_score = len(written)
             self.poster_time = end - 0.5 / config.frame_rate
@@ -207,22 +213,18 @@ class LessonScene(Scene):
 
     # What is written on the screen.
 
-    def labels_on_stage(self) -> list[tuple[str, float, tuple[float, float, float, float]]]:
-        """Return every text on screen: the text, its size, its box (left, top, width, height).
-
-        Sizes and boxes are in pixels of the artboard.
-        """
+    def written(self) -> list[Written]:
+        """Return every text on screen with its size and box, in pixels of the artboard."""
+        artboard, unit = self.canvas.artboard, self.canvas.artboard.unit
         found = []
         for label in self._labels():
-            unit = self.canvas.artboard.unit
-            left = label.get_left()[0] / unit + self.canvas.artboard.width / 2
-            top = self.canvas.artboard.height / 2 - label.get_top()[1] / unit
-            found.append(
-                (label.text, label.size, (left, top, label.width / unit, label.height / unit))
-            )
+            left = label.get_left()[0] / unit + artboard.width / 2
+            top = artboard.height / 2 - label.get_top()[1] / unit
+            box = (left, top, label.width / unit, label.height / unit)
+            found.append(Written(label.text, label.size, *box))
         if self._block is not None:
             size = self._block.digit_size
-            found += [(text, size, box) for text, _, box in self._block.digits()]
+            found += [Written(text, size, *box) for text, _, box in self._block.digits()]
         return found
 
     def sources_on_stage(self) -> list[Drawn]:
