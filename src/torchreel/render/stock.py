@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from manim import tempconfig
+from manim import Scene, tempconfig
 from manim.renderer.cairo_renderer import CairoRenderer
 from manim.scene.scene_file_writer import SceneFileWriter
 
@@ -100,13 +100,13 @@ def scene_class(source: SceneSource | None) -> type[LessonScene]:
     sys.modules[name] = module
     # Compiled here, not imported: an import would leave a .pyc in a folder that is watched.
     exec(compile(source.file.read_bytes(), str(source.file), "exec"), module.__dict__)
-    found = getattr(module, source.name)
+    found: type[LessonScene] = getattr(module, source.name)
     if not issubclass(found, LessonScene):
         raise TypeError(f"{source.name} must derive from torchreel.stage.LessonScene")
     return found
 
 
-class _Renderer(CairoRenderer):  # type: ignore[misc]
+class _Renderer(CairoRenderer):
     """Manim's Cairo renderer; its frames go to a movie, with a keyframe where a cue starts."""
 
     def __init__(self, movie: Movie) -> None:
@@ -114,7 +114,8 @@ class _Renderer(CairoRenderer):  # type: ignore[misc]
         self._movie = movie
         self._cues = -1
 
-    def play(self, scene: LessonScene, *animations: Any, **kwargs: Any) -> None:
+    def play(self, scene: Scene, *animations: Any, **kwargs: Any) -> None:
+        assert isinstance(scene, LessonScene)
         if len(scene.cues) != self._cues:
             self._cues = len(scene.cues)
             self._movie.cut()

@@ -12,8 +12,6 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from torchreel.records import Clip, Problem, TorchReelError
 from torchreel.render.job import Job
@@ -48,6 +46,11 @@ class Worker:
             raise TorchReelError(made)
         return made
 
+    def close(self) -> None:
+        """End the process when it has nothing more to do."""
+        if self._executor:
+            self._executor.shutdown()
+
     def stop(self) -> None:
         """End the process, whatever it is doing; a render in another thread raises."""
         with self._lock:
@@ -70,17 +73,6 @@ class Worker:
             executor, self._executor = self._executor, None
         if executor:
             executor.shutdown(wait=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def _context() -> BaseContext:

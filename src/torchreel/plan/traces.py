@@ -1,0 +1,139 @@
+"""Which traces are current, and making those that are not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from torchreel import tracer
+from torchreel.plan.outcome import changes
+from torchreel.plan.project import Project
+from torchreel.records import TRACE_VERSION, Problem, TorchReelError, Trace
+from torchreel.store import Store, digest_of, file_digest, trace_digest, write_trace
+
+_SUMMARY = "summary.json"
+_MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class CellSummary:
+    """What a plan needs of a cell without reading the trace.
+
+    ``digest`` is that of the cell's slice, ``line`` where its first statement stands, ``cues``
+    whether any of its statements is shown.
+    """
+
+    digest: str
+    line: int
+    ops: tuple[str, ...]
+    cues: bool
+
+
+@dataclass(frozen=True)
+class TraceSummary:
+    """What a plan needs of a trace: kept beside it, so that an idle build reads no arrays."""
+
+    script: str
+    digest: str
+    inputs: Mapping[str, str]
+    cells: Mapping[str, CellSummary]
+
+
+class Traces:
+    """The traces of a project, by script."""
+
+    def __init__(self, project: Project, store: Store, current: Mapping[str, str]) -> None:
+        self._project = project
+        self._store = store
+        self._current = current
+        self._fixed = {
+            "python": platform.python_version(),
+            "torch": tracer.torch_version(),
+            "tracer": tracer.source_digest(),
+            "trace version": str(TRACE_VERSION),
+        }
+
+    def last(self, script: str) -> TraceSummary | None:
+        """Return the last good trace of a script, whether it is current or not."""
+        digest = self._current.get(script)
+        return self.read(digest) if digest else None
+
+    def read(self, digest: str) -> TraceSummary | None:
+        """Return the summary of a trace that was kept, unless one of its files is missing."""
+        folder = self._store.trace_folder(digest)
+        if not (folder / "trace.json").is_file() or not (folder / "values.safetensors").is_file():
+            return None
+        try:
+            return msgspec.json.decode((folder / _SUMMARY).read_bytes(), type=TraceSummary)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def stale(self, script: str) -> tuple[str, ...]:
+        """Return why the last trace of a script is not current; empty where it is."""
+        last = self.last(script)
+        return changes(last.inputs if last else None, self._inputs_now(script, last))
+
+    def kept(self, script: str) -> TraceSummary | None:
+        """Return a trace made earlier that is current now, if one was kept."""
+        folder = self._store.root / "traces"
+        for each in folder.iterdir() if folder.is_dir() else ():
+            kept = self.read(each.name)
+            if kept and kept.script == script and kept.inputs == self._inputs_now(script, kept):
+                os.utime(each)
+                return kept
+        return None
+
+    def make(self, script: str) -> TraceSummary:
+        """Trace a script and keep what came of it; raises TorchReelError."""
+        path = self._project.root / script
+        before = file_digest(path)
+        trace = tracer.trace_script(path, root=self._project.root)
+        if trace.error:
+            raise TorchReelError(_raised(trace))
+        inputs = {script: before, **trace.inputs, **self._fixed}
+        summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace))
+        folder = self._store.trace_folder(summary.digest)
+        if folder.exists():  # a damaged one, or the script reads something that is not recorded
+            shutil.rmtree(folder, ignore_errors=True)
+        with self._store.writing(folder) as scratch:
+            write_trace(trace, scratch)
+            (scratch / _SUMMARY).write_bytes(msgspec.json.encode(summary))
+        return summary
+
+    def _inputs_now(self, script: str, summary: TraceSummary | None) -> dict[str, str]:
+        files = summary.inputs.keys() - self._fixed.keys() if summary else {script}
+        return {name: self._digest(name) for name in sorted(files)} | self._fixed
+
+    def _digest(self, name: str) -> str:
+        try:
+            return file_digest(self._project.root / name)
+        except OSError:
+            return _MISSING
+
+
+def _cells(trace: Trace) -> dict[str, CellSummary]:
+    cells = {}
+    for cell in trace.cells:
+        part = trace.of_cell(cell.name)
+        cells[cell.name] = CellSummary(
+            digest=trace_digest(part),
+            line=cell.line,
+            ops=tuple(sorted({step.op for step in part.steps})),
+            cues=any(run.steps or run.printed for run in part.runs),
+        )
+    return cells
+
+
+def _raised(trace: Trace) -> Problem:
+    assert trace.error is not None
+    return Problem(
+        f"{trace.script}:{trace.error.line}",
+        f"the script raised {trace.error.type}: {trace.error.message}",
+        "Mend the line, or catch the exception where the lesson is about it; until then the page "
+        "keeps its last good clips.",
+    )
