@@ -1,0 +1,71 @@
+"""One script with many cells, traced once for all the tests of the stage."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from manim import tempconfig
+from manim.renderer.cairo_renderer import CairoRenderer
+
+from torchreel.records import Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.tracer import trace_script
+
+CELLS = {
+    "lesson": "x = torch.arange(12)\ny = x.reshape(3, 4)\nz = x.reshape(2, 2, 3)",
+    "lesson2": "a = y.unsqueeze(0)\nb = a.squeeze(0)",
+    "two_by_six": "x = torch.arange(12)\ny = x.reshape(2, 6)\nz = x.reshape(2, 2, 3)",
+    "three_slices": "x = torch.arange(12)\nz = x.reshape(3, 2, 2)\ny = z.reshape(4, 3)",
+    "four_slices": "x = torch.arange(24)\ny = x.reshape(4, 6)\nz = y.reshape(4, 2, 3)",
+    "columns": "x = torch.arange(6)\ny = x.reshape(6, 1)\nz = x.reshape(1, 6)\nw = z.reshape(6)",
+    "chain": "x = torch.arange(12).reshape(3, 4)\nf = x.flatten()",
+    "rows": "p = torch.arange(12).reshape(3, 4)",
+    "row_frames": "a = p.unsqueeze(1)\nb = a.squeeze(1)",
+    "cell_frames": "a = p.unsqueeze(-1)\nb = a.squeeze(-1)",
+    "two_boxes": "x = torch.arange(5)\na = x.unsqueeze(0)\nb = a.unsqueeze(-1)\nc = b.squeeze()",
+    "floats": "w = torch.linspace(-2, 2, 12).reshape(3, 4)\nr = w.relu()\nv = w.reshape(12)",
+    "copy": "t = p.t()\nq = t.reshape(12)",
+    "ranks": "s = torch.tensor(3.14)\nc = torch.zeros(2, 3, 4)\nd = torch.zeros(2, 2, 2, 2)",
+    "bools": "m = torch.tensor([True, False])\nn = torch.tensor([float('nan'), float('inf'), 1.5])",
+    "large": "x = torch.arange(1000)\ny = x.reshape(10, 100)\nu = y.unsqueeze(0)\nk = u.squeeze(0)",
+    "empty": "e = torch.zeros(0, 3)\ng = e.reshape(3, 0)",
+    "reused": "x = torch.ones(4)\nx = x.reshape(2, 2)\nx = torch.zeros(3)",
+    "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
+    "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
+}
+
+
+@pytest.fixture(scope="session")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of a script with all the cells above."""
+    folder = tmp_path_factory.mktemp("stage")
+    script = folder / "script.py"
+    cells = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in CELLS.items())
+    script.write_text(f"import torch\n\n{cells}")
+    return trace_script(script, root=Path(folder))
+
+
+@pytest.fixture(scope="session")
+def staged(trace: Trace) -> Callable[..., LessonScene]:
+    """Return a function that plays a cell without drawing the frames between the lines."""
+
+    def play(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
+        board = ARTBOARDS[artboard]
+        options = {
+            "dry_run": True,
+            "frame_rate": 30,
+            "pixel_width": board.width // 4,
+            "pixel_height": board.height // 4,
+            "frame_height": 8.0,
+            "frame_width": 8.0 * board.width / board.height,
+            "progress_bar": "none",
+            "verbosity": "ERROR",
+        }
+        with tempconfig(options):
+            renderer = CairoRenderer(skip_animations=True)
+            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
+            scene.render()
+        return scene
+
+    return play

@@ -1,0 +1,164 @@
+"""The director stages any of these cells, on both artboards, with every text true and readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tests.stage.conftest import CELLS
+from torchreel.records import Drawn, TorchReelError, Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.stage.numerals import MINUS
+
+Staged = Callable[..., LessonScene]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_text_is_cut_small_or_covered(staged: Staged, cell: str, artboard: str) -> None:
+    assert staged(cell, artboard).warnings == []
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_statement_has_one_cue_in_order(staged: Staged, trace: Trace, cell: str) -> None:
+    scene = staged(cell)
+    statements = [statement.number for statement in trace.cell(cell).statements]
+    assert [cue.statement for cue in scene.cues] == statements
+    assert scene.cues[0].start == 0
+    for before, after in zip(scene.cues, scene.cues[1:], strict=False):
+        assert before.end == after.start
+    assert all(cue.end > cue.start for cue in scene.cues)
+    assert 0 < scene.poster_time < scene.cues[-1].end
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_drawn_is_what_torch_did(staged: Staged, trace: Trace, cell: str) -> None:
+    """Replays the script without the tracer, statement by statement, and compares every text."""
+    scene = staged(cell, "film")
+    slice_ = trace.of_cell(cell)
+    tensors = _replayed(slice_, cell)
+    ops = {step.number: step.op.split(".")[-1] for step in slice_.steps}
+    checked = 0
+    for drawn in scene.drawn:
+        if drawn.source == "op":
+            assert drawn.step is not None
+            assert drawn.text == ops[drawn.step]
+        elif drawn.source == "code":
+            assert drawn.text in CELLS[cell]
+        elif drawn.tensor in tensors:
+            _compare(drawn, tensors[drawn.tensor])
+            checked += 1
+    assert checked > 0
+
+
+def _replayed(trace: Trace, cell: str) -> dict[int, torch.Tensor]:
+    """Return the tensor of each record that a name was bound to, from a run without the tracer."""
+    scope: dict[str, object] = {"torch": torch}
+    names = list(CELLS)
+    for before in names[: names.index(cell)]:
+        exec(CELLS[before], scope)
+    tensors = {record: scope[name] for name, record in trace.names.items()}
+    statements = {each.number: each.text for each in trace.cells[0].statements}
+    for run in trace.runs:
+        exec(statements[run.statement], scope)
+        tensors |= {
+            record: scope[name] for name, record in run.changed.items() if record is not None
+        }
+    return {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
+
+
+def _compare(drawn: Drawn, tensor: torch.Tensor) -> None:
+    if drawn.source == "value":
+        value = tensor[drawn.index].item()
+        assert _reads_as(drawn.text, value), f"{drawn.text} is drawn for {value}"
+    elif drawn.source == "size":
+        assert int(drawn.text) == tensor.shape[drawn.index[0]]
+    elif drawn.source == "shape":
+        assert drawn.text == str(tuple(tensor.shape))
+    elif drawn.source == "dtype":
+        assert drawn.text == str(tensor.dtype).removeprefix("torch.")
+    elif drawn.source == "device":
+        assert drawn.text == str(tensor.device)
+
+
+def _reads_as(text: str, value: float | int | bool) -> bool:
+    if isinstance(value, bool):
+        return text == ("T" if value else "F")
+    if value != value:
+        return text == "nan"
+    number = float(text.replace(MINUS, "-"))
+    decimals = re.search(r"\.(\d*)$", text)
+    return number == value or (
+        decimals is not None and number == pytest.approx(value, abs=0.51 * 10 ** -len(decimals[1]))
+    )
+
+
+def test_every_element_and_size_of_the_lesson_is_drawn(staged: Staged) -> None:
+    scene = staged("lesson")
+    second = [drawn for drawn in scene.drawn if drawn.cue == 2]
+    values = {drawn.index: drawn.text for drawn in second if drawn.tensor == 1 and drawn.index}
+    elements = {index: text for index, text in values.items() if len(index) == 2}
+    assert elements == {(i, j): str(4 * i + j) for i in range(3) for j in range(4)}
+    sizes = {drawn.index: drawn.text for drawn in second if drawn.source == "size"}
+    assert sizes == {(0,): "3", (1,): "4"}
+    assert {drawn.text for drawn in second if drawn.source == "shape"} == {"(12,)", "(3, 4)"}
+
+
+def test_the_sentence_names_the_real_operand(staged: Staged) -> None:
+    """z is made from x, not from y, though y is what stood on stage before it."""
+    third = [drawn for drawn in staged("lesson").drawn if drawn.cue == 3]
+    assert [drawn.text for drawn in third if drawn.source == "name"] == ["x", "z"]
+
+
+def test_a_dimension_of_size_one_is_labelled_in_the_new_tensor(staged: Staged) -> None:
+    scene = staged("lesson2")
+    sizes = {d.index: d.text for d in scene.drawn if d.cue == 1 and d.source == "size"}
+    assert sizes == {(0,): "1", (1,): "3", (2,): "4"}
+    sizes = {d.index: d.text for d in scene.drawn if d.cue == 2 and d.source == "size"}
+    assert sizes == {(0,): "3", (1,): "4"}
+
+
+def test_wire_frames_leave_the_cells_where_they_were(staged: Staged) -> None:
+    for cell in ("lesson2", "row_frames", "cell_frames"):
+        scene = staged(cell)
+        assert scene._block is not None
+        home = scene.placement(scene._block.record).pose
+        assert scene._block.pose.corners == pytest.approx(home.corners)
+        assert scene._block.pose.size == pytest.approx(home.size)
+
+
+def test_the_clip_without_memory_to_show_has_no_tape(staged: Staged) -> None:
+    assert staged("lesson").tape is not None
+    assert staged("lesson2").tape is None
+    # A reshape that had to copy: no view, no tape.
+    assert staged("copy").tape is None
+
+
+@pytest.mark.parametrize(("line", "cues"), [("y", 2), ("y = x.reshape(3, 4)", 2), ("z", 3)])
+def test_play_line_goes_as_far_as_the_line(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch, staged: Staged, line: str, cues: int
+) -> None:
+    monkeypatch.setattr(LessonScene, "construct", lambda self: self.play_line(line))
+    assert len(staged("lesson").cues) == cues
+
+
+@pytest.mark.parametrize(("cell", "line"), [("lesson", "nothing"), ("reused", "x")])
+def test_play_line_names_the_lines_there_are(
+    monkeypatch: pytest.MonkeyPatch, staged: Staged, cell: str, line: str
+) -> None:
+    monkeypatch.setattr(LessonScene, "construct", lambda self: self.play_line(line))
+    with pytest.raises(TorchReelError) as raised:
+        staged(cell)
+    assert repr(line) in raised.value.problem.what
+    assert CELLS[cell].splitlines()[0] in raised.value.problem.remedy
+
+
+def test_block_returns_what_is_on_stage(staged: Staged) -> None:
+    scene = staged("lesson")
+    assert scene.block("z").record.shape == (2, 2, 3)
+    with pytest.raises(TorchReelError, match="no block named 'y' is on stage"):
+        scene.block("y")

@@ -1,0 +1,223 @@
+"""The parts of the stage that need no scene: numbers, colours, layout, memory, fonts, registry."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from torchreel.records import TensorRecord, TorchReelError
+from torchreel.stage import fonts, registry
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.checker import Written, flaws
+from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
+from torchreel.stage.layout import drawable, modes, place
+from torchreel.stage.memory import memory_positions
+from torchreel.stage.numerals import write, write_all
+from torchreel.stage.text import ADVANCE, outline, text_width
+
+
+@pytest.mark.parametrize(
+    ("value", "chars", "text"),
+    [
+        (7, 2, "7"),
+        (-3, 2, "−3"),
+        (123456, 6, "123456"),
+        (123456, 3, "1e5"),
+        (1234, 3, None),
+        (6.0, 3, "6."),
+        (0.0, 3, "0."),
+        (-0.34, 5, "−0.34"),
+        (-0.34, 4, "−.34"),
+        (0.02, 4, "0.02"),
+        (0.02, 3, ".02"),
+        (0.02, 2, None),
+        (0.001, 4, "1e-3".replace("-", "−")),
+        (12345.6, 3, "1e4"),
+        (321.7, 4, "322."),
+        (True, 1, "T"),
+        (float("nan"), 3, "nan"),
+        (float("-inf"), 4, "−inf"),
+        (2.5, 2, None),
+    ],
+)
+def test_a_number_is_written_as_it_fits(value: float, chars: int, text: str | None) -> None:
+    assert write(value, chars) == text
+
+
+def test_all_numbers_of_a_block_have_the_same_decimals() -> None:
+    assert write_all(np.array([0.5, -1.25, 2.0]), 5) == ["0.50", "−1.25", "2."]
+    assert write_all(np.array([0.5, -1.25, 2.0]), 4) == ["0.5", "−1.2", "2."]
+    assert write_all(np.array([0.5, -10.25]), 3) is None
+
+
+def test_no_text_reads_as_zero_for_a_number_that_is_not() -> None:
+    for value in (0.004, 0.04, 0.4, -0.004, 1e-9):
+        for chars in range(1, 7):
+            text = write(value, chars, 1)
+            assert text is None or float(text.replace("−", "-")) != 0
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_identity_ramp_gets_lighter_all_the_way(theme: str) -> None:
+    luminance = [_luminance(identity(i, 12, THEMES[theme].name)) for i in range(12)]
+    assert all(a < b for a, b in itertools.pairwise(luminance))
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_digits_contrast_with_every_fill(theme: str) -> None:
+    tokens = THEMES[theme]
+    fills = [identity(i, 50, tokens.name) for i in range(50)]
+    fills += [signed(value, 1.0, tokens.name) for value in np.linspace(-1, 1, 41)]
+    for fill in fills:
+        assert _contrast(ink_on(fill, tokens), fill) >= 4.2
+
+
+def test_values_and_zero_have_colours_of_their_own() -> None:
+    low, zero, high = (signed(value, 1.0, "dark") for value in (-1.0, 0.0, 1.0))
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+    assert np.allclose(signed(0.0, 5.0, "dark"), zero)
+    assert np.allclose(signed(float("nan"), 1.0, "dark"), THEMES["dark"].surface)
+    assert np.allclose(mix(rgb("#000000"), rgb("#FFFFFF"), 0.5), 0.5)
+
+
+def _contrast(one: Color, other: Color) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+SHAPES = [
+    (),
+    (1,),
+    (12,),
+    (24,),
+    (3, 4),
+    (2, 6),
+    (12, 1),
+    (2, 2, 3),
+    (3, 4, 5),
+    (20, 20),
+    (1, 3, 4),
+]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("shape", [*SHAPES, (1000,), (2, 2, 2, 2), (784, 128), (0, 3)])
+@pytest.mark.parametrize("above", [True, False])
+def test_a_tensor_stands_inside_its_region(
+    artboard: str, shape: tuple[int, ...], above: bool
+) -> None:
+    board = ARTBOARDS[artboard]
+    region = board.stage_above_tape if above else board.stage
+    for mode in modes(shape):
+        placement = place(shape, region, board, mode=mode, above=above)
+        left, top, right, bottom = placement.pose.box
+        assert board.margin <= left
+        assert right <= board.width - board.margin
+        assert region.y <= top
+        assert bottom <= region.bottom
+        assert len(placement.brackets) == min(3, len(shape))
+        cells = int(np.prod(shape)) if drawable(shape) else 1
+        assert placement.pose.corners.shape == (cells, 2)
+
+
+def test_a_row_stands_on_the_grid_of_its_memory() -> None:
+    board = ARTBOARDS["page"]
+    pose = place((12,), board.stage_above_tape, board, above=True).pose
+    assert pose.size == board.slot_max
+    assert pose.corners[0, 0] == board.tape.center_x - 6 * board.slot_max
+
+
+def test_cells_of_a_block_stand_side_by_side_in_reading_order() -> None:
+    board = ARTBOARDS["page"]
+    pose = place((3, 4), board.stage, board).pose
+    grid = pose.corners.reshape(3, 4, 2)
+    assert np.allclose(np.diff(grid[..., 0], axis=1), pose.size)
+    assert np.allclose(np.diff(grid[..., 1], axis=0), pose.size)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.arange(12).reshape(3, 4),
+        torch.arange(12).reshape(3, 4).t(),
+        torch.arange(12)[2:8:2],
+        torch.arange(12).reshape(3, 4)[1:, 1:],
+        torch.tensor(3),
+        torch.arange(3).expand(2, 3),
+    ],
+)
+def test_memory_positions_are_where_torch_reads(tensor: torch.Tensor) -> None:
+    record = TensorRecord(
+        0, tuple(tensor.shape), tensor.stride(), "int64", "cpu", 0, int(tensor.storage_offset()), 12
+    )
+    storage = tensor.as_strided((tensor.untyped_storage().nbytes() // 8,), (1,), 0)
+    assert np.array_equal(storage.numpy()[memory_positions(record)], tensor.numpy())
+
+
+def test_an_outline_is_closed_curves_of_the_right_width() -> None:
+    points = outline("10", "ExtraBold")
+    assert len(points) % 4 == 0
+    assert points[:, 0].min() >= 0
+    assert points[:, 0].max() <= 2 * ADVANCE
+    assert text_width("10", 50) == pytest.approx(60)
+    assert outline(" ", "Medium").shape == (0, 2)
+
+
+def test_the_first_font_there_is_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "font_folders", lambda: [tmp_path])
+    for cached in (fonts.font_file, fonts._installed):
+        cached.cache_clear()
+    with pytest.raises(TorchReelError, match="no monospace font"):
+        fonts.font_file("Medium")
+    fonts._installed.cache_clear()
+    (tmp_path / "DejaVuSansMono-Bold.ttf").touch()
+    assert fonts.font_file("ExtraBold").name == "DejaVuSansMono-Bold.ttf"
+    for cached in (fonts.font_file, fonts._installed):
+        cached.cache_clear()
+
+
+def test_a_choreography_is_found_by_the_op() -> None:
+    reshape = registry.find("torch.Tensor.reshape")
+    assert reshape.tape
+    assert registry.find("torch.Tensor.view").play is reshape.play
+    assert registry.find("torch.nn.functional.softmax").play.__name__ == "named_box"
+    assert registry.op_name("torch.Tensor.T.__get__") == "T"
+
+
+def test_a_clip_depends_on_the_files_of_its_ops_only() -> None:
+    names = set(registry.sources(["torch.arange", "torch.Tensor.reshape"]))
+    assert {"stage/director.py", "stage/ops/creation.py", "stage/ops/reshape.py"} <= names
+    assert "stage/ops/squeeze.py" not in names
+    assert "stage/ops/fallback.py" in registry.sources(["torch.fft.fft"])
+
+
+def test_finding_sources_imports_neither_manim_nor_torch() -> None:
+    code = (
+        "import sys; from torchreel.stage import registry, fonts, artboard;"
+        "registry.sources(['torch.arange']); fonts.font_files();"
+        "sys.exit(any(name in sys.modules for name in ('manim', 'torch')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_checker_sees_each_flaw() -> None:
+    board = ARTBOARDS["page"]
+    fine = Written("fine", 40, 100, 100, 90, 30)
+    assert flaws([fine], board) == []
+    assert flaws([], board) == ["nothing is written on the frame"]
+    assert "smaller" in flaws([Written("small", 20, 300, 100, 50, 14)], board)[0]
+    assert "edge" in flaws([Written("cut", 40, 10, 100, 90, 30)], board)[0]
+    assert "edge" in flaws([Written("low", 40, 100, 770, 90, 30)], board)[0]
+    assert "overlap" in flaws([fine, Written("over", 40, 150, 110, 90, 30)], board)[0]
