@@ -117,16 +117,15 @@ class _Run:
             return (error.problem.what,)
 
     def write_index(self) -> None:
-        """Update the index: what was made, what failed; what is not wanted any more is forgotten.
+        """Update the index: what was made, what failed; what can not be any more is forgotten.
 
-        Nothing is forgotten while a page or a folder is broken: what it wants is not known.
+        A clip that no page embeds stays while its cell is there: the page may only be broken now.
         """
         index = self.store.index()
         traces, clips = dict(index.traces), dict(index.clips)
         if not self.wanted.problems:
-            keys = {self._clips.key(*wanted) for wanted in self.wanted.clips}
             traces = {key: traces[key] for key in traces if key in self.wanted.scripts}
-            clips = {key: clips[key] for key in clips if key in keys}
+            clips = {key: clips[key] for key in clips if key in self._possible()}
         made = Index(
             traces | self._made_traces,
             clips | self._made_clips,
@@ -134,6 +133,16 @@ class _Run:
         )
         if made != index:
             self.store.write_index(made)
+
+    def _possible(self) -> set[str]:
+        summaries = [self._traces.last(script) for script in self.wanted.scripts]
+        summaries += [self._traces.read(digest) for digest in self._made_traces.values()]
+        return {
+            self._clips.key(summary.script, cell)
+            for summary in summaries
+            if summary
+            for cell in summary.cells
+        }
 
     def _cells(self, script: str) -> dict[str, list[str]]:
         return {cell: places for (of, cell), places in self.wanted.clips.items() if of == script}

@@ -83,7 +83,7 @@ class Clips:
     def make(self, plan: Plan, trace: Trace, worker: Worker) -> None:
         """Render a clip and keep it; raises TorchReelError."""
         job = Job(
-            trace.of_cell(plan.cell), plan.look, plan.scene, _lines(trace, plan.cell), plan.inputs
+            trace.of_cell(plan.cell), plan.look, plan.scene, lines_of(trace, plan.cell), plan.inputs
         )
         folder = self._store.clip_folder(plan.digest)
         with self._store.writing(folder) as scratch:
@@ -95,7 +95,7 @@ class Clips:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lines(trace: Trace, cell: str) -> dict[int, int]:
+def lines_of(trace: Trace, cell: str) -> dict[int, int]:
     """Return the line in the script's file of each statement of a cell."""
     found = trace.cell(cell)
     return {each.number: found.line + each.lines[0] - 1 for each in found.statements}

@@ -94,7 +94,7 @@ class Traces:
         before = file_digest(path)
         trace = tracer.trace_script(path, root=self._project.root)
         if trace.error:
-            raise TorchReelError(_raised(trace))
+            raise TorchReelError(raised(trace))
         inputs = {script: before, **trace.inputs, **self._fixed}
         summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace))
         folder = self._store.trace_folder(summary.digest)
@@ -129,11 +129,11 @@ def _cells(trace: Trace) -> dict[str, CellSummary]:
     return cells
 
 
-def _raised(trace: Trace) -> Problem:
+def raised(trace: Trace) -> Problem:
+    """Return the problem of a script that raised."""
     assert trace.error is not None
     return Problem(
         f"{trace.script}:{trace.error.line}",
         f"the script raised {trace.error.type}: {trace.error.message}",
-        "Mend the line, or catch the exception where the lesson is about it; until then the page "
-        "keeps its last good clips.",
+        "Mend the line, or catch the exception where the lesson is about it.",
     )

@@ -8,13 +8,17 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import Any, TypeVar
 
 from torchreel.records import Clip, Problem, TorchReelError
 from torchreel.render.job import Job
+
+_T = TypeVar("_T")
 
 _RETRY = "Mend it and build again; until then the page keeps its last good clip."
 
@@ -33,8 +37,18 @@ class Worker:
 
         ``root`` is the project: places in messages are relative to it.
         """
+        return self._ask(job, _render, job, folder, root)
+
+    def film(self, jobs: Sequence[Job], path: Path, root: Path) -> float:
+        """Render jobs one after the other into one MP4 or GIF; return its length in seconds.
+
+        Raises TorchReelError with what went wrong.
+        """
+        return self._ask(jobs[0], _film, jobs, path, root)
+
+    def _ask(self, job: Job, task: Callable[..., _T | Problem], *args: Any) -> _T:
         try:
-            made = self._start().submit(_render, job, folder, root).result()
+            made = self._start().submit(task, *args).result()
         except BrokenProcessPool as error:
             self._drop()
             where = f"{job.trace.script}:{_line(0, job)}"
@@ -114,6 +128,21 @@ def _render(job: Job, folder: Path, root: Path) -> Clip | Problem:
             f"{job.trace.script}:{_line(0, job)}", what, "Call `self.play_line(…)` in it."
         )
     return clip
+
+
+def _film(jobs: Sequence[Job], path: Path, root: Path) -> float | Problem:
+    from torchreel.render.movie import Movie
+    from torchreel.render.stock import SceneError, play
+
+    look = jobs[0].look
+    kind = "gif" if path.suffix == ".gif" else "mp4"
+    with Movie(look.size, look.fps, **{kind: path}) as movie:
+        for job in jobs:
+            try:
+                play(job, movie)
+            except SceneError as error:
+                return _problem(error.cause, job, root, _line(error.cues, job))
+    return movie.duration
 
 
 def _line(cues: int, job: Job) -> int:

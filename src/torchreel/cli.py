@@ -1,0 +1,225 @@
+"""The command line: ``torchreel build | serve | animate | status | doctor | clean``.
+
+What a command needs is imported when it runs, so that help and errors come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchreel.records import Problem, TorchReelError
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+
+    from torchreel.mkdocs import TorchReelPlugin
+
+QUALITIES = ("draft", "standard", "final")
+ARTBOARDS = ("page", "film")
+THEMES = ("dark", "light")
+_QUALITY_HELP = "draft: half the size, 15 frames a second; standard: 30; final: 60 (%(default)s)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, or 1 where there is a problem."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except TorchReelError as error:
+        from torchreel.report import print_problems, terminal
+
+        print_problems(terminal(stderr=True), [error.problem])
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def build(options: argparse.Namespace) -> int:
+    """Build the whole site, strictly: whatever is wrong is said, and the status is then 1."""
+    from mkdocs.commands.build import build as build_site
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import Abort, ConfigurationError
+
+    from torchreel.report import print_problems, table, terminal
+
+    file, status = _config_file(options), 0
+    with _mkdocs_log():
+        try:
+            config = load_config(config_file=str(file), strict=True)
+        except ConfigurationError as error:
+            raise TorchReelError(Problem(options.config, error.format_message())) from error
+        plugin = _plugin(config, options)
+        config.plugins.on_startup(command="build", dirty=False)
+        try:
+            build_site(config)
+        except Abort as error:
+            status = 1
+            print(error.format_message(), file=sys.stderr)
+        finally:
+            config.plugins.on_shutdown()
+    if plugin.made is not None:
+        console = terminal()
+        console.print(table(plugin.made))
+        print_problems(console, plugin.made.problems)
+        status = status or int(bool(plugin.made.problems))
+    return status
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Show the site on this machine; a saved file is built again and the page reloads."""
+    from mkdocs.commands.serve import serve as serve_site
+
+    file = _config_file(options)
+    with _mkdocs_log():
+        serve_site(config_file=str(file), dev_addr=options.address)
+    return 0
+
+
+def animate(options: argparse.Namespace) -> int:
+    """Film a script: its cells one after the other, in one file."""
+    from torchreel.plan.film import film
+    from torchreel.render.job import Look
+    from torchreel.report import Terminal, print_problems, terminal
+
+    out = options.output or Path(options.script.name).with_suffix(".mp4")
+    if out.suffix not in (".mp4", ".gif"):
+        raise TorchReelError(Problem(str(out), "a film is an .mp4 or a .gif", "Name it so."))
+    look = Look(options.artboard, options.theme, options.quality)
+    with Terminal() as progress:
+        made = film(options.script, out, look=look, cell=options.cell, progress=progress)
+    terminal().print(f"{made.path}: {made.seconds:.1f} s, {out.stat().st_size / 1000:.0f} kB")
+    if made.problem:
+        print_problems(terminal(stderr=True), [made.problem])
+    return 1 if made.problem else 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Say what is stale and why, a line each; nothing is made."""
+    from torchreel.plan import Project
+    from torchreel.plan import status as plan_status
+    from torchreel.report import name_of, terminal
+
+    console = terminal()
+    found = plan_status(Project(_root(options)), quality=options.quality)
+    stale = [outcome for outcome in found if outcome.state == "stale"]
+    for outcome in stale:
+        console.print(f"{name_of(outcome.key)}: {'; '.join(outcome.why)}", soft_wrap=True)
+    if not stale:
+        console.print(f"Nothing is stale: {len(found)} traces and clips are as their sources.")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Say what is missing on this machine, and how to get it."""
+    from torchreel.doctor import run
+
+    return run()
+
+
+def clean(options: argparse.Namespace) -> int:
+    """Remove everything that was generated: what is in build/ and site/."""
+    root = _root(options)
+    for folder in (root / "build", root / "site"):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name == ".gitignore":
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torchreel", description="Animated PyTorch lessons, drawn from what torch really did."
+    )
+    parser.add_argument("--version", action="version", version=f"torchreel {version('torchreel')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(run: Any) -> argparse.ArgumentParser:
+        text = run.__doc__
+        made = commands.add_parser(run.__name__, help=text.splitlines()[0], description=text)
+        made.set_defaults(run=run)
+        return made
+
+    def course(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "-f", "--config", default="mkdocs.yml", help="the course's mkdocs.yml (%(default)s)"
+        )
+
+    def quality(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
+
+    made = command(build)
+    course(made)
+    quality(made)
+    made = command(serve)
+    course(made)
+    made.add_argument("-a", "--address", help="host:port to serve at (127.0.0.1:8000)")
+    made = command(animate)
+    made.add_argument("script", type=Path, help="a Python script that uses torch")
+    made.add_argument(
+        "-o", "--output", type=Path, help="the .mp4 or .gif to write (the script's name, .mp4)"
+    )
+    made.add_argument("--cell", help="only the cell of this name (`# %%%% name` in the script)")
+    made.add_argument(
+        "--artboard",
+        choices=ARTBOARDS,
+        default="film",
+        help="film: 1920x1080 with the code; page: 1280x800 without (%(default)s)",
+    )
+    made.add_argument("--theme", choices=THEMES, default="dark", help="colours (%(default)s)")
+    quality(made)
+    made = command(status)
+    course(made)
+    quality(made)
+    command(doctor)
+    course(command(clean))
+    return parser
+
+
+def _config_file(options: argparse.Namespace) -> Path:
+    file = Path(options.config)
+    if not file.is_file():
+        raise TorchReelError(
+            Problem(
+                options.config,
+                "there is no such file",
+                "Run torchreel in the folder of a course, or name its mkdocs.yml with --config.",
+            )
+        )
+    return file
+
+
+def _root(options: argparse.Namespace) -> Path:
+    return _config_file(options).resolve().parent
+
+
+def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugin:
+    """Return the course's plugin, told the quality that was asked for."""
+    plugin = config.plugins.get("torchreel")
+    if plugin is None:
+        what = "the plugin `torchreel` is not among the course's plugins"
+        raise TorchReelError(Problem(options.config, what, "Add it under `plugins:`."))
+    plugin.config["quality"] = options.quality
+    return plugin
+
+
+@contextmanager
+def _mkdocs_log() -> Iterator[None]:
+    """Let MkDocs say on stderr what it says when it is run by itself."""
+    from mkdocs.__main__ import State
+
+    state = State()
+    try:
+        yield
+    finally:
+        state.logger.removeHandler(state.stream)

@@ -1,0 +1,81 @@
+"""Filming any script: its cells one after the other, in one file."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from torchreel import tracer
+from torchreel.plan.clips import lines_of
+from torchreel.plan.outcome import Progress, Silent
+from torchreel.plan.traces import raised
+from torchreel.records import Problem, TorchReelError, Trace
+from torchreel.render.job import Job, Look
+from torchreel.render.worker import Worker
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film that was written: its length in seconds, and the error that ended the script."""
+
+    path: Path
+    seconds: float
+    problem: Problem | None
+
+
+def film(
+    script: Path,
+    out: Path,
+    *,
+    look: Look | None = None,
+    cell: str | None = None,
+    progress: Progress | None = None,
+) -> Film:
+    """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif.
+
+    Raises TorchReelError where there is nothing to film. A script that raises is filmed up to
+    there.
+    """
+    told, name = progress or Silent(), script.name
+    told.started(name, "trace", ("new",))
+    trace = tracer.trace_script(script.resolve(), root=script.resolve().parent)
+    jobs = [
+        Job(trace.of_cell(each), look or Look(artboard="film"), None, lines_of(trace, each))
+        for each in _shown(trace, cell)
+    ]
+    told.started(f"{name} as {out.name}", "clip", ("new",))
+    seconds = _write(jobs, out, script.resolve().parent)
+    return Film(out, seconds, raised(trace) if trace.error else None)
+
+
+def _shown(trace: Trace, cell: str | None) -> list[str]:
+    """Return the cells to film: those with something to show, or the one that is asked for."""
+    known = [each.name for each in trace.cells]
+    if cell is not None and cell not in known:
+        raise TorchReelError(
+            Problem(
+                trace.script, f"there is no cell {cell!r}", f"Its cells are: {', '.join(known)}."
+            )
+        )
+    shown = {run.cell for run in trace.runs if run.steps or run.printed}
+    names = [name for name in known if name in shown and cell in (None, name)]
+    if not names:
+        problem = Problem(trace.script, "there is nothing to film: no torch op ran in a cell")
+        raise TorchReelError(raised(trace) if trace.error else problem)
+    return names
+
+
+def _write(jobs: list[Job], out: Path, root: Path) -> float:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    worker = Worker()
+    try:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as scratch:
+            part = Path(scratch) / out.name
+            seconds = worker.film(jobs, part, root)
+            part.replace(out)
+    except BaseException:
+        worker.stop()
+        raise
+    worker.close()
+    return seconds
