@@ -145,7 +145,9 @@ install_system_packages() {
     say "${sudo:+sudo }$command"
     apt apt-get update -qq || say 'apt-get update failed; going on with the lists there are'
     # shellcheck disable=SC2086  # the command is words
-    apt $command -qq -o Dpkg::Use-Pty=0 | follow || fail "apt-get failed; all it said is in $log"
+    apt $command -qq -o Dpkg::Use-Pty=0 | follow ||
+        fail "apt-get failed; all it said is in $log. As root, run this, then make again:" \
+            'apt-get update' "$command"
     find_python
     version=${python:+$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
     find_missing
