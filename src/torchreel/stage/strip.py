@@ -63,7 +63,9 @@ class ShapeStrip(VGroup):
         """
         moving = [tensor for tensor in self.chips if tensor in old.chips]
         glide: list[Animation] = [
-            ReplacementTransform(old.chips[tensor], self.chips[tensor], run_time=run_time)
+            ReplacementTransform(
+                old.chips[tensor], self.chips[tensor], run_time=run_time, rate_func=_early
+            )
             for tensor in moving
         ]
         kept = [id(old.chips[tensor]) for tensor in moving]
@@ -141,8 +143,12 @@ class ShapeStrip(VGroup):
         return x + width + artboard.px(_GAP)
 
 
+def _early(time: float) -> float:
+    return part(time, 0.0, 0.65)
+
+
 def _late(time: float) -> float:
-    return part(time, 0.5, 1.0)
+    return part(time, 0.6, 1.0)
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
