@@ -21,7 +21,7 @@ check: quick  ## The gate: quick, mypy --strict, import directions, pytest
 	$(bin)/lint-imports --no-cache --no-logo
 	$(bin)/pytest
 
-quick:  ## Format and lint: what pre-commit runs
+quick: $(bin)/ruff  ## Format and lint: what pre-commit runs
 	$(bin)/ruff format --check
 	$(bin)/ruff check
 
@@ -29,9 +29,14 @@ serve:  ## Build, serve on localhost:8000 and build again what a saved file chan
 	@./setup.sh build
 	@$(bin)/torchreel serve
 
-doctor:  ## Say what is missing on this machine and how to get it
+doctor: $(bin)/torchreel  ## Say what is missing on this machine and how to get it
 	@$(bin)/torchreel doctor
 
 clean:  ## Remove what was generated: build/, site/ and the tools' caches (.venv stays)
 	find build site -mindepth 1 ! -name .gitignore -delete
 	rm -rf .mypy_cache .pytest_cache .ruff_cache media
+
+$(bin)/ruff:
+	@echo "There is no $@ yet: make test brings it." >&2; exit 1
+$(bin)/torchreel:
+	@echo "There is no $@ yet: make build brings it." >&2; exit 1
