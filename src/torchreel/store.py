@@ -55,7 +55,7 @@ def trace_digest(trace: Trace) -> str:
 
 def write_trace(trace: Trace, folder: Path) -> None:
     """Write ``trace.json`` and ``values.safetensors`` into ``folder``, which must exist."""
-    arrays = {str(key): np.ascontiguousarray(value) for key, value in trace.values.items()}
+    arrays = {str(key): np.asarray(value, order="C") for key, value in trace.values.items()}
     save_file(arrays, folder / "values.safetensors")
     data = msgspec.json.format(msgspec.json.encode(replace(trace, values={})), indent=1)
     (folder / "trace.json").write_bytes(data)

@@ -46,6 +46,7 @@ def main(script: str, root: str, folder: str, timeout: str) -> None:
 
 def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -> Trace:
     script, file = parse_script(source, path), root / path
+    digest = file_digest(file)
     code = compile(probe(parse_script(source, path)), str(file), "exec", dont_inherit=True)
     recorder = Recorder(script, Places(script, str(file)))
     inputs = Inputs(root)
@@ -67,7 +68,7 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
         steps=tuple(recorder.steps),
         tensors=tuple(recorder.tensors.records),
         environment=_environment(recorder),
-        inputs=inputs.digests | {script.path: file_digest(file)},
+        inputs=inputs.digests | {script.path: digest},
         error=error,
         values=recorder.tensors.values,
     )

@@ -143,21 +143,25 @@ def _parse(source: str, script: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the run itself shows them
-            return ast.parse(source, filename=script)
+            # Compiled, for errors that the grammar alone does not show (a return outside). With the
+            # script's name the error's place would be sought in the file, which may be newer.
+            compile(source, "<script>", "exec", dont_inherit=True)
+            return ast.parse(source)
     except SyntaxError as error:
         where = f"{script}:{error.lineno}" if error.lineno else script
-        raise _problem(where, f"{type(error).__name__}: {error.msg}", _caret(error)) from None
+        raise _problem(
+            where, f"{type(error).__name__}: {error.msg}", _caret(error, source)
+        ) from None
     except ValueError as error:  # a null byte
         raise _problem(script, f"not a Python script: {error}", "") from None
 
 
-def _caret(error: SyntaxError) -> str:
-    if not error.text:
+def _caret(error: SyntaxError, source: str) -> str:
+    if not error.lineno or not error.offset:
         return ""
-    line = error.text.rstrip("\n")
-    stripped = line.lstrip()
-    column = (error.offset or 1) - 1 - (len(line) - len(stripped))
-    return f"{stripped}\n    {' ' * max(column, 0)}^"
+    line = source.split("\n")[error.lineno - 1]
+    column = error.offset - 1 - (len(line) - len(line.lstrip()))
+    return f"{line.strip()}\n    {' ' * max(column, 0)}^"
 
 
 def _problem(where: str, what: str, remedy: str) -> TorchReelError:

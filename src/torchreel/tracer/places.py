@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import textwrap
 from types import CodeType, FrameType
 
 from torchreel.tracer.cells import Script, end, start
@@ -68,8 +67,8 @@ class Places:
                 smallest = node
         if smallest is None or not isinstance(getattr(smallest, "ctx", ast.Load()), ast.Load):
             return None
-        text = ast.get_source_segment(self._script.source, smallest, padded=True)
-        return None if text is None else textwrap.dedent(text)
+        text = ast.get_source_segment(self._script.source, smallest)
+        return text and text.replace("\n" + " " * statement.col_offset, "\n")
 
 
 def _whole(position: tuple[int | None, int | None, int | None, int | None]) -> Span | None:

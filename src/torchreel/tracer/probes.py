@@ -14,35 +14,59 @@ from torchreel.tracer.cells import Script, bodies
 ENTER, LEAVE, LAP = "__torchreel_enter__", "__torchreel_leave__", "__torchreel_lap__"
 """Globals of the script that the probes call (such names are not mangled in a class body)."""
 
+DEEPEST = 5
+"""Statements nested deeper than this get no probes: Python allows 20 nested blocks in a function,
+and each probe is one more."""
+
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+
 
 def probe(script: Script) -> ast.Module:
     """Put the probes into the script's own tree, and return it."""
     index = {id(place.node): number for number, place in enumerate(script.places)}
-    for place in script.places:
-        for body in bodies(place.node):
-            _wrap(body, index)
-        if isinstance(place.node, ast.For | ast.AsyncFor | ast.While):
-            place.node.body.insert(0, _call(LAP, index[id(place.node)], place.node))
-    _wrap(script.tree.body, index)
+    _probe_body(script.tree.body, index, depth=0)
     return script.tree
 
 
-def _wrap(body: list[ast.stmt], index: dict[int, int]) -> None:
-    wrapped: list[ast.stmt] = []
+def _probe_body(body: list[ast.stmt], index: dict[int, int], depth: int) -> None:
+    probed: list[ast.stmt] = []
     for node in body:
-        if _must_stay_bare(node):
-            wrapped.append(node)
-            continue
-        number = index[id(node)]
-        leave = _call(LEAVE, number, node)
-        guarded = ast.Try(body=[node], handlers=[], orelse=[], finalbody=[leave])
-        wrapped += [_call(ENTER, number, node), _located(guarded, node)]
-    body[:] = wrapped
+        _probe_inside(node, index, 0 if isinstance(node, SCOPES) else depth + 1)
+        bare = depth > DEEPEST or _must_stay_bare(node)
+        probed += [node] if bare else _guarded(node, index[id(node)])
+    body[:] = probed
+
+
+def _probe_inside(node: ast.stmt, index: dict[int, int], depth: int) -> None:
+    for body in bodies(node):
+        if _is_elif(body, node):  # guarded, a long chain of them would nest too deep
+            _probe_inside(body[0], index, depth)
+        else:
+            _probe_body(body, index, depth)
+    if isinstance(node, LOOPS) and depth <= DEEPEST + 1:
+        node.body.insert(0, _call(LAP, index[id(node)], node))
+
+
+def _guarded(node: ast.stmt, number: int) -> list[ast.stmt]:
+    leave = _call(LEAVE, number, node)
+    guarded = ast.Try(body=[node], handlers=[], orelse=[], finalbody=[leave])
+    return [_call(ENTER, number, node), _located(guarded, node)]
+
+
+def _is_elif(body: list[ast.stmt], node: ast.stmt) -> bool:
+    """Tell whether ``body`` is the ``elif`` of ``node``: an ``if`` in its own column."""
+    return (
+        isinstance(node, ast.If)
+        and body is node.orelse
+        and isinstance(body[0], ast.If)
+        and body[0].col_offset == node.col_offset
+    )
 
 
 def _must_stay_bare(node: ast.stmt) -> bool:
-    """Tell the statements that only work first in their body (docstrings, future imports), or that
-    do nothing when run."""
+    """Tell statements that work only as the first of their body (docstrings, future imports), and
+    those that do nothing when run."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.ImportFrom):

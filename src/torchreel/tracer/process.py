@@ -19,6 +19,10 @@ from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.store import digest_of, read_trace
 from torchreel.tracer.cells import parse_script
 
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "TORCH_COMPILE_DISABLE": "1"}
+"""Set for every script: the order of sets is fixed, and what ``torch.compile`` is given runs as it
+is: the ops of a compiled function cannot be seen (and torch 2.13 crashes when a mode is active)."""
+
 START = 60.0
 """Seconds granted beyond the script's own limit: to import torch and to write the trace."""
 
@@ -84,7 +88,7 @@ def _run(name: str, root: Path, folder: str, timeout: float) -> tuple[int | None
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=root,
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        env=os.environ | ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

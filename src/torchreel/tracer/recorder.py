@@ -96,11 +96,13 @@ class Recorder(TorchFunctionMode):
 
     def leave(self, place: int) -> None:
         """A statement ends, by an exception or a jump too."""
-        frame = sys._getframe(1)
+        if self._sleeper is not None and self._sleeper.place != place:
+            return
         if threading.get_ident() != self._thread:
             return
+        frame = sys._getframe(1)
         if self._sleeper is not None:
-            if self._sleeper.place != place or self._sleeper.frame != id(frame):
+            if self._sleeper.frame != id(frame):
                 return
             self._wake()
         for depth in range(len(self._stack) - 1, -1, -1):

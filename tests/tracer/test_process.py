@@ -1,0 +1,263 @@
+"""The child process: it runs a script as Python would, and what happens when one misbehaves."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from torchreel.records import Problem, ScriptError, TorchReelError, Trace
+from torchreel.tracer import source_digest, torch_version, trace_script
+
+Write = Callable[[Path, str, str], Path]
+
+AS_PYTHON = """
+import gc, inspect, os, pickle, sys, weakref
+from dataclasses import dataclass
+import numpy as np
+import torch
+import near
+
+@dataclass
+class Point:
+    x: int
+
+def shout(text):
+    \"\"\"Shouts.\"\"\"
+    return text.upper()
+
+print(__name__, os.path.basename(__file__), sys.argv, os.getcwd(), sys.path[0], __doc__)
+print(sys.modules["__main__"].shout is shout, pickle.loads(pickle.dumps(Point(1))))
+print(inspect.getsource(shout), shout.__doc__, shout.__code__.co_firstlineno)
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Dropout(0.5),
+                          torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 3))
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+generator = torch.Generator().manual_seed(3)
+for step in range(40):
+    x = torch.randn(32, 8)
+    target = torch.randint(0, 3, (32,), generator=generator)
+    loss = torch.nn.functional.cross_entropy(net(x), target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print(loss.item().hex())
+print([t.double().sum().item().hex() for t in net.state_dict().values()])
+print(torch.rand(3).tolist(), torch.randperm(9, generator=generator).tolist())
+print(np.random.RandomState(0).rand(), hash("seeded"))
+
+def scope():
+    held = torch.ones(3)
+    ref = weakref.ref(held)
+    storage = weakref.ref(held.untyped_storage())
+    del held
+    gone = ref() is None
+    return gone
+
+x = torch.ones(5)
+ref = weakref.ref(x)
+x = x + 1
+alive = ref()
+print("dead", alive is None, scope())
+frame = [r for r in (1, 2)]
+try:
+    input("name? ")
+except EOFError as error:
+    print("no input:", error)
+try:
+    torch.ones(2, 3) @ torch.ones(2, 3)
+except RuntimeError as error:
+    print(error, error.__traceback__.tb_lineno)
+print(near.twice(torch.ones(2)), torch.is_grad_enabled(), loss.grad_fn.name())
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 6
+    def __getitem__(self, index):
+        row = torch.full((2,), float(index))
+        return row + torch.rand(2)
+
+for batch in torch.utils.data.DataLoader(Rows(), batch_size=3, num_workers=1, shuffle=True):
+    print(batch.tolist())
+os.chdir("/")
+print(os.getcwd())
+sys.exit(0)
+"""
+
+
+def test_a_traced_script_does_what_an_untraced_one_does(tmp_path: Path, write: Write) -> None:
+    """The same output: results and random numbers bit for bit, names, arguments, folders."""
+    script = write(tmp_path, AS_PYTHON, "as_python")
+    write(tmp_path, "def twice(x):\n    return x * 2\n", "near")
+    untraced = subprocess.run(
+        [sys.executable, "-B", str(script)],
+        cwd=tmp_path,
+        env={"PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    trace = trace_script(script, root=tmp_path)
+    assert trace.error is None
+    printed = "".join(run.printed for run in trace.runs)
+    assert printed == untraced.stdout
+    assert "dead True True" in printed
+
+
+def test_inputs_are_the_script_local_modules_and_data_that_was_read(
+    tmp_path: Path, write: Write
+) -> None:
+    source = """
+    import json, pathlib, near
+    from package import inner
+    rows = json.loads(pathlib.Path("lessons/data.json").read_text())
+    pathlib.Path("made.txt").write_text("made")
+    pathlib.Path("made.txt").read_text()
+    open("lessons/unread.txt", "a").close()
+    try:
+        open("lessons/missing.txt")
+    except FileNotFoundError:
+        pass
+    """
+    script = write(tmp_path, source, "reads")
+    write(tmp_path, "near = 1\n", "near")
+    (tmp_path / "lessons/package").mkdir()
+    (tmp_path / "lessons/package/__init__.py").write_text("")
+    (tmp_path / "lessons/package/inner.py").write_text("inner = 1\n")
+    (tmp_path / "lessons/data.json").write_text("[1, 2]")
+    (tmp_path / "lessons/unread.txt").write_text("never")
+    trace = trace_script(script, root=tmp_path)
+    assert trace.error is None
+    files = ["reads.py", "near.py", "package/__init__.py", "package/inner.py", "data.json"]
+    assert trace.inputs == {
+        f"lessons/{file}": hashlib.sha256((tmp_path / "lessons" / file).read_bytes()).hexdigest()
+        for file in files
+    }
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+BAD = {
+    "raises": """
+        import torch
+        # %% one
+        x = torch.ones(2, 3)
+
+        def clash(x):
+            print("before")
+            return torch.nn.functional.linear(x, x.T)
+
+        # %% two
+        y = clash(x)
+        """,
+    "module": "import breaks\n\nbreaks.now()\n",
+    "exits": "import sys\nprint('bye')\nsys.exit(3)\n",
+    "asks": "x = 1\nname = input()\n",
+    "leaves": "import os\n\ndef end():\n    os._exit(0)\n\nend()\n",
+    "endless": "import torch\nprint('looping')\nwhile True:\n    torch.ones(1)\n",
+    "sleeps": "import threading\nthreading.Event().wait()\n",
+    "crashes": "import ctypes\n\nctypes.string_at(0)\n",
+    "killed": "import os, signal\nprint('last words')\nos.kill(os.getpid(), signal.SIGKILL)\n",
+    "broken": "x = 1\nx = = 2\n",
+}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory, write: Write) -> dict[str, Trace | Problem]:
+    """What comes of each bad script: a trace or a problem."""
+    root = tmp_path_factory.mktemp("bad")
+    write(root, "def now():\n    raise LookupError('gone')\n", "breaks")
+
+    def outcome(name: str) -> Trace | Problem:
+        script = write(root, BAD[name], name)
+        try:
+            return trace_script(script, root=root, timeout=2.0)
+        except TorchReelError as error:
+            return error.problem
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(BAD, pool.map(outcome, BAD), strict=True))
+
+
+def error_of(outcome: Trace | Problem) -> ScriptError:
+    assert isinstance(outcome, Trace), outcome
+    assert outcome.error is not None
+    return outcome.error
+
+
+def problem_of(outcome: Trace | Problem) -> Problem:
+    assert isinstance(outcome, Problem), outcome
+    return outcome
+
+
+def test_a_script_that_raises_gives_its_trace_and_the_innermost_line_of_its_own(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    error = error_of(bad["raises"])
+    assert (error.line, error.type) == (8, "RuntimeError")
+    assert "mat1 and mat2 shapes cannot be multiplied" in error.message
+    trace = bad["raises"]
+    assert isinstance(trace, Trace)
+    assert "x" in trace.names_after("one")
+    assert [run.printed for run in trace.runs if run.printed] == ["before\n"]
+    assert error_of(bad["module"]) == ScriptError(3, "LookupError", "gone")
+
+
+def test_exit_and_input_are_errors_with_a_line(bad: dict[str, Trace | Problem]) -> None:
+    assert error_of(bad["exits"]) == ScriptError(3, "SystemExit", "3")
+    assert error_of(bad["asks"]) == ScriptError(2, "EOFError", "EOF when reading a line")
+
+
+def test_a_process_that_ends_itself_is_a_problem_with_a_line(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    leaves = problem_of(bad["leaves"])
+    assert leaves.where == "lessons/leaves.py:4"
+    assert "os._exit(0)" in leaves.what
+
+
+def test_a_script_that_does_not_end_is_ended_and_named(bad: dict[str, Trace | Problem]) -> None:
+    endless = problem_of(bad["endless"])
+    assert endless.where in {"lessons/endless.py:3", "lessons/endless.py:4"}
+    assert "within 2 seconds" in endless.what
+    assert "looping" in endless.remedy
+    assert problem_of(bad["sleeps"]).where == "lessons/sleeps.py:2"
+
+
+def test_a_crash_is_a_problem_with_its_signal(bad: dict[str, Trace | Problem]) -> None:
+    crash = problem_of(bad["crashes"])
+    assert (crash.where, "SIGSEGV" in crash.what) == ("lessons/crashes.py:3", True)
+    killed = problem_of(bad["killed"])
+    assert (killed.where, "SIGKILL" in killed.what) == ("lessons/killed.py", True)
+    assert "last words" in killed.remedy
+
+
+def test_a_syntax_error_is_a_problem_with_its_line(bad: dict[str, Trace | Problem]) -> None:
+    assert problem_of(bad["broken"]).where == "lessons/broken.py:2"
+
+
+def test_a_script_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(TorchReelError) as raised:
+        trace_script(Path("lessons/none.py"), root=tmp_path)
+    assert raised.value.problem.where == "lessons/none.py"
+
+
+def test_the_parent_imports_neither_torch_nor_manim() -> None:
+    code = (
+        "import sys, torchreel.tracer as t; t.source_digest(); t.torch_version();"
+        "t.parse_cells('x = 1', 'a.py'); print({'torch', 'manim'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_the_key_of_a_trace_names_the_sources_and_torch() -> None:
+    import torch
+
+    assert torch_version() == torch.__version__
+    assert len(source_digest()) == 64
+    assert source_digest() == source_digest()
