@@ -125,17 +125,17 @@ def test_a_dimension_of_size_one_is_labelled_in_the_new_tensor(staged: Staged) -
 def test_wire_frames_leave_the_cells_where_they_were(staged: Staged) -> None:
     for cell in ("lesson2", "row_frames", "cell_frames"):
         scene = staged(cell)
-        assert scene._block is not None
-        home = scene.placement(scene._block.record).pose
-        assert scene._block.pose.corners == pytest.approx(home.corners)
-        assert scene._block.pose.size == pytest.approx(home.size)
+        assert scene.stage.block is not None
+        home = scene.stage.placement(scene.stage.block.record).pose
+        assert scene.stage.block.pose.corners == pytest.approx(home.corners)
+        assert scene.stage.block.pose.size == pytest.approx(home.size)
 
 
 def test_the_clip_without_memory_to_show_has_no_tape(staged: Staged) -> None:
-    assert staged("lesson").tape is not None
-    assert staged("lesson2").tape is None
+    assert staged("lesson").stage.tape is not None
+    assert staged("lesson2").stage.tape is None
     # A reshape that had to copy: no view, no tape.
-    assert staged("copy").tape is None
+    assert staged("copy").stage.tape is None
 
 
 @pytest.mark.parametrize(("line", "cues"), [("y", 2), ("y = x.reshape(3, 4)", 2), ("z", 3)])

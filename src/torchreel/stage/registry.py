@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torchreel.records import Step
-    from torchreel.stage.director import LessonScene
+    from torchreel.stage.stage import Stage
 
-    Play = Callable[[LessonScene, Step], None]
+    Play = Callable[[Stage, Step], None]
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
@@ -42,7 +42,7 @@ class Choreography:
 def choreography(
     *ops: str, tape: bool = False, identity: bool = False, room: Room = (0, 0, 0, 0)
 ) -> Callable[[_Function], _Function]:
-    """Mark a function of a scene and a step as the choreography of these ops.
+    """Mark a function of the stage and a step as the choreography of these ops.
 
     ``ops`` are bare names (:func:`op_name`), written as literals. With ``tape`` the memory tape is
     on stage in a clip where such an op makes a view. With ``identity`` the op creates or moves

@@ -9,8 +9,8 @@ import numpy as np
 from torchreel.records import Step
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.director import LessonScene
 from torchreel.stage.registry import choreography
+from torchreel.stage.stage import Stage
 
 _DROP = 0.8
 
@@ -35,10 +35,10 @@ _DROP = 0.8
     "randn_like",
     identity=True,
 )
-def create(scene: LessonScene, step: Step) -> None:
+def create(stage: Stage, step: Step) -> None:
     """Play a step that makes a tensor out of nothing."""
-    record = scene.record(step.results[0])
-    block, placement = scene.new_block(record)
+    record = stage.record(step.results[0])
+    block, placement = stage.new_block(record)
     home = block.pose
     count = len(home.corners)
 
@@ -47,20 +47,20 @@ def create(scene: LessonScene, step: Step) -> None:
         lift = (1 - arrived) * _DROP * home.size
         corners = home.corners - np.stack([np.zeros(count), lift], axis=1)
         block.set_pose(replace(home, corners=corners, shown=arrived > 0))
-        if scene.tape is not None and scene.tape_holds(record):
-            scene.tape.fill(arrived)
+        if stage.tape is not None and stage.tape_holds(record):
+            stage.tape.fill(arrived)
 
-    scene.clear_stage()
+    stage.clear()
     fall(0)
-    slots = scene.empty_slots(home)
-    if scene.tape is not None:
-        scene.add(scene.tape)
-    scene.add(slots)
-    scene.show_block(block)
+    slots = stage.empty_slots(home)
+    if stage.tape is not None:
+        stage.scene.add(stage.tape)
+    stage.scene.add(slots)
+    stage.show_block(block)
     animations = [BlockAnimation(block, fall, max(motion.SLOW, min(1.8, 0.13 * count)))]
-    if scene.tape is not None:
-        animations.append(BlockAnimation(scene.tape, lambda _: None, animations[0].run_time))
-    scene.play(*animations)
-    scene.remove(slots)
-    scene.grow_brackets(placement)
-    scene.follow_memory()
+    if stage.tape is not None:
+        animations.append(BlockAnimation(stage.tape, lambda _: None, animations[0].run_time))
+    stage.scene.play(*animations)
+    stage.scene.remove(slots)
+    stage.grow_brackets(placement)
+    stage.follow_memory()

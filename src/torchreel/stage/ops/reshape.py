@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torchreel.records import Shape, Step
 from torchreel.stage import motion
 from torchreel.stage.block import Move
-from torchreel.stage.director import LessonScene
 from torchreel.stage.layout import Pose, drawable, modes, visible
 from torchreel.stage.registry import choreography
+from torchreel.stage.stage import Stage
 
 _PART = (0.0, 0.56)
 _SLIDE = (0.34, 1.0)
@@ -21,35 +21,35 @@ _WRAP = 1.5
 
 
 @choreography("reshape", "view", "flatten", "ravel", "unflatten", tape=True, identity=True)
-def reshape(scene: LessonScene, step: Step) -> None:
+def reshape(stage: Stage, step: Step) -> None:
     """Play a step that keeps the elements and their order and changes the shape."""
-    result = scene.record(step.results[0])
-    block = scene.block_of(scene.record(scene.operand(step)))
+    result = stage.record(step.results[0])
+    block = stage.block_of(stage.record(stage.operand(step)))
     if not (drawable(block.record.shape) and drawable(result.shape)):
-        scene.exchange(result)
+        stage.exchange(result)
         return
-    row = scene.row_pose(block)
-    leaving = scene.leave_brackets()
+    row = stage.row_pose(block)
+    leaving = stage.leave_brackets()
     if not _is_row(block.pose):
         unroll = _reverse(_bands(row, block.pose, _columns(block.record.shape)))
-        scene.play(Move(block, unroll, motion.SLOW), *leaving)
+        stage.scene.play(Move(block, unroll, motion.SLOW), *leaving)
         leaving = []
     block.become_tensor(result)
-    first, *then = [scene.placement(result, mode) for mode in modes(result.shape)]
+    first, *then = [stage.placement(result, mode) for mode in modes(result.shape)]
     path = (
         blend(row, first.pose)
         if _is_row(first.pose)
         else _bands(row, first.pose, _columns(result.shape))
     )
     if first.mode == "solid":
-        leaving += scene.unfollow_memory()
-    scene.play(Move(block, path, _WRAP), *leaving)
-    scene.grow_brackets(first)
+        leaving += stage.unfollow_memory()
+    stage.scene.play(Move(block, path, _WRAP), *leaving)
+    stage.grow_brackets(first)
     for placement in then:
-        scene.wait(motion.HOLD)
-        leaving = [*scene.leave_brackets(), *scene.unfollow_memory()]
-        scene.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
-        scene.grow_brackets(placement)
+        stage.scene.wait(motion.HOLD)
+        leaving = [*stage.leave_brackets(), *stage.unfollow_memory()]
+        stage.scene.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
+        stage.grow_brackets(placement)
 
 
 def blend(start: Pose, end: Pose) -> Callable[[float], Pose]:

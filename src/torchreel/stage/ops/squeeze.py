@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from torchreel.records import Shape, Step
-from torchreel.stage.director import LessonScene
 from torchreel.stage.layout import drawable
 from torchreel.stage.registry import choreography
+from torchreel.stage.stage import Stage
 from torchreel.stage.wirebox import WireBoxes
 
 
 @choreography("unsqueeze", identity=True, room=(30, 84, 84, 30))
-def unsqueeze(scene: LessonScene, step: Step) -> None:
+def unsqueeze(stage: Stage, step: Step) -> None:
     """Play a step that adds a dimension of size 1."""
-    source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
-    block = scene.block_of(source)
+    source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
+    block = stage.block_of(source)
     if not drawable(source.shape):
-        scene.exchange(result)
+        stage.exchange(result)
         return
-    dim = _added(source.shape, result.shape, scene.literal(step, 0, "dim"))
+    dim = _added(source.shape, result.shape, stage.literal(step, 0, "dim"))
     block.become_tensor(result)
-    scene.wrap(WireBoxes(scene.canvas, block, result, dim))
+    stage.wrap(WireBoxes(stage.canvas, block, result, dim))
     kept = [other for other in range(len(result.shape)) if other != dim]
-    scene.relabel(result, dict(enumerate(kept)))
+    stage.relabel(result, dict(enumerate(kept)))
 
 
 @choreography("squeeze", identity=True, room=(30, 84, 84, 30))
-def squeeze(scene: LessonScene, step: Step) -> None:
+def squeeze(stage: Stage, step: Step) -> None:
     """Play a step that takes dimensions of size 1 away."""
-    source, result = scene.record(scene.operand(step)), scene.record(step.results[0])
-    block = scene.block_of(source)
+    source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
+    block = stage.block_of(source)
     if not drawable(source.shape):
-        scene.exchange(result)
+        stage.exchange(result)
         return
-    gone = _removed(source.shape, result.shape, scene.literal(step, 0, "dim"))
+    gone = _removed(source.shape, result.shape, stage.literal(step, 0, "dim"))
     for dim in reversed(gone):
-        scene.unwrap(source, dim)
+        stage.unwrap(source, dim)
     block.become_tensor(result)
     kept = [dim for dim in range(len(source.shape)) if dim not in gone]
-    scene.relabel(result, {dim: place for place, dim in enumerate(kept)})
+    stage.relabel(result, {dim: place for place, dim in enumerate(kept)})
 
 
 def _added(before: Shape, after: Shape, argument: str | None) -> int:
