@@ -13,11 +13,12 @@ from torchreel.render.source import meaning
 
 @dataclass(frozen=True)
 class SceneSource:
-    """A scene class: its file, its name and the digest of the code it is made of."""
+    """A scene class: its file, its name, the digest of its code, and the line it starts on."""
 
     file: Path
     name: str
     digest: str
+    line: int = 1
 
 
 def scene_name(cell: str) -> str:
@@ -45,7 +46,7 @@ def find_scene(scenes: Path, script: str, cell: str) -> SceneSource | None:
     name = scene_name(cell)
     if name not in classes:
         return None
-    return SceneSource(file, name, _digest(tree, classes, name))
+    return SceneSource(file, name, _digest(tree, classes, name), classes[name].lineno)
 
 
 def _scene_classes(tree: ast.Module) -> dict[str, ast.ClassDef]:

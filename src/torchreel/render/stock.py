@@ -50,7 +50,8 @@ def render(job: Job, folder: Path) -> Clip:
     paths = {kind: folder / name for kind, name in FILES.items()}
     with Movie(look.size, look.fps, mp4=paths["mp4"], gif=paths["gif"]) as movie:
         played = play(job, movie)
-    write_poster(paths["mp4"], played.poster_time, paths["poster"])
+    if movie.frames:
+        write_poster(paths["mp4"], played.poster_time, paths["poster"])
     width, height = look.size
     return Clip(
         script=job.trace.script,
@@ -151,7 +152,7 @@ def _config(look: Look, media: Path) -> dict[str, Any]:
         "frame_height": FRAME_HEIGHT,
         "frame_width": FRAME_HEIGHT * width / height,
         "media_dir": str(media),
-        "format": "mp4",
+        "format": None,
         "renderer": "cairo",
         "disable_caching": True,
         "progress_bar": "none",

@@ -122,12 +122,16 @@ def _render(job: Job, folder: Path, root: Path) -> Clip | Problem:
     except Exception as error:
         return _problem(error, job, root, _line(0, job))
     if not clip.cues:
-        scene = job.scene.name if job.scene else "LessonScene"
-        what = f"the scene {scene} of cell {job.cell!r} shows no statement: it made no cue"
-        return Problem(
-            f"{job.trace.script}:{_line(0, job)}", what, "Call `self.play_line(…)` in it."
-        )
+        return _no_cue(job, root)
     return clip
+
+
+def _no_cue(job: Job, root: Path) -> Problem:
+    where = f"{job.trace.script}:{_line(0, job)}"
+    if job.scene:
+        where = f"{_relative(job.scene.file, root)}:{job.scene.line}"
+    what = f"the scene of cell {job.cell!r} shows no line of it"
+    return Problem(where, what, "Call `self.play_line(…)` or `self.play_lines()` in it.")
 
 
 def _film(jobs: Sequence[Job], path: Path, root: Path) -> float | Problem:
