@@ -24,6 +24,10 @@ w = w + 1
 x = torch.arange(12)
 y = x.reshape(3, 4)  # fold
 print(y.shape)
+torch.manual_seed(0)
+layer = torch.nn.Linear(4, 2)
+e = torch.empty(50)
+e = e.fill_(1)
 """
 
 MOVED = """
@@ -32,6 +36,8 @@ import math
 
 # A comment.
 base = torch.zeros(2, 2)
+junk = torch.full((50,), 7.0)
+del junk
 
 # %% shape
 x = torch.arange(12)
@@ -39,6 +45,10 @@ x = torch.arange(12)
 # Another comment.
 y = x.reshape(3, 4)  # into three rows
 print(y.shape)
+torch.manual_seed(0)
+layer = torch.nn.Linear(4, 2)
+e = torch.empty(50)
+e = e.fill_(1)
 
 # %% other
 w = torch.zeros(9)
@@ -46,12 +56,25 @@ w = torch.zeros(9)
 
 
 @pytest.fixture(scope="module")
-def digest(trace: Tracing) -> str:
-    return trace_digest(trace(BASE).of_cell("shape"))
+def base(trace: Tracing) -> Trace:
+    return trace(BASE)
+
+
+@pytest.fixture(scope="module")
+def digest(base: Trace) -> str:
+    return trace_digest(base.of_cell("shape"))
 
 
 def test_comments_other_cells_and_moving_leave_a_slice_equal(trace: Tracing, digest: str) -> None:
     assert trace_digest(trace(MOVED).of_cell("shape")) == digest
+
+
+def test_memory_that_was_never_written_has_no_values(base: Trace) -> None:
+    """What it holds differs from run to run, and so would the slice."""
+    (step,) = [step for step in base.steps if step.expression == "torch.empty(50)"]
+    (filled,) = [step for step in base.steps if step.expression == "e.fill_(1)"]
+    assert step.results[0] not in base.values
+    assert base.values[filled.results[0]].tolist() == [1.0] * 50
 
 
 def test_another_number_in_the_cell_changes_its_slice(trace: Tracing, digest: str) -> None:

@@ -38,7 +38,7 @@ def trace_script(script: Path, *, root: Path, timeout: float = 600.0) -> Trace:
     ends itself by ``os._exit``.
     """
     root = root.resolve()
-    file = Path(os.path.abspath(root / script))  # noqa: PTH100 - a link keeps its own name
+    file = (root / script).resolve()
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     _check(file, name)
     with tempfile.TemporaryDirectory(prefix="torchreel-") as folder:

@@ -44,6 +44,11 @@ WITHOUT_RESULT = frozenset(
 """Calls that are steps though they neither return a tensor nor write one; others of that kind
 (``x.shape``, ``len(x)``, ``repr(x)``) only ask."""
 
+UNINITIALIZED = frozenset(
+    ["torch.empty", "torch.empty_like", "torch.empty_strided", "torch.Tensor.new_empty"]
+)
+"""Ops whose results' values are not kept: they differ from run to run."""
+
 
 @dataclass(eq=False)
 class _Open:
@@ -203,6 +208,9 @@ class Recorder(TorchFunctionMode):
         given = {
             self._storage(operand.tensor) for operand in operands if operand.tensor is not None
         }
+        if op in UNINITIALIZED:
+            for record in results:
+                self.tensors.mark_unwritten(record)
         place, expression = self._places.find(frame)
         run = self._run_at(place)
         run.steps.append(len(self.steps))

@@ -34,11 +34,26 @@ class Tensors:
 
     def __init__(self) -> None:
         self.records: list[TensorRecord] = []
-        self.values: dict[int, Array] = {}
+        self._arrays: dict[int, Array] = {}
+        self._unwritten: set[int] = set()
+        self._without_values: set[int] = set()
         self._known: dict[int, _Known] = {}
         self._storages: dict[int, tuple[StorageWeakRef, int]] = {}
         self._serial = 0
         self._purge_at = 1024
+
+    @property
+    def values(self) -> dict[int, Array]:
+        """The values that are kept, by record."""
+        return {id: array for id, array in self._arrays.items() if id not in self._without_values}
+
+    def mark_unwritten(self, record: int) -> None:
+        """Keep no values of this record, nor of later ones of its storage until one is written.
+
+        They are what the memory happened to hold: another run would have others.
+        """
+        self._unwritten.add(self.records[record].storage)
+        self._without_values.add(record)
 
     def record(self, tensor: torch.Tensor) -> int:
         """Return the id of the record of this tensor as it is now.
@@ -63,18 +78,18 @@ class Tensors:
         record = self._look(tensor, known.record if known else None)
         array = _array(tensor) if record.numel <= KEPT_ELEMENTS else None
         version = _version(tensor)
-        if (
-            known is not None
-            and not written
-            and replace(record, id=known.record.id) == known.record
-        ):
-            kept = self.values.get(known.record.id)
-            same = _equal(kept, array) if array is not None else version == known.version
-            if same:
+        moved = written or (known is not None and version != known.version)
+        if moved:
+            self._unwritten.discard(record.storage)
+        if known is not None and not written and _alike(known.record, record):
+            kept = self._arrays.get(known.record.id)
+            if _equal(kept, array) if array is not None else not moved:
                 return known.record.id
         self.records.append(record)
         if array is not None:
-            self.values[record.id] = array
+            self._arrays[record.id] = array
+        if record.storage in self._unwritten:
+            self._without_values.add(record.id)
         gone = self._known
         self._known[key] = _Known(
             weakref.ref(tensor, lambda ref: _forget(gone, key, ref)), version, record
@@ -174,6 +189,10 @@ def _array(tensor: torch.Tensor) -> Array | None:
         return None
     kept: Array = array
     return kept
+
+
+def _alike(one: TensorRecord, other: TensorRecord) -> bool:
+    return replace(one, id=other.id) == other
 
 
 def _equal(one: Array | None, other: Array) -> bool:
