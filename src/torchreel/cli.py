@@ -50,7 +50,7 @@ def build(options: argparse.Namespace) -> int:
     from torchreel.report import print_problems, table, terminal
 
     file, status = _config_file(options), 0
-    with _mkdocs_log():
+    with _mkdocs_log(problems=False):
         try:
             config = load_config(config_file=str(file), strict=True)
         except ConfigurationError as error:
@@ -77,7 +77,7 @@ def serve(options: argparse.Namespace) -> int:
     from mkdocs.commands.serve import serve as serve_site
 
     file = _config_file(options)
-    with _mkdocs_log():
+    with _mkdocs_log(problems=True):
         serve_site(config_file=str(file), dev_addr=options.address)
     return 0
 
@@ -205,21 +205,31 @@ def _root(options: argparse.Namespace) -> Path:
 
 def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugin:
     """Return the course's plugin, told the quality that was asked for."""
+    from torchreel.mkdocs import TorchReelPlugin
+
     plugin = config.plugins.get("torchreel")
-    if plugin is None:
+    if not isinstance(plugin, TorchReelPlugin):
         what = "the plugin `torchreel` is not among the course's plugins"
         raise TorchReelError(Problem(options.config, what, "Add it under `plugins:`."))
-    plugin.config["quality"] = options.quality
+    plugin.config.quality = options.quality
     return plugin
 
 
 @contextmanager
-def _mkdocs_log() -> Iterator[None]:
-    """Let MkDocs say on stderr what it says when it is run by itself."""
+def _mkdocs_log(*, problems: bool) -> Iterator[None]:
+    """Let MkDocs say on stderr what it says when it is run by itself.
+
+    Without ``problems`` the plugin's own are left out: a build says them at its very end.
+    """
     from mkdocs.__main__ import State
 
-    state = State()
+    state = State()  # type: ignore[no-untyped-call]
+    state.stream.addFilter(lambda record: problems or record.name != "mkdocs.plugins.torchreel")
     try:
         yield
     finally:
         state.logger.removeHandler(state.stream)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The commands, run as a reader runs them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+from torchreel import cli
+from torchreel.render.job import QUALITIES
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.colors import THEMES
+
+COMMANDS = ("build", "serve", "animate", "status", "doctor", "clean")
+SCRIPT = """import torch
+
+# %% pair
+x = torch.arange(4)
+y = x.reshape(2, 2)
+
+# %% single
+s = torch.ones(1)
+"""
+PAGE = "# Small\n\n/// clip | pair\n///\n\n/// clip | single\n///\n"
+CONFIG = """site_name: Small
+docs_dir: lessons
+site_dir: site
+theme: {name: mkdocs}
+plugins: [torchreel]
+"""
+
+
+def torchreel(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "torchreel.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A small course that ``torchreel build`` has built, and what that said."""
+    root = tmp_path_factory.mktemp("cli")
+    (root / "lessons/small").mkdir(parents=True)
+    (root / "mkdocs.yml").write_text(CONFIG)
+    (root / "lessons/index.md").write_text("# Home\n")
+    (root / "lessons/small/lesson.py").write_text(SCRIPT)
+    (root / "lessons/small/index.md").write_text(PAGE)
+    ran = torchreel("build", "--quality", "draft", folder=root)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return root, ran.stdout + ran.stderr
+
+
+@pytest.fixture
+def course(built: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of the small course."""
+    shutil.copytree(built[0], tmp_path / "course")
+    return tmp_path / "course"
+
+
+def test_choices_are_those_that_there_are() -> None:
+    assert set(cli.QUALITIES) == set(QUALITIES)
+    assert set(cli.ARTBOARDS) == set(ARTBOARDS)
+    assert set(cli.THEMES) == set(THEMES)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main([command, "--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: torchreel {command}")
+    assert (getattr(cli, command).__doc__ or "").splitlines()[0][:30] in said
+
+
+def test_help_names_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    said = torchreel("--help", folder=tmp_path).stdout
+    assert all(f"\n    {command} " in said for command in COMMANDS)
+    code = (
+        "import sys, contextlib; from torchreel.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "sys.exit(str({'torch', 'manim', 'mkdocs', 'av', 'rich'} & set(sys.modules) or ''))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stderr.strip() == ""
+
+
+def test_no_command_and_an_unknown_one_are_errors(tmp_path: Path) -> None:
+    assert torchreel(folder=tmp_path).returncode == 2
+    assert "invalid choice: 'fly'" in torchreel("fly", folder=tmp_path).stderr
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    assert torchreel("--version", folder=tmp_path).stdout.startswith("torchreel 0.")
+
+
+def test_build_makes_the_site_and_a_table(built: tuple[Path, str]) -> None:
+    root, said = built
+    assert (root / "site/small/index.html").is_file()
+    rows = [line.split() for line in said.splitlines() if line.startswith("lessons/")]
+    assert [(row[0], row[1]) for row in rows] == [
+        ("lessons/small/lesson.py", "traced"),
+        ("lessons/small/lesson.py:pair", "rendered"),
+        ("lessons/small/lesson.py:single", "rendered"),
+    ]
+    assert all(float(row[2]) > 0 and row[4] == "new" for row in rows)
+    assert "0 problems" in said
+
+
+def test_a_second_build_reuses_everything(course: Path) -> None:
+    ran = torchreel("build", "--quality", "draft", folder=course)
+    assert ran.returncode == 0
+    assert ran.stdout.count(" reused") == 3
+    assert "0 made" in ran.stdout
+
+
+def test_a_build_with_a_problem_says_it_last_and_once_and_fails(course: Path) -> None:
+    page = course / "lessons/small/index.md"
+    page.write_text(PAGE.replace("| single", "| double"))
+    ran = torchreel("build", "--quality", "draft", folder=course)
+    assert ran.returncode == 1
+    said = ran.stdout + ran.stderr
+    assert said.count("lessons/small/index.md:6: there is no cell 'double'") == 1
+    assert ran.stdout.rstrip().endswith("Its cells are: pair, single.")
+    assert "Traceback" not in said
+    assert (course / "site/index.html").is_file()
+
+
+def test_status_is_a_line_for_each_thing_that_is_stale(course: Path) -> None:
+    fresh = torchreel("status", "--quality", "draft", folder=course)
+    assert fresh.stdout.startswith("Nothing is stale")
+    script = course / "lessons/small/lesson.py"
+    script.write_text(SCRIPT.replace("ones(1)", "ones(2)"))
+    lines = torchreel("status", "--quality", "draft", folder=course).stdout.splitlines()
+    assert lines[0] == "lessons/small/lesson.py: lessons/small/lesson.py changed"
+    assert len(lines) == 3
+
+
+def test_clean_leaves_what_git_keeps(course: Path) -> None:
+    for folder in ("build", "site"):
+        (course / folder / ".gitignore").write_text("*\n")
+    assert torchreel("clean", folder=course).returncode == 0
+    assert [path.name for path in (course / "build").iterdir()] == [".gitignore"]
+    assert [path.name for path in (course / "site").iterdir()] == [".gitignore"]
+    assert (course / "lessons/small/lesson.py").is_file()
+
+
+@pytest.mark.parametrize("command", ["build", "serve", "status", "clean"])
+def test_outside_a_course_a_command_says_where_to_go(command: str, tmp_path: Path) -> None:
+    ran = torchreel(command, folder=tmp_path)
+    assert ran.returncode == 1
+    assert "mkdocs.yml: there is no such file" in ran.stderr
+    assert "--config" in ran.stderr
+
+
+def test_a_course_without_the_plugin_is_told_to_add_it(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: x\n")
+    ran = torchreel("build", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "the plugin `torchreel` is not among the course's plugins" in ran.stderr
+
+
+def test_a_broken_config_is_an_error_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "mkdocs.yml").write_text("site_name: [\n")
+    ran = torchreel("build", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert "mkdocs.yml" in ran.stderr
+
+
+def test_animate_films_any_script(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    ran = torchreel("animate", "mine.py", "--quality", "draft", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    with av.open(tmp_path / "mine.mp4") as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (960, 540)
+        whole = stream.frames
+    arguments = ("--cell", "single", "-o", "out/one.gif", "--artboard", "page", "--theme", "light")
+    ran = torchreel("animate", "mine.py", "--quality", "draft", *arguments, folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    with av.open(tmp_path / "out/one.gif") as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (640, 400)
+        assert 0 < sum(1 for _ in container.decode(stream)) < whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.mp4", "mine.py", "out"]
+
+
+def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(2)\nx.reshape(3)\n")
+    ran = torchreel("animate", "mine.py", "--quality", "draft", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "mine.py:3: the script raised RuntimeError" in ran.stderr
+    assert (tmp_path / "mine.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing.py",), "nothing.py: the script cannot be read"),
+        (("mine.py", "--cell", "triple"), "there is no cell 'triple'"),
+        (("mine.py", "-o", "film.webm"), "film.webm: a film is an .mp4 or a .gif"),
+        (("empty.py",), "there is nothing to film"),
+    ],
+)
+def test_animate_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    (tmp_path / "empty.py").write_text("import torch\n")
+    ran = torchreel("animate", *arguments, folder=tmp_path)
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.py", "mine.py"]
