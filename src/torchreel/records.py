@@ -117,6 +117,26 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """Which input elements went into each element of a step's result, as measured.
+
+    ``kind`` is "moves" (elements were only moved; ``array`` names an (n, 2) int64 array of
+    ``Trace.arrays``: for each element of the result in row-major order, which operand it came from
+    and its row-major place there, both -1 where the element came from no operand), "feeds"
+    (``array`` names an (m, 3) int64 array of result place, operand, operand place, sorted, and
+    ``derivatives`` an (m,) float64 array of the local derivatives at the actual operands) or
+    "opaque" (``reason`` says why nothing truthful can be told). ``result`` is the position in
+    ``Step.results``, operands are counted as in ``Step.operands``.
+    """
+
+    kind: Literal["moves", "feeds", "opaque"]
+    result: int = 0
+    array: str | None = None
+    derivatives: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Step:
     """One torch op that ran.
 
@@ -134,11 +154,15 @@ class Step:
     results: tuple[int, ...]
     view: bool = False
     line: int = 0
+    provenance: tuple[Provenance, ...] = ()
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one statement.
+    """One run of one statement, or a part of one.
+
+    A run that nested runs interrupt (a loop, a call, a ``with``) comes in several parts with the
+    same cell, statement and lap, so that ``Trace.runs`` is in the order of time.
 
     ``cell`` is None for lines before the first mark. ``lap`` counts the runs of the same statement
     from 1. ``changed`` maps each name whose tensor is another one after the run than before it to
@@ -179,7 +203,8 @@ class Trace:
     that held tensors before the first run to their records (empty for a whole script; filled in a
     slice, see :meth:`of_cell`). ``inputs`` maps each file the run depended on (script, local
     modules, data) to the sha256 of its content. ``values`` maps record ids to arrays, contiguous
-    and of a dtype that NumPy knows (bfloat16 and float8 widened to float32).
+    and of a dtype that NumPy knows (bfloat16 and float8 widened to float32). ``arrays`` are further
+    arrays by name, such as the maps of :class:`Provenance`.
     """
 
     script: str
@@ -193,6 +218,7 @@ class Trace:
     error: ScriptError | None = None
     version: int = TRACE_VERSION
     values: Mapping[int, Array] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
 
     def cell(self, name: str) -> Cell:
         """Return the cell called ``name``; raises KeyError that lists the cells there are."""
@@ -317,6 +343,25 @@ def _slice(trace: Trace, name: str) -> Trace:
     def tensor_id(old: int) -> int:
         return tensor_ids.setdefault(old, len(tensor_ids))
 
+    arrays: dict[str, Array] = {}
+
+    def renamed(old: str | None, new: str) -> str | None:
+        if old is None:
+            return None
+        arrays[new] = trace.arrays[old]
+        return new
+
+    def provenance(step: Step) -> tuple[Provenance, ...]:
+        number = step_ids[step.number]
+        return tuple(
+            replace(
+                each,
+                array=renamed(each.array, f"step{number}.{each.result}"),
+                derivatives=renamed(each.derivatives, f"step{number}.{each.result}.derivatives"),
+            )
+            for each in step.provenance
+        )
+
     def operand(value: Operand) -> Operand:
         return value if value.tensor is None else replace(value, tensor=tensor_id(value.tensor))
 
@@ -328,6 +373,7 @@ def _slice(trace: Trace, name: str) -> Trace:
             line=0,
             operands=tuple(operand(value) for value in step.operands),
             results=tuple(tensor_id(result) for result in step.results),
+            provenance=provenance(step),
         )
         for step in steps
     )
@@ -360,4 +406,5 @@ def _slice(trace: Trace, name: str) -> Trace:
         environment=Environment(python="", torch="", device=trace.environment.device),
         names=names,
         values={new: trace.values[old] for old, new in tensor_ids.items() if old in trace.values},
+        arrays=arrays,
     )

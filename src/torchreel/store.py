@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from torchreel.records import Clip, Problem, Trace
+from torchreel.records import Array, Clip, Problem, Trace
 
 
 def digest_of(*parts: Any) -> str:
@@ -48,16 +48,15 @@ def trace_digest(trace: Trace) -> str:
     """Return the sha256 of everything in a trace, values included."""
     arrays = [
         [key, str(value.dtype), list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
-        for key, value in sorted(trace.values.items())
+        for key, value in sorted(_arrays(trace).items())
     ]
-    return digest_of(replace(trace, values={}), arrays)
+    return digest_of(_without_arrays(trace), arrays)
 
 
 def write_trace(trace: Trace, folder: Path) -> None:
     """Write ``trace.json`` and ``values.safetensors`` into ``folder``, which must exist."""
-    arrays = {str(key): np.asarray(value, order="C") for key, value in trace.values.items()}
-    save_file(arrays, folder / "values.safetensors")
-    data = msgspec.json.format(msgspec.json.encode(replace(trace, values={})), indent=1)
+    save_file(_arrays(trace), folder / "values.safetensors")
+    data = msgspec.json.format(msgspec.json.encode(_without_arrays(trace)), indent=1)
     (folder / "trace.json").write_bytes(data)
 
 
@@ -65,7 +64,21 @@ def read_trace(folder: Path) -> Trace:
     """Read what :func:`write_trace` wrote; raises ``msgspec.ValidationError``."""
     trace = msgspec.json.decode((folder / "trace.json").read_bytes(), type=Trace)
     arrays = load_file(folder / "values.safetensors")
-    return replace(trace, values={int(key): value for key, value in arrays.items()})
+    return replace(
+        trace,
+        values={int(key): value for key, value in arrays.items() if key.isdecimal()},
+        arrays={key: value for key, value in arrays.items() if not key.isdecimal()},
+    )
+
+
+def _arrays(trace: Trace) -> dict[str, Array]:
+    """Return values (under the tensor's number) and further arrays (under their names)."""
+    values = {str(key): value for key, value in trace.values.items()}
+    return {key: np.asarray(value, order="C") for key, value in {**values, **trace.arrays}.items()}
+
+
+def _without_arrays(trace: Trace) -> Trace:
+    return replace(trace, values={}, arrays={})
 
 
 @dataclass(frozen=True)
