@@ -1,0 +1,219 @@
+"""The MkDocs plugin: makes what is stale before the pages are rendered, then publishes the site.
+
+Thin on purpose: what a page shows is the business of the Markdown extension.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from mkdocs.config import config_options
+from mkdocs.config.base import Config
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.livereload import LiveReloadServer
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+from torchreel import plan
+from torchreel.records import Problem
+from torchreel.report import Terminal
+from torchreel.site.artifacts import ClipFiles
+from torchreel.site.byterange import with_ranges
+from torchreel.site.embedding import clip_file
+from torchreel.site.publish import publish
+from torchreel.site.source import front_matter
+
+log = get_plugin_logger("torchreel")
+
+_NAME = "torchreel"
+_KINDS = ("mp4", "gif", "poster")
+
+
+class TorchReelConfig(Config):  # type: ignore[no-untyped-call]
+    """The plugin's options: ``quality`` of the clips: ``draft``, ``standard`` or ``final``."""
+
+    quality = config_options.Choice(("draft", "standard", "final"), default="standard")
+
+
+class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-call]
+    """Builds what pages embed, gives the extension its page, publishes, serves byte ranges.
+
+    ``made`` is what the last build made, None where it did not come so far.
+    """
+
+    def __init__(self) -> None:
+        self.made: plan.Build | None = None
+        self._staged = True
+        self._site: _Site | None = None
+
+    def on_startup(self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
+        """Note whether the site is built aside first; a dirty build writes only what changed."""
+        self._staged = command != "serve" and not dirty
+
+    def on_config(self, config: MkDocsConfig) -> None:
+        """Start a build; those of other languages run inside it, with the same config."""
+        if self._site and self._site.config is config and self._site.depth:
+            return
+        self.made = None
+        self._site = _Site(config, self._staged)
+        if _NAME not in config.markdown_extensions:
+            config.markdown_extensions.append(_NAME)
+        config.extra_css.insert(0, f"assets/{_stylesheet()[0]}")
+
+    def on_pre_build(self, *, config: MkDocsConfig) -> None:
+        """Make what is stale, once for all languages."""
+        site = self._building
+        if not site.depth:
+            with Terminal() as progress:
+                self.made = plan.build(site.project, progress=progress, quality=self.config.quality)
+            for problem in self.made.problems:
+                site.report(problem)
+
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
+        """Keep scripts and what Python leaves behind out of the site."""
+        for file in list(files):
+            if file.src_uri.endswith((".py", ".pyc")):
+                files.remove(file)
+
+    def on_page_markdown(
+        self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files
+    ) -> None:
+        """Tell the extension which page comes next."""
+        site = self._building
+        path = page.file.abs_src_path
+        if path is None:
+            return
+        target = Path(page.file.abs_dest_path).relative_to(config.site_dir).as_posix()
+        config.mdx_configs[_NAME] = {
+            "page": site.project.relative(Path(path).resolve()),
+            "project": str(site.project.root),
+            "clips_url": get_relative_url("clips", page.url),
+            "first_line": front_matter(page.file.content_string).count("\n") + 1,
+            "report": site.report,
+            "used": site.use,
+            "broken": lambda problem: site.broken.add(target),
+        }
+
+    @event_priority(100)
+    def _on_post_build_first(self, *, config: MkDocsConfig) -> None:
+        # The builds of other languages run in the middle of this event. They are not strict, or
+        # one warning would end them half way; the outermost build counts their warnings too.
+        self._building.depth += 1
+        config.strict = False
+
+    @event_priority(-200)
+    def _on_post_build_last(self, *, config: MkDocsConfig) -> None:
+        site = self._building
+        site.depth -= 1
+        if site.depth:
+            return
+        site.finish()
+        if self.made:
+            self.made = replace(self.made, problems=tuple(site.problems))
+
+    on_post_build = CombinedEvent(_on_post_build_first, _on_post_build_last)
+
+    def on_build_error(self, *, error: Exception) -> None:
+        """Leave the published site as it was."""
+        if self._site:
+            self._site.close()
+
+    def on_serve(
+        self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Callable[..., Any]
+    ) -> None:
+        """Watch what clips are made from, and let browsers seek."""
+        for folder in (self._building.project.scenes, _stage_folder()):
+            if folder.is_dir():
+                server.watch(str(folder))
+        if application := server.get_app():
+            server.set_app(with_ranges(application))
+
+    @property
+    def _building(self) -> _Site:
+        assert self._site is not None, "on_config comes first"
+        return self._site
+
+
+class _Site:
+    """One build of the site, with the builds of its other languages inside.
+
+    It is built in a folder aside and published at the very end, unless not ``staged``. ``depth``
+    counts the post-build events that are under way, ``broken`` holds the pages with a placeholder.
+    """
+
+    def __init__(self, config: MkDocsConfig, staged: bool) -> None:
+        self.config = config
+        self.project = plan.Project(Path(config.config_file_path).resolve().parent)
+        self.depth = 0
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
+        self._clips: dict[str, ClipFiles] = {}
+        self._published, self._strict = Path(config.site_dir), config.strict
+        self._scratch: Path | None = None
+        if staged:
+            self.project.build.mkdir(parents=True, exist_ok=True)
+            self._scratch = Path(tempfile.mkdtemp(dir=self.project.build, prefix=".site-"))
+            config.site_dir = str(self._scratch)
+
+    def report(self, problem: Problem) -> None:
+        """Note a problem; the pages of a clip find the same one."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def use(self, files: ClipFiles) -> None:
+        """Note a clip that a page shows."""
+        self._clips[files.clip.digest] = files
+
+    def finish(self) -> None:
+        """Complete the site with what is not a page, say what is wrong, publish."""
+        self._copy_assets()
+        self._copy_sitemaps()
+        for problem in self.problems:
+            log.error("%s", problem)
+        if self._scratch:
+            publish(self._scratch, self._published, self.broken if self.problems else None)
+        self.close()
+
+    def close(self) -> None:
+        """Forget the folder aside; the config is again as it was."""
+        self.config.site_dir, self.config.strict = str(self._published), self._strict
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _copy_assets(self) -> None:
+        site = Path(self.config.site_dir)
+        name, style = _stylesheet()
+        (site / "assets").mkdir(parents=True, exist_ok=True)
+        (site / "assets" / name).write_text(style, encoding="utf-8")
+        for files in self._clips.values():
+            for kind in _KINDS:
+                target = site / "clips" / clip_file(files, kind)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(files.path(kind), target)
+
+    def _copy_sitemaps(self) -> None:
+        """Material asks for a sitemap in the folder of the page's language."""
+        site = Path(self.config.site_dir)
+        for alternate in self.config.extra.get("alternate", ()):
+            folder = site / str(alternate.get("lang", ""))
+            if folder != site and folder.is_dir() and (site / "sitemap.xml").is_file():
+                shutil.copyfile(site / "sitemap.xml", folder / "sitemap.xml")
+
+
+def _stylesheet() -> tuple[str, str]:
+    """Return the name of the stylesheet in the site, which changes with its text, and the text."""
+    style = resources.files("torchreel.site").joinpath("torchreel.css").read_text("utf-8")
+    return f"torchreel-{hashlib.sha256(style.encode()).hexdigest()[:8]}.css", style
+
+
+def _stage_folder() -> Path:
+    return Path(__file__).parent / "stage"

@@ -1,0 +1,199 @@
+"""The Python-Markdown extension: clip blocks become figures, references become numbers.
+
+Both are taken out of the page's text first, which is where lines can still be counted; a mark
+stands for each until the page is HTML.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+import markdown
+from markdown.blockprocessors import BlockProcessor
+from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
+from markdown.preprocessors import Preprocessor
+from markdown.util import AtomicString
+
+from torchreel.records import Problem, TorchReelError
+from torchreel.site.artifacts import Artifacts, ClipFiles, ReportedError
+from torchreel.site.embedding import Embedding
+from torchreel.site.quotes import Quotes
+from torchreel.site.source import ClipBlock, Piece, Reference, Slashes, parse
+from torchreel.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def _ignore(_: object) -> None:
+    return None
+
+
+class TorchReelExtension(Extension):
+    """Embeds clips and quotes traces in Markdown; reads the artifacts under ``build/``.
+
+    ``page`` is the page's path relative to ``project``, ``clips_url`` the URL (relative to the
+    page) of the folder that holds the clip files, ``first_line`` the source line on which the text
+    starts. ``report`` is called with each new Problem, ``used`` with each clip that is shown, and
+    ``broken`` with each Problem in whose place the page has a placeholder.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {
+            "page": ["index.md", "path of the page, relative to the project"],
+            "project": [".", "folder that holds build/"],
+            "clips_url": ["clips", "URL of the folder of clip files, relative to the page"],
+            "first_line": [1, "line of the source file on which the text starts"],
+            "report": [log.warning, "called with each new Problem"],
+            "used": [_ignore, "called with each clip that is shown"],
+            "broken": [_ignore, "called with each Problem that has a placeholder"],
+        }
+        super().__init__(**options)
+
+    def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802 (Python-Markdown's name)
+        """Register the three processors, which share the page."""
+        page = _Page(_Options(**self.getConfigs()))
+        # After whitespace is normalised (30), before fenced code (25) and raw HTML (20).
+        md.preprocessors.register(_TakeOut(md, page), "torchreel", 28)
+        # Before indented code is not possible: there a block is code (80).
+        md.parser.blockprocessors.register(_PutFigures(md, page), "torchreel", 75)
+        md.postprocessors.register(_PutQuotes(md, page), "torchreel", 5)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The options of :class:`TorchReelExtension`."""
+
+    page: str
+    project: str | Path
+    clips_url: str
+    first_line: int
+    report: Callable[[Problem], None]
+    used: Callable[[ClipFiles], None]
+    broken: Callable[[Problem], None]
+
+
+class _Page:
+    """One conversion of a page, shared by the processors."""
+
+    def __init__(self, options: _Options) -> None:
+        self.options = options
+        self.start()
+
+    def start(self) -> None:
+        """Forget the last conversion."""
+        self.project = Path(self.options.project)
+        self.artifacts = Artifacts(Store(self.project / "build"))
+        self.quotes = Quotes(self.artifacts, self.options.page, self.tell)
+        self.blocks: dict[str, ClipBlock] = {}
+        self.slashes: list[Slashes] = []
+        self.clips: list[str] = []
+
+    def tell(self, problem: Problem, known: bool = False) -> None:
+        """Tell of a problem that has a placeholder on the page."""
+        self.options.broken(problem)
+        if not known:
+            self.options.report(problem)
+
+    def text(self, piece: Piece) -> str:
+        """Return the Markdown that takes a piece's place."""
+        match piece:
+            case ClipBlock():
+                mark = self.quotes.block(piece)
+                self.blocks[mark] = piece
+                return f"\n\n{piece.indent}{mark}\n\n"
+            case Reference():
+                return self.quotes.prose((piece,), self.quotes.above)
+            case Slashes():
+                self.slashes.append(piece)
+                return piece.raw
+        return piece
+
+    def leftovers(self, html: str) -> None:
+        """Tell of the lines with ``///`` that no extension understood."""
+        for piece in list(self.slashes):
+            if escape(piece.raw.strip(), quote=False) in html:
+                self.slashes.remove(piece)
+                where = f"{self.options.page}:{piece.line}"
+                what = f"`{piece.raw.strip()}` is no block that any extension knows"
+                self.tell(Problem(where, what, "A clip is `/// clip | cell`, closed by `///`."))
+
+
+class _TakeOut(Preprocessor):
+    def __init__(self, md: markdown.Markdown, page: _Page) -> None:
+        super().__init__(md)
+        self.page = page
+
+    def run(self, lines: list[str]) -> list[str]:
+        self.page.start()
+        options = self.page.options
+        pieces = parse("\n".join(lines), options.page, options.first_line)
+        return "".join(self.page.text(piece) for piece in pieces).split("\n")
+
+
+class _PutFigures(BlockProcessor):
+    def __init__(self, md: markdown.Markdown, page: _Page) -> None:
+        super().__init__(md.parser)
+        self.md, self.page = md, page
+
+    def test(self, parent: Element, block: str) -> bool:
+        return block.strip() in self.page.blocks
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        block = self.page.blocks[blocks.pop(0).strip()]
+        for problem in block.problems:
+            self.page.tell(problem)
+            _box(parent, problem)
+        if not block.problems:
+            self._embed(parent, block)
+
+    def _embed(self, parent: Element, block: ClipBlock) -> None:
+        options = self.page.options
+        try:
+            embedding = Embedding.of(block, options.page, self.page.artifacts)
+        except TorchReelError as error:
+            self.page.tell(error.problem, known=isinstance(error, ReportedError))
+            _box(parent, error.problem)
+            return
+        if problem := embedding.files.problem:
+            self.page.tell(problem, known=True)
+            _box(parent, problem)
+        options.used(embedding.files)
+        self._fill(parent, embedding)
+
+    def _fill(self, parent: Element, embedding: Embedding) -> None:
+        quotes, options = self.page.quotes, self.page.options
+        figure = embedding.figure(quotes, self.page.project, options.clips_url)
+        clip = SubElement(parent, "torchreel-clip", {"class": "tr-clip"})
+        if embedding.cell.name not in self.page.clips:
+            self.page.clips.append(embedding.cell.name)
+            clip.set("id", f"clip-{embedding.cell.name}")
+        show = "".join(map(str, embedding.block.options.get("show", ("all",))))
+        frame = SubElement(clip, "figure", {"class": "tr-figure"})
+        frame.text = self.md.htmlStash.store(figure.html(show))
+        if show == "all":
+            clip.append(embedding.transcript(figure, quotes))
+
+
+class _PutQuotes(Postprocessor):
+    def __init__(self, md: markdown.Markdown, page: _Page) -> None:
+        super().__init__(md)
+        self.page = page
+
+    def run(self, text: str) -> str:
+        self.page.leftovers(text)
+        return self.page.quotes.html(text)
+
+
+def _box(parent: Element, problem: Problem) -> None:
+    """Show a problem where the clip would be."""
+    box = SubElement(parent, "div", {"class": "tr-problem", "role": "note"})
+    for text in (f"{problem.where}: {problem.what}", problem.remedy):
+        if text:
+            SubElement(box, "p").text = AtomicString(text)

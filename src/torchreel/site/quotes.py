@@ -1,0 +1,141 @@
+"""The marks that stand in a page's Markdown for what is put in when it is HTML.
+
+A mark is one private-use character: no Markdown syntax touches it, nothing splits it, and it is
+found again in text, in attributes and in code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from torchreel.records import Problem, TorchReelError
+from torchreel.site.artifacts import Artifacts, ReportedError
+from torchreel.site.references import Moment, parse_reference, quote
+from torchreel.site.source import ClipBlock, Prose, Reference
+
+_FIRST, _LAST = 0xF0000, 0xFFFFD  # a private-use plane
+_MARK = re.compile(f"[{chr(_FIRST)}-{chr(_LAST)}]")
+_CODE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_TAG = re.compile(r"(<[^<>]*>)")
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What was ``raw`` in the source; ``problem`` is why ``text`` could not be quoted."""
+
+    raw: str
+    text: str = ""
+    problem: Problem | None = None
+    known: bool = False
+
+
+class Quotes:
+    """The marks of one page, in the order they were given out.
+
+    ``above`` is the moment at which prose reads names: the end of the cell of the nearest clip
+    block above, or None. ``report`` is called once with each problem whose mark is on the page,
+    and with whether it was reported before.
+    """
+
+    def __init__(
+        self, artifacts: Artifacts, page: str, report: Callable[[Problem, bool], None]
+    ) -> None:
+        self._artifacts, self._page, self._report = artifacts, page, report
+        self._marks: list[_Mark] = []
+        self._reported: set[int] = set()
+        self.above: Moment | None = None
+
+    def block(self, block: ClipBlock) -> str:
+        """Return the mark of a clip block, whose cell is then the one above."""
+        self.above = Moment(block.script, block.cell)
+        where = f"{self._page}:{block.line}"
+        what = "a clip block cannot stand here"
+        remedy = "Put it between blank lines, outside of raw HTML and indented code."
+        return self._give(_Mark(block.raw, problem=Problem(where, what, remedy)))
+
+    def prose(self, prose: Prose, moment: Moment | None) -> str:
+        """Return Markdown with marks for its references, which are read at this moment."""
+        return "".join(
+            self._give(self._quoted(piece, moment)) if isinstance(piece, Reference) else piece
+            for piece in prose
+        )
+
+    def plain(self, text: str) -> str:
+        """Return text with the quotes in place of their marks, as they are in attributes."""
+        return self._replace(text, lambda mark: mark.text or mark.raw)
+
+    def html(self, html: str) -> str:
+        """Return HTML with the quotes in place of their marks; code keeps what was written."""
+        parts = _CODE.split(html)
+        for index, part in enumerate(parts):
+            if index % 2:
+                parts[index] = _MARK.sub(lambda match: escape(self._at(match).raw), part)
+            else:
+                parts[index] = self._visible(part)
+        return "".join(parts)
+
+    def silent(self, page: str) -> Quotes:
+        """Return quotes for another page that report nothing."""
+        return Quotes(self._artifacts, page, lambda problem, known: None)
+
+    def _visible(self, html: str) -> str:
+        parts = _TAG.split(html)
+        for index, part in enumerate(parts):
+            show = _attribute if index % 2 else _element
+            parts[index] = self._replace(part, show)
+        return "".join(parts)
+
+    def _replace(self, text: str, show: Callable[[_Mark], str]) -> str:
+        def replaced(match: re.Match[str]) -> str:
+            mark = self._at(match)
+            number = ord(match[0])
+            if mark.problem and number not in self._reported:
+                self._reported.add(number)
+                self._report(mark.problem, mark.known)
+            return show(mark)
+
+        return _MARK.sub(replaced, text)
+
+    def _at(self, match: re.Match[str]) -> _Mark:
+        number = ord(match[0]) - _FIRST
+        return self._marks[number] if number < len(self._marks) else _Mark(match[0], match[0])
+
+    def _give(self, mark: _Mark) -> str:
+        self._marks.append(mark)
+        return chr(_FIRST + len(self._marks) - 1)
+
+    def _quoted(self, reference: Reference, moment: Moment | None) -> _Mark:
+        where = f"{self._page}:{reference.line}"
+        target = parse_reference(reference, self._page)
+        if isinstance(target, Problem):
+            return _Mark(reference.raw, problem=target)
+        if target.script and target.cell:
+            moment = Moment(target.script, target.cell)
+        if moment is None:
+            what = f"`{reference.raw}` has no clip above it whose cell could be meant"
+            remedy = f"Name the cell: {{{{ cell:{target.name}.{target.attribute} }}}}."
+            return _Mark(reference.raw, problem=Problem(where, what, remedy))
+        try:
+            trace = self._artifacts.trace(moment.script, where)
+            self._artifacts.cell(moment.script, moment.cell, where)
+            return _Mark(reference.raw, quote(trace, moment, target, where))
+        except TorchReelError as error:
+            # Where a clip's own cell is not known, its block says so.
+            known = isinstance(error, ReportedError) or (
+                target.cell is None and not self._artifacts.has_cell(moment.script, moment.cell)
+            )
+            return _Mark(reference.raw, problem=error.problem, known=known)
+
+
+def _element(mark: _Mark) -> str:
+    if mark.problem:
+        problem = escape(f"{mark.raw}: {mark.problem.what}. {mark.problem.remedy}")
+        return f'<mark class="tr-problem">{problem}</mark>'
+    return f'<code class="tr-value">{escape(mark.text)}</code>'
+
+
+def _attribute(mark: _Mark) -> str:
+    return escape(mark.text or mark.raw)

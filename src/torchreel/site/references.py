@@ -1,0 +1,127 @@
+"""References such as ``{{ y.shape }}``: what they name, and its text as the trace knows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from torchreel.records import Problem, Shape, TensorRecord, TorchReelError, Trace
+from torchreel.site.artifacts import did_you_mean
+from torchreel.site.source import LESSON_SCRIPT, Reference, beside
+
+DATA_LIMIT = 64
+"""The most numbers that ``.data`` quotes in a sentence."""
+
+_TARGET = re.compile(
+    r"(?:(?:(?P<script>[^:{}]+\.py):)?(?P<cell>[^:{}]+):)?(?P<name>[^:{}]+)\.(?P<attribute>\w+)"
+)
+_FORM = (
+    "Write {{ name.shape }}, {{ cell:name.shape }} or {{ other.py:cell:name.shape }}; "
+    r"write \{{ for two braces."
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a reference names; script and cell are None where the clip above is meant."""
+
+    script: str | None
+    cell: str | None
+    name: str
+    attribute: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a name is read: at the end of a cell, or after one of its statements."""
+
+    script: str
+    cell: str
+    statement: int | None = None
+
+
+def parse_reference(reference: Reference, page: str) -> Target | Problem:
+    """Return what a reference of this page names, or what is wrong with its text."""
+    where = f"{page}:{reference.line}"
+    if reference.text is None:
+        return Problem(where, "`{{` is not closed on its line", _FORM)
+    match = _TARGET.fullmatch(reference.text)
+    if not match:
+        return Problem(where, f"`{reference.raw}` is no reference to a tensor", _FORM)
+    script, cell = match["script"], match["cell"]
+    return Target(
+        beside(page, script.strip() if script else LESSON_SCRIPT) if cell else None,
+        cell.strip() if cell else None,
+        match["name"].strip(),
+        match["attribute"],
+    )
+
+
+def quote(trace: Trace, moment: Moment, target: Target, where: str) -> str:
+    """Return the text of a tensor's attribute at a moment; raises TorchReelError."""
+    attribute = ATTRIBUTES.get(target.attribute)
+    if attribute is None:
+        what = f"a tensor has no attribute {target.attribute!r} that can be quoted"
+        remedy = did_you_mean(target.attribute, ATTRIBUTES, "There are")
+        raise TorchReelError(Problem(where, what, remedy))
+    names = trace.names_after(moment.cell, moment.statement)
+    if target.name not in names:
+        what = f"no tensor is called {target.name!r} {_when(moment)}"
+        remedy = did_you_mean(target.name, names, "There are")
+        raise TorchReelError(Problem(where, what, remedy))
+    text = attribute(trace, trace.tensor(names[target.name]))
+    if text is None:
+        what, remedy = _not_kept(target, trace.tensor(names[target.name]))
+        raise TorchReelError(Problem(where, what, remedy))
+    return text
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape as Python writes a tuple: ``(3, 4)``, ``(12,)``, ``()``."""
+    return str(tuple(shape))
+
+
+def data_text(values: object) -> str:
+    """Return an array's values as Python writes lists, floats in their shortest exact form."""
+    array = np.asarray(values)
+    if array.ndim:
+        return f"[{', '.join(data_text(part) for part in array)}]"
+    return str(array[()] if array.dtype.kind == "f" else array.item())
+
+
+def _data(trace: Trace, tensor: TensorRecord) -> str | None:
+    if tensor.id not in trace.values or tensor.numel > DATA_LIMIT:
+        return None
+    values = trace.values[tensor.id]
+    return data_text(values) if values.shape == tensor.shape else None
+
+
+ATTRIBUTES: dict[str, Callable[[Trace, TensorRecord], str | None]] = {
+    "shape": lambda _, tensor: shape_text(tensor.shape),
+    "dtype": lambda _, tensor: tensor.dtype,
+    "numel": lambda _, tensor: str(tensor.numel),
+    "ndim": lambda _, tensor: str(len(tensor.shape)),
+    "stride": lambda _, tensor: shape_text(tensor.stride),
+    "device": lambda _, tensor: tensor.device,
+    "data": _data,
+    "grad": lambda *_: None,  # a trace of this version holds none
+}
+"""How each attribute is written; None where the trace does not hold it."""
+
+
+def _not_kept(target: Target, tensor: TensorRecord) -> tuple[str, str]:
+    if target.attribute == "grad":
+        return f"the trace holds no gradient of {target.name!r}", "Quote its .data or .shape."
+    what = f"{target.name!r} holds {tensor.numel} numbers: too many to quote"
+    if tensor.numel <= DATA_LIMIT:
+        what = f"the trace did not keep the values of {target.name!r}"
+    return what, f"Quote its .shape or .numel; .data quotes up to {DATA_LIMIT} numbers."
+
+
+def _when(moment: Moment) -> str:
+    if moment.statement is None:
+        return f"at the end of cell {moment.cell!r}"
+    return f"after statement {moment.statement} of cell {moment.cell!r}"
