@@ -20,6 +20,7 @@ class Places:
     def __init__(self, script: Script, file: str) -> None:
         self.file = file
         self._script = script
+        self._lines = [line.encode() for line in script.source.split("\n")]
         self._spans = [(start(place.node), end(place.node)) for place in script.places]
         self._of_code: dict[CodeType, list[Span | None]] = {}
         self._found: dict[Span, tuple[int | None, str]] = {}
@@ -67,8 +68,15 @@ class Places:
                 smallest = node
         if smallest is None or not isinstance(getattr(smallest, "ctx", ast.Load()), ast.Load):
             return None
-        text = ast.get_source_segment(self._script.source, smallest)
-        return text and text.replace("\n" + " " * statement.col_offset, "\n")
+        return self._text(_span_of(smallest)).replace("\n" + " " * statement.col_offset, "\n")
+
+    def _text(self, span: Span) -> str:
+        """Return the source of a span (``ast.get_source_segment`` reads the whole source)."""
+        (first, column), (last, stop) = span
+        lines = self._lines[first - 1 : last]
+        lines[-1] = lines[-1][:stop]  # first, as it may be the only one
+        lines[0] = lines[0][column:]
+        return b"\n".join(lines).decode()
 
 
 def _whole(position: tuple[int | None, int | None, int | None, int | None]) -> Span | None:

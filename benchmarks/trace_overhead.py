@@ -1,0 +1,210 @@
+#!/usr/bin/env python
+"""What tracing costs: the same scripts with and without the tracer, in turns.
+
+Each script times itself and prints the seconds, so both runs measure the same lines and nothing of
+what comes before (importing torch) or after (writing the trace). A round runs every script once
+plain and once traced, each in a process of its own; medians and ratios are of all rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from torchreel.tracer import trace_script
+
+NET = """
+import statistics
+import time
+import torch
+from torch import nn
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+
+class SimpleNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 128)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Linear(128, 10)
+
+    def forward(self, x):
+        return self.fc2(self.relu(self.fc1(x)))
+
+model = SimpleNet()
+"""
+
+TRAINING = """
+optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+criterion = nn.CrossEntropyLoss()
+images = torch.rand(64, 8, 784)
+labels = torch.randint(0, 10, (64, 8))
+
+def train(laps):
+    for lap in range(laps):
+        optimizer.zero_grad()
+        loss = criterion(model(images[lap % 64]), labels[lap % 64])
+        loss.backward()
+        optimizer.step()
+
+model(images[0])  # whatever torch does once is done
+started = time.perf_counter()
+train({laps})
+print("seconds", time.perf_counter() - started)
+"""
+
+FORWARD = """
+x = torch.rand(8, 784)
+seconds = []
+y = model(x)  # whatever is done once is done
+"""
+
+SMALL_OPS = """
+y = x.reshape(3, 4)
+z = y.T @ y
+w = (z * 2 + 1).relu()
+m = w.mean(dim=0)
+i = m.argmax()
+v = y[1:, ::2]
+s = torch.cat([v, v + 1])
+p = s.softmax(dim=1)
+k = p > 0.5
+x = torch.where(y > 5, y, -y).flatten()
+"""
+"""Ten lines, sixteen torch calls."""
+
+TORCHLENS = "torchlens.trace(model, x)"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A script in its plain form; ``beside`` holds forms of it under other tracers."""
+
+    name: str
+    plain: str
+    beside: Mapping[str, str]
+
+
+def main() -> None:
+    """Run the rounds and print the table."""
+    options = _options()
+    tasks = _tasks(options.laps, options.passes)
+    times: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="torchreel-benchmark-") as folder:
+        for number in range(options.rounds):
+            for task in tasks:
+                for form, run in _forms(task, Path(folder)).items():
+                    times.setdefault((task.name, form), []).append(run())
+            print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+    print(_table(tasks, times))
+    if not _has_torchlens():
+        print("\ntorchlens is not installed; to see it beside: pip install torchlens")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument(
+        "--laps", type=int, default=600, help="laps of the training loop (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--passes",
+        type=int,
+        default=20,
+        help="forward passes, and repetitions of the small ops (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def _tasks(laps: int, passes: int) -> list[Task]:
+    train = NET + TRAINING.replace("{laps}", str(laps))
+    small = "import time\nimport torch\n\nx = torch.arange(12.0)\nstarted = time.perf_counter()\n"
+    small += SMALL_OPS * passes + 'print("seconds", time.perf_counter() - started)\n'
+    # Line after line, not in a loop: of a loop the tracer keeps few laps.
+    forward = _passes("y = model(x)", passes)
+    beside = {}
+    if _has_torchlens():
+        beside["torchlens"] = "import torchlens\n" + _passes(TORCHLENS, passes)
+    return [
+        Task(f"SimpleNet, {laps} laps of training", train, {}),
+        Task("SimpleNet, one forward pass", forward, beside),
+        Task(f"{16 * passes} small ops, line by line", small, {}),
+    ]
+
+
+def _passes(call: str, passes: int) -> str:
+    timed = f"start = time.perf_counter()\n{call}\nseconds.append(time.perf_counter() - start)\n"
+    first = FORWARD.replace("y = model(x)", call)
+    return NET + first + timed * passes + 'print("seconds", statistics.median(seconds))\n'
+
+
+def _has_torchlens() -> bool:
+    return importlib.util.find_spec("torchlens") is not None
+
+
+def _forms(task: Task, folder: Path) -> dict[str, Callable[[], float]]:
+    forms = {"plain": lambda: _plain(task.plain, folder)}
+    forms["traced"] = lambda: _traced(task.plain, folder)
+    for name, text in task.beside.items():
+        forms[name] = lambda text=text: _plain(text, folder)
+    return forms
+
+
+def _plain(text: str, folder: Path) -> float:
+    script = folder / "script.py"
+    script.write_text(text)
+    # The tracer sets both for its own run.
+    environment = os.environ | {"PYTHONHASHSEED": "0", "TORCH_COMPILE_DISABLE": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-B", str(script)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return _seconds(ran.stdout)
+
+
+def _traced(text: str, folder: Path) -> float:
+    script = folder / "script.py"
+    script.write_text(text)
+    trace = trace_script(script, root=folder)
+    if trace.error is not None:
+        sys.exit(f"the script failed: {trace.error}")
+    return _seconds("".join(run.printed for run in trace.runs))
+
+
+def _seconds(printed: str) -> float:
+    found = re.search(r"^seconds (\S+)$", printed, re.MULTILINE)
+    if found is None:
+        sys.exit(f"the script did not print its seconds but:\n{printed}")
+    return float(found[1])
+
+
+def _table(tasks: list[Task], times: Mapping[tuple[str, str], list[float]]) -> str:
+    """Return a line for each form: median, fastest and slowest time, and the ratio of medians."""
+    heads = ("", "", "median ms", "fastest", "slowest", "over plain")
+    rows = [f"{heads[0]:36} {heads[1]:10}" + "".join(f"{head:>12}" for head in heads[2:])]
+    for task in tasks:
+        plain = median(times[task.name, "plain"])
+        for (name, form), seconds in times.items():
+            if name == task.name:
+                middle = median(seconds)
+                columns = (middle * 1e3, min(seconds) * 1e3, max(seconds) * 1e3, middle / plain)
+                label = name if form == "plain" else ""
+                rows.append(f"{label:36} {form:10}" + "".join(f"{c:12.2f}" for c in columns))
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()
