@@ -74,7 +74,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
             ROOT / folder, project.root / folder, ignore=shutil.ignore_patterns("__pycache__")
         )
     shutil.copy(ROOT / "mkdocs.yml", project.root)
-    shutil.copytree(ROOT / "overrides", project.root / "overrides")
     printed = project.build()
     assert len(re.findall(r"\brendered\b", printed)) >= 2
     return project

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from manim.renderer.cairo_renderer import CairoRenderer
 from numpy.typing import NDArray
 
 from torchreel.records import Run, Trace
@@ -28,6 +29,7 @@ def test_cells_keep_their_colour_through_every_move(
 
     def keep_frame(self: LessonScene, run: Run, start: float) -> None:
         end_cue(self, run, start)
+        assert isinstance(self.renderer, CairoRenderer)
         self.renderer.update_frame(self, ignore_skipping=True)
         block = self.stage.block
         assert block is not None
