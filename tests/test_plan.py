@@ -161,6 +161,21 @@ def test_a_file_that_the_script_reads_is_an_input(project: Project) -> None:
     assert why(done)[LESSON] == ("lessons/small/size.txt changed",)
 
 
+def test_a_trace_of_another_tracer_or_schema_is_made_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("torchreel.tracer.source_digest", lambda: "other")
+        patch.setattr("torchreel.tracer.torch_version", lambda: "9.9")
+        patch.setattr("torchreel.plan.traces.source_digest", lambda path: path.name)
+        found = {each.key: each.why for each in status(project, quality="draft")}
+    said = "; ".join(found[LESSON])
+    assert "tracer changed" in said
+    assert "records.py changed" in said
+    assert "torch 2." in said
+    assert "→ 9.9" in said
+
+
 def test_quality_is_an_input_that_says_its_values(project: Project) -> None:
     found = {each.key: each.why for each in status(project, quality="standard")}
     assert found[PAIR] == ("quality draft → standard",)

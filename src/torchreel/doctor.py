@@ -183,7 +183,9 @@ def torchvision() -> Finding:
     """
     installed = version_of("torchvision")
     if installed is None:
-        return Finding("torchvision", "optional", "not installed; only lessons that import it need it")
+        return Finding(
+            "torchvision", "optional", "not installed; only lessons that import it need it"
+        )
     trial = subprocess.run(
         [sys.executable, "-c", "import torchvision"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

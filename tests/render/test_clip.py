@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -92,15 +93,31 @@ def test_every_cue_starts_at_a_keyframe_and_all_time_is_told(clip: Clip, folder:
     assert [(cue.number, cue.statement) for cue in clip.cues] == [(1, 1), (2, 2)]
 
 
-def test_the_poster_is_a_frame_of_the_film(clip: Clip, folder: Path) -> None:
-    poster = Image.open(folder / "poster.png").convert("RGB")
+def test_the_poster_is_the_last_frame_of_a_cue(clip: Clip, folder: Path) -> None:
+    poster = np.asarray(Image.open(folder / "poster.png").convert("RGB")).astype(int)
     with av.open(folder / "clip.mp4") as container:
-        same = [
-            frame.to_ndarray(format="rgb24", src_colorspace="ITU709").tobytes() == poster.tobytes()
+        frames = [
+            frame.to_ndarray(format="rgb24", src_colorspace="ITU709").astype(int)
             for frame in container.decode(video=0)
         ]
-    assert any(same)
-    assert len(set(poster.convert("L").tobytes())) > 50
+    ends = [frames[round(cue.end * clip.fps) - 1] for cue in clip.cues]
+    distance = [float(np.abs(poster - end).mean()) for end in ends]
+    assert min(distance) < 3
+    assert max(distance) > 10
+
+
+def test_a_poster_time_at_which_no_cue_ends_is_an_error(
+    with_scene: Callable[[str], Job], root: Path, worker: Worker, tmp_path: Path
+) -> None:
+    job = with_scene(
+        "from torchreel.stage import LessonScene\n"
+        "class Pair(LessonScene):\n"
+        "    def construct(self):\n"
+        "        self.play_lines()\n"
+        "        self.poster_time = 0.5\n"
+    )
+    with pytest.raises(TorchReelError, match=r"poster_time is 0\.500 s, where no cue ends"):
+        worker.render(job, tmp_path, root)
 
 
 def test_what_was_drawn_and_what_went_in_is_recorded(clip: Clip, job: Job) -> None:

@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -14,10 +15,12 @@ from torchreel import tracer
 from torchreel.plan.outcome import changes
 from torchreel.plan.project import Project
 from torchreel.records import TRACE_VERSION, Problem, TorchReelError, Trace
+from torchreel.render.source import source_digest
 from torchreel.store import Store, digest_of, file_digest, trace_digest, write_trace
 
 _SUMMARY = "summary.json"
 _MISSING = "missing"
+_PACKAGE = Path(tracer.__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Traces:
             "torch": tracer.torch_version(),
             "tracer": tracer.source_digest(),
             "trace version": str(TRACE_VERSION),
+            # What a trace is, and how it is cut into slices and hashed.
+            **{name: source_digest(_PACKAGE / name) for name in ("records.py", "store.py")},
         }
 
     def last(self, script: str) -> TraceSummary | None:

@@ -44,7 +44,10 @@ class Sink(Protocol):
 
 
 class Movie:
-    """Writes frames of one size to an MP4, a GIF or both; counts them and notes the cuts."""
+    """Writes frames of one size to an MP4, a GIF or both.
+
+    It counts ``frames``, notes where the ``cuts`` are and keeps the ``last`` frame.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Movie:
     ) -> None:
         self.fps = fps
         self.frames = 0
+        self.last: Pixels | None = None
         self.cuts: list[int] = []
         self._sinks: list[Sink] = []
         if mp4:
@@ -79,6 +83,7 @@ class Movie:
             for sink in self._sinks:
                 sink.write(pixels, self.frames, self.frames in self.cuts[-1:])
             self.frames += 1
+        self.last = pixels
 
     def __enter__(self) -> Self:
         return self
@@ -195,18 +200,6 @@ def _pulled(graph: Graph) -> Iterator[Any]:
             return
 
 
-def write_poster(mp4: Path, seconds: float, poster: Path) -> None:
-    """Write the frame of a film that is shown at this time as a PNG of full size."""
-    with av.open(mp4) as container:
-        stream = container.streams.video[0]
-        assert stream.time_base is not None
-        container.seek(int(seconds / stream.time_base), stream=stream)
-        shown = None
-        for frame in container.decode(stream):
-            if frame.time is not None and frame.time > seconds + 1e-6:
-                break
-            shown = frame
-    if shown is None:
-        raise ValueError(f"there is no frame at {seconds} s in {mp4.name}")
-    rgb = shown.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709)
-    Image.fromarray(rgb).save(poster, optimize=True)
+def write_poster(pixels: Pixels, poster: Path) -> None:
+    """Write a frame as a PNG."""
+    Image.fromarray(pixels).convert("RGB").save(poster, optimize=True)

@@ -18,7 +18,7 @@ from manim.scene.scene_file_writer import SceneFileWriter
 
 from torchreel.records import Clip, Cue, Drawn
 from torchreel.render.job import Job, Look, environment
-from torchreel.render.movie import Movie, write_poster
+from torchreel.render.movie import Movie, Pixels, write_poster
 from torchreel.render.scenes import SceneSource
 from torchreel.stage.artboard import FRAME_HEIGHT
 from torchreel.stage.director import LessonScene
@@ -32,7 +32,7 @@ class Played:
 
     cues: tuple[Cue, ...]
     drawn: tuple[Drawn, ...]
-    poster_time: float
+    poster: Pixels | None
 
 
 class SceneError(Exception):
@@ -50,8 +50,8 @@ def render(job: Job, folder: Path) -> Clip:
     paths = {kind: folder / name for kind, name in FILES.items()}
     with Movie(look.size, look.fps, mp4=paths["mp4"], gif=paths["gif"]) as movie:
         played = play(job, movie)
-    if movie.frames:
-        write_poster(paths["mp4"], played.poster_time, paths["poster"])
+    if played.poster is not None:
+        write_poster(played.poster, paths["poster"])
     width, height = look.size
     return Clip(
         script=job.trace.script,
@@ -84,8 +84,7 @@ def play(job: Job, movie: Movie) -> Played:
         except Exception as error:
             raise SceneError(error, len(scene.cues)) from error
     cues = tuple(_on_frames(cue, start, movie) for cue in scene.cues)
-    poster = min(start + int(scene.poster_time * movie.fps + 1e-6), movie.frames - 1)
-    return Played(cues, tuple(scene.drawn), poster / movie.fps)
+    return Played(cues, tuple(scene.drawn), renderer.poster(scene) if cues else None)
 
 
 def scene_class(source: SceneSource | None) -> type[LessonScene]:
@@ -112,15 +111,33 @@ class _Renderer(CairoRenderer):
 
     def __init__(self, movie: Movie) -> None:
         super().__init__(file_writer_class=_frames_of(movie))
-        self._movie = movie
+        self._movie, self._start = movie, movie.frames
         self._cues = -1
+        self._still: tuple[int, Pixels] | None = None
 
     def play(self, scene: Scene, *animations: Any, **kwargs: Any) -> None:
         assert isinstance(scene, LessonScene)
         if len(scene.cues) != self._cues:
             self._cues = len(scene.cues)
+            self._keep(scene)
             self._movie.cut()
         super().play(scene, *animations, **kwargs)
+
+    def poster(self, scene: LessonScene) -> Pixels:
+        """Return the frame of the scene's poster time; raises ValueError where no cue ends then."""
+        self._keep(scene)
+        if self._still is None or self._still[0] != self._poster_frame(scene):
+            raise ValueError(f"poster_time is {scene.poster_time:.3f} s, where no cue ends")
+        return self._still[1]
+
+    def _keep(self, scene: LessonScene) -> None:
+        """Keep the frame just written where it is the poster: the film itself loses detail."""
+        last = self._movie.frames - 1
+        if self._movie.last is not None and self._poster_frame(scene) == last:
+            self._still = (last, self._movie.last)
+
+    def _poster_frame(self, scene: LessonScene) -> int:
+        return self._start + int(scene.poster_time * self._movie.fps + 1e-6)
 
 
 def _frames_of(movie: Movie) -> type[SceneFileWriter]:

@@ -94,9 +94,11 @@ class _Page:
         self.blocks: dict[str, ClipBlock] = {}
         self.slashes: list[Slashes] = []
         self.clips: list[str] = []
+        self.told: list[Problem] = []
 
     def tell(self, problem: Problem, known: bool = False) -> None:
         """Tell of a problem that has a placeholder on the page."""
+        self.told.append(problem)
         self.options.broken(problem)
         if not known:
             self.options.report(problem)
@@ -169,7 +171,10 @@ class _PutFigures(BlockProcessor):
 
     def _fill(self, parent: Element, embedding: Embedding) -> None:
         quotes, options = self.page.quotes, self.page.options
+        before = len(self.page.told)
         figure = embedding.figure(quotes, self.page.project, options.clips_url)
+        for problem in self.page.told[before:]:
+            _box(parent, problem)
         clip = SubElement(parent, "torchreel-clip", {"class": "tr-clip"})
         if embedding.cell.name not in self.page.clips:
             self.page.clips.append(embedding.cell.name)

@@ -41,9 +41,10 @@ class Figure:
     url: Callable[[str], str]
 
     def html(self, show: str) -> str:
-        """Return the figure; ``show`` is ``all`` or ``video``."""
-        media = f'<div class="tr-media">{self._video()}</div>'
-        if show == "video":
+        """Return the figure; ``show`` is ``all``, ``video`` or ``poster``."""
+        media = self._poster() if show == "poster" else self._video()
+        media = f'<div class="tr-media">{media}</div>'
+        if show != "all":
             return f'<div class="tr-frame">{media}</div>'
         return (
             f'<div class="tr-frame">{media}<div class="tr-panel">{self._code()}{self._tensors()}'
@@ -83,9 +84,17 @@ class Figure:
         poster, mp4 = self.url("poster"), self.url("mp4")
         return (
             f'<video controls preload="none" playsinline width="{clip.width}"'
-            f' height="{clip.height}" poster="{escape(poster)}" src="{escape(mp4)}"'
+            f' height="{clip.height}" style="--tr-ratio: {clip.height / clip.width:g}"'
+            f' poster="{escape(poster)}" src="{escape(mp4)}"'
             f' aria-label="{escape(self.alt)}">{self._tracks()}'
             f'<a href="{escape(mp4)}">{escape(self.alt)}</a></video>'
+        )
+
+    def _poster(self) -> str:
+        clip = self.files.clip
+        return (
+            f'<img src="{escape(self.url("poster"))}" alt="{escape(self.alt)}" loading="lazy"'
+            f' width="{clip.width}" height="{clip.height}">'
         )
 
     def _tracks(self) -> str:
@@ -189,7 +198,7 @@ class Figure:
         )
         cell = escape(self.cell.name)
         return (
-            f'<div class="tr-bar"><span class="tr-source">{source} <span>%% {cell}</span></span>'
+            f'<div class="tr-bar"><span class="tr-source">{source} <span># %% {cell}</span></span>'
             f'<span class="tr-files">{links}</span></div>'
         )
 

@@ -42,6 +42,9 @@ def _replace(source: Path, target: Path) -> None:
         return
     if target.is_dir():
         shutil.rmtree(target)
+    for folder in target.parents:
+        if folder.is_file():  # a file of the last site stands where a folder is wanted
+            folder.unlink()
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=".publishing-")
     os.close(handle)

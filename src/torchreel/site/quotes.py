@@ -30,6 +30,7 @@ class _Mark:
     text: str = ""
     problem: Problem | None = None
     known: bool = False
+    style: str = "tr-value"
 
 
 class Quotes:
@@ -45,7 +46,7 @@ class Quotes:
     ) -> None:
         self._artifacts, self._page, self._report = artifacts, page, report
         self._marks: list[_Mark] = []
-        self._reported: set[int] = set()
+        self._reported: set[Problem] = set()
         self.above: Moment | None = None
 
     def block(self, block: ClipBlock) -> str:
@@ -91,9 +92,8 @@ class Quotes:
     def _replace(self, text: str, show: Callable[[_Mark], str]) -> str:
         def replaced(match: re.Match[str]) -> str:
             mark = self._at(match)
-            number = ord(match[0])
-            if mark.problem and number not in self._reported:
-                self._reported.add(number)
+            if mark.problem and mark.problem not in self._reported:
+                self._reported.add(mark.problem)
                 self._report(mark.problem, mark.known)
             return show(mark)
 
@@ -121,7 +121,9 @@ class Quotes:
         try:
             trace = self._artifacts.trace(moment.script, where)
             self._artifacts.cell(moment.script, moment.cell, where)
-            return _Mark(reference.raw, quote(trace, moment, target, where))
+            text = quote(trace, moment, target, where)
+            style = "tr-expression" if target.attribute == "expression" else "tr-value"
+            return _Mark(reference.raw, text, style=style)
         except TorchReelError as error:
             # Where a clip's own cell is not known, its block says so.
             known = isinstance(error, ReportedError) or (
@@ -134,7 +136,7 @@ def _element(mark: _Mark) -> str:
     if mark.problem:
         problem = escape(f"{mark.raw}: {mark.problem.what}. {mark.problem.remedy}")
         return f'<mark class="tr-problem">{problem}</mark>'
-    return f'<code class="tr-value">{escape(mark.text)}</code>'
+    return f'<code class="{mark.style}">{escape(mark.text)}</code>'
 
 
 def _attribute(mark: _Mark) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchreel.records import Problem, Shape, TensorRecord, TorchReelError, Trace
+from torchreel.records import Array, Problem, Shape, TensorRecord, TorchReelError, Trace
 from torchreel.site.artifacts import did_you_mean
 from torchreel.site.source import LESSON_SCRIPT, Reference, beside
 
@@ -16,8 +16,10 @@ DATA_LIMIT = 64
 """The most numbers that ``.data`` quotes in a sentence."""
 
 _TARGET = re.compile(
-    r"(?:(?:(?P<script>[^:{}]+\.py):)?(?P<cell>[^:{}]+):)?(?P<name>[^:{}]+)\.(?P<attribute>\w+)"
+    r"(?:(?:(?P<script>[^:{}]+\.py)\s*:)?(?P<cell>[^:{}]+):)?(?P<name>[^:{}]+)\.(?P<attribute>\w+)"
+    r"(?P<index>(?:\[-?\d+\])*)"
 )
+_INDEX = re.compile(r"-?\d+")
 _FORM = (
     "Write {{ name.shape }}, {{ cell:name.shape }} or {{ other.py:cell:name.shape }}; "
     r"write \{{ for two braces."
@@ -26,12 +28,16 @@ _FORM = (
 
 @dataclass(frozen=True)
 class Target:
-    """What a reference names; script and cell are None where the clip above is meant."""
+    """What a reference names; script and cell are None where the clip above is meant.
+
+    ``index`` picks an element: of ``.shape`` and ``.stride`` one, of ``.data`` a part.
+    """
 
     script: str | None
     cell: str | None
     name: str
     attribute: str
+    index: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ def parse_reference(reference: Reference, page: str) -> Target | Problem:
         cell.strip() if cell else None,
         match["name"].strip(),
         match["attribute"],
+        tuple(int(number) for number in _INDEX.findall(match["index"])),
     )
 
 
@@ -72,11 +79,19 @@ def quote(trace: Trace, moment: Moment, target: Target, where: str) -> str:
         what = f"no tensor is called {target.name!r} {_when(moment)}"
         remedy = did_you_mean(target.name, names, "There are")
         raise TorchReelError(Problem(where, what, remedy))
-    text = attribute(trace, trace.tensor(names[target.name]))
-    if text is None:
-        what, remedy = _not_kept(target, trace.tensor(names[target.name]))
+    tensor = trace.tensor(names[target.name])
+    value = attribute(trace, tensor)
+    if value is None:
+        what, remedy = _not_kept(target, tensor)
         raise TorchReelError(Problem(where, what, remedy))
-    return text
+    if not target.index:
+        return value if isinstance(value, str) else data_text(value)
+    try:
+        return data_text(_element(value, target.index))
+    except IndexError:
+        what = f"`{target.name}.{target.attribute}` has no such element"
+        remedy = f"The shape of {target.name!r} is {shape_text(tensor.shape)}."
+        raise TorchReelError(Problem(where, what, remedy)) from None
 
 
 def shape_text(shape: Shape) -> str:
@@ -84,37 +99,53 @@ def shape_text(shape: Shape) -> str:
     return str(tuple(shape))
 
 
-def data_text(values: object) -> str:
-    """Return an array's values as Python writes lists, floats in their shortest exact form."""
-    array = np.asarray(values)
-    if array.ndim:
-        return f"[{', '.join(data_text(part) for part in array)}]"
-    return str(array[()] if array.dtype.kind == "f" else array.item())
+def data_text(value: Array | Shape) -> str:
+    """Return values as Python writes them: lists, floats in their shortest exact form."""
+    if isinstance(value, tuple):
+        return shape_text(value)
+    if value.ndim:
+        return f"[{', '.join(data_text(part) for part in value)}]"
+    return str(value[()] if value.dtype.kind == "f" else value.item())
 
 
-def _data(trace: Trace, tensor: TensorRecord) -> str | None:
-    if tensor.id not in trace.values or tensor.numel > DATA_LIMIT:
+def _element(value: str | Array | Shape, index: tuple[int, ...]) -> Array:
+    """Return an element of a value; raises IndexError."""
+    if isinstance(value, str):
+        raise IndexError
+    return np.asarray(np.asarray(value)[index])
+
+
+def _data(trace: Trace, tensor: TensorRecord) -> Array | None:
+    values = trace.values.get(tensor.id)
+    if values is None or tensor.numel > DATA_LIMIT or values.shape != tensor.shape:
         return None
-    values = trace.values[tensor.id]
-    return data_text(values) if values.shape == tensor.shape else None
+    return values
 
 
-ATTRIBUTES: dict[str, Callable[[Trace, TensorRecord], str | None]] = {
-    "shape": lambda _, tensor: shape_text(tensor.shape),
+def _expression(trace: Trace, tensor: TensorRecord) -> str | None:
+    made = [step.expression for step in trace.steps if tensor.id in step.results]
+    return made[0] if made else None
+
+
+ATTRIBUTES: dict[str, Callable[[Trace, TensorRecord], str | Array | Shape | None]] = {
+    "shape": lambda _, tensor: tensor.shape,
     "dtype": lambda _, tensor: tensor.dtype,
     "numel": lambda _, tensor: str(tensor.numel),
     "ndim": lambda _, tensor: str(len(tensor.shape)),
-    "stride": lambda _, tensor: shape_text(tensor.stride),
+    "stride": lambda _, tensor: tensor.stride,
     "device": lambda _, tensor: tensor.device,
     "data": _data,
     "grad": lambda *_: None,  # a trace of this version holds none
+    "expression": _expression,
 }
-"""How each attribute is written; None where the trace does not hold it."""
+"""What each attribute is; None where the trace does not hold it."""
 
 
 def _not_kept(target: Target, tensor: TensorRecord) -> tuple[str, str]:
     if target.attribute == "grad":
         return f"the trace holds no gradient of {target.name!r}", "Quote its .data or .shape."
+    if target.attribute == "expression":
+        return f"no torch op of the trace made {target.name!r}", "Quote its .data or .shape."
     what = f"{target.name!r} holds {tensor.numel} numbers: too many to quote"
     if tensor.numel <= DATA_LIMIT:
         what = f"the trace did not keep the values of {target.name!r}"

@@ -26,8 +26,8 @@ LESSON_SCRIPT = "lesson.py"
 OPTIONS = ("alt", "show")
 """The options of a clip block: see :class:`ClipBlock`."""
 
-SHOW = ("all", "video")
-"""What ``show`` may say: everything, or the video without its code and transcript."""
+SHOW = ("all", "video", "poster")
+"""What ``show`` may say: everything, or only the video, or only its poster (a picture)."""
 
 _FRONT_MATTER = re.compile(r"\A-{3}[ \t]*\n(?:.*\n)*?(?:-{3}|\.{3})[ \t]*\n\n*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

@@ -73,7 +73,7 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
 def find(op: str) -> Choreography:
     """Return the choreography of a qualified op, the named box where it has none of its own."""
     name = op_name(op)
-    stem = _modules().get(name, FALLBACK)
+    stem = _modules_once().get(name, FALLBACK)
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")
     for function in vars(module).values():
         ops, *needs = getattr(function, "choreography", ((),))
@@ -83,6 +83,11 @@ def find(op: str) -> Choreography:
 
 
 @functools.cache
+def _modules_once() -> dict[str, str]:
+    # A worker lives for one build; a server, which asks for sources only, sees new files.
+    return _modules()
+
+
 def _modules() -> dict[str, str]:
     modules: dict[str, str] = {}
     for file in sorted((STAGE / "ops").glob("*.py")):

@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.site.course import (
+    CUES,
+    PAGE,
+    PAGE_JA,
+    SCRIPT,
+    render,
+    trace,
+    without_clip,
+    write_artifacts,
+)
+from torchreel.records import Problem
+from torchreel.store import Store
+
+BLOCK = """\
+/// clip | reshape
+    alt: A row: it folds into {{ y.shape }}.
+
+1. `arange` gives **{{ x.numel }}** numbers.
+2. A table, {{ y.shape }}.
+3. A stack, {{ z.shape }}.
+///
+"""
+
+
+def value(text: str) -> str:
+    return f'<code class="tr-value">{text}</code>'
+
+
+def tracks(html: str) -> dict[str, str]:
+    found = {}
+    for kind, language, source in re.findall(
+        r'<track kind="(\w+)" srclang="(\w+)"[^>]*base64,([^"]*)"', html
+    ):
+        found[f"{kind} {language}"] = base64.b64decode(source).decode()
+    return found
+
+
+def texts(track: str) -> list[str]:
+    return [
+        block.partition("\n")[2].partition("\n")[2] for block in track.strip().split("\n\n")[1:]
+    ]
+
+
+def metadata(html: str) -> list[Any]:
+    return [json.loads(text) for text in texts(tracks(html)["metadata en"])]
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("reshape:y.shape", "(3, 4)"),
+        ("reshape:x.shape", "(12,)"),
+        ("loop:s.shape", "()"),
+        ("reshape:y.shape[1]", "4"),
+        ("reshape:y.stride", "(4, 1)"),
+        ("reshape:y.dtype", "int64"),
+        ("reshape:z.numel", "12"),
+        ("reshape:z.ndim", "3"),
+        ("reshape:y.device", "cpu"),
+        ("reshape:y.data", "[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]"),
+        ("reshape:y.data[1]", "[4, 5, 6, 7]"),
+        ("reshape:y.data[-1][0]", "8"),
+        ("loop:t.data[0]", "[0.0, 0.33333334, 0.6666667, 1.0]"),
+        ("loop:s.data", "22.0"),
+        ("lesson.py:unsqueeze:a.shape", "(1, 3, 4)"),
+        (" lesson.py : unsqueeze : a.shape ", "(1, 3, 4)"),
+    ],
+)
+def test_a_reference_is_quoted_from_the_trace(root: Path, reference: str, text: str) -> None:
+    html, problems = render(root, f"Its value: {{{{ {reference} }}}}.")
+    assert html == f"<p>Its value: {value(text)}.</p>"
+    assert problems == []
+
+
+def test_an_expression_is_quoted_as_code(root: Path) -> None:
+    html, _ = render(root, "{{ reshape:y.expression }}")
+    assert html == '<p><code class="tr-expression">x.reshape(3, 4)</code></p>'
+
+
+def test_prose_reads_names_at_the_end_of_the_cell_above(root: Path) -> None:
+    made = trace()
+    again = replace(made.runs[4], changed={"y": 3})  # `y` is another tensor when unsqueeze ends
+    made = replace(made, runs=(*made.runs[:4], again, *made.runs[5:]))
+    write_artifacts(root / "course", made)
+    text = f"{BLOCK}\n{{{{ y.shape }}}}\n\n/// clip | unsqueeze\n///\n\n{{{{ y.shape }}}}"
+    html, problems = render(root / "course", text)
+    assert problems == []
+    after = [html.index(f"<p>{value(shape)}</p>") for shape in ("(3, 4)", "(1, 3, 4)")]
+    assert after[0] < html.index('id="clip-unsqueeze"') < after[1]
+
+
+def test_an_item_reads_names_after_its_statement(root: Path) -> None:
+    made = trace()
+    last = replace(made.runs[2], changed={"x": 2, "z": 2})
+    made = replace(made, runs=(*made.runs[:2], last, *made.runs[3:]))
+    write_artifacts(root / "course", made)
+    text = (
+        "/// clip | reshape\n\n" + "".join(f"{n}. {{{{ x.shape }}}}\n" for n in (1, 2, 3)) + "///"
+    )
+    html, _ = render(root / "course", text)
+    assert texts(tracks(html)["captions en"]) == ["(12,)", "(12,)", "(2, 2, 3)"]
+
+
+def test_attributes_of_tags_and_captions_get_plain_text(root: Path) -> None:
+    html, _ = render(root, BLOCK + '\n\n[link](# "Shape {{ x.shape }}")')
+    assert 'aria-label="A row: it folds into (3, 4)."' in html
+    assert 'title="Shape (12,)"' in html
+    assert texts(tracks(html)["captions en"]) == [
+        "arange gives 12 numbers.",
+        "A table, (3, 4).",
+        "A stack, (2, 2, 3).",
+    ]
+
+
+def test_headings_and_their_anchors_hold_the_number(root: Path) -> None:
+    html, _ = render(root, "## Shape {{ reshape:y.shape }}")
+    assert html == f'<h2 id="shape-3-4">Shape {value("(3, 4)")}</h2>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`{{ x.shape }}`",
+        r"\{{ x.shape }}",
+        "```\n{{ x.shape }}\n/// clip | reshape\n///\n```",
+        "    {{ x.shape }}\n\n    /// clip | reshape\n    ///",
+        "~~~~ text\n~~~\n{{ x.shape }}\n~~~~",
+    ],
+)
+def test_code_and_escapes_are_not_touched(root: Path, text: str) -> None:
+    html, problems = render(root, text)
+    assert problems == []
+    assert "{{ x.shape }}" in re.sub(r"<[^>]*>", "", html)
+    assert "tr-" not in html
+    assert ("/// clip | reshape" in html) == ("/// clip" in text)
+
+
+def test_the_figure_stands_without_a_script(root: Path) -> None:
+    html, problems = render(root, BLOCK, clips_url="../clips")
+    assert problems == []
+    digest = "0" * 8
+    assert f'src="../clips/shape/reshape-{digest}.mp4"' in html
+    assert f'poster="../clips/shape/reshape-{digest}.png"' in html
+    assert re.search(
+        rf'href="../clips/shape/reshape-{digest}.gif" download>GIF <small>\d+ kB', html
+    )
+    assert '<video controls preload="none"' in html
+    rows = re.findall(r'<li data-cues="(\d)" data-statement="(\d)" id="reshape-(\d)">', html)
+    assert rows == [("1", "1", "1"), ("2", "2", "2"), ("3", "3", "3")]
+    assert f"<strong>{value('12')}</strong>" in html
+
+
+def test_code_is_one_element_a_line_with_the_shapes_it_made(root: Path) -> None:
+    html, _ = render(root, BLOCK)
+    code = html.partition("<code>")[2].partition("</code>")[0]
+    lines = re.findall(
+        r'<span class="tr-line" data-line="(\d)" data-statement="(\d)">'
+        r'(.*?<span class="tr-shape">.*?)</span></span>',
+        code,
+    )
+    assert [line[:2] for line in lines] == [("1", "1"), ("2", "2"), ("3", "3")]
+    plain = [re.sub(r"<[^>]*>", "", line[2]) for line in lines]
+    assert plain == [
+        "x = torch.arange(12)x (12,)",
+        "y = x.reshape(3, 4)y (3, 4)",
+        "z = x.reshape(2, 2, 3)z (2, 2, 3)",
+    ]
+
+
+def test_tracks_hold_a_cue_for_each_cue_of_the_clip(root: Path) -> None:
+    html, _ = render(root, BLOCK)
+    found = tracks(html)
+    assert set(found) == {"chapters en", "captions en", "captions ja", "metadata en"}
+    assert {len(texts(track)) for track in found.values()} == {len(CUES["reshape"])}
+    assert texts(found["chapters en"])[1] == "y = x.reshape(3, 4)"
+    assert metadata(html)[1] == {
+        "step": 2,
+        "statement": 2,
+        "lines": [2, 2],
+        "lap": 1,
+        "laps": 1,
+        "changed": ["y"],
+        "vars": [
+            {"name": "y", "shape": [3, 4], "dtype": "int64", "data": trace().values[1].tolist()},
+            {"name": "x", "shape": [12], "dtype": "int64", "data": list(range(12))},
+        ],
+    }
+
+
+def test_metadata_of_a_loop_follows_its_laps(root: Path) -> None:
+    html, _ = render(root, "/// clip | loop\n///")
+    cues = metadata(html)
+    assert [(cue["lap"], cue["laps"], cue["changed"]) for cue in cues] == [
+        (1, 1, ["t"]),
+        (1, 1, ["s"]),
+        (2, 9, ["t"]),
+        (1, 1, []),
+    ]
+    values = [{each["name"]: each.get("data") for each in cue["vars"]}.get("s") for cue in cues]
+    assert values == [None, "NaN", "NaN", 22.0]
+    assert cues[0]["vars"][0]["data"][0][1] == 0.33333334
+
+
+def test_captions_are_generated_in_both_languages(root: Path) -> None:
+    html, problems = render(root, "/// clip | reshape\n///\n\n/// clip | unsqueeze\n///")
+    assert problems == []
+    first = tracks(html.partition('id="clip-unsqueeze"')[0])
+    assert texts(first["captions en"])[:2] == [
+        "arange makes x, a tensor of shape (12,).",
+        "reshape keeps the 12 numbers in their order and gives them the shape (3, 4).",
+    ]
+    assert texts(first["captions ja"])[1] == (
+        "reshape で、12 個の数の並び順はそのままに、形が (3, 4) になります。"
+    )
+    second = tracks(html.partition('id="clip-unsqueeze"')[2])
+    assert texts(second["captions en"]) == [
+        "unsqueeze adds a dimension of size 1: (3, 4) becomes (1, 3, 4).",
+        "squeeze takes away a dimension of size 1: (1, 3, 4) becomes (3, 4).",
+    ]
+    assert "<span>unsqueeze adds a dimension of size 1" in html
+
+
+def test_generated_captions_of_a_loop_name_the_lap(root: Path) -> None:
+    html, _ = render(root, "/// clip | loop\n///", page=PAGE_JA)
+    assert texts(tracks(html)["captions ja"]) == [
+        "1 周目：div で t ができます。形は (3, 4) のままです。",
+        "1 周目：sum で、(3, 4) から () ができます。",
+        "2〜10 周目：div で t ができます。形は (3, 4) のままです。",
+        "tensor(22.) と表示されます。",
+    ]
+    assert '<ol aria-label="1行ずつの動き" class="tr-transcript">' in html.replace(
+        'class="tr-transcript" aria-label="1行ずつの動き"',
+        'aria-label="1行ずつの動き" class="tr-transcript"',
+    )
+
+
+def test_the_other_language_is_taken_from_its_page(root: Path) -> None:
+    page = root / PAGE_JA
+    page.parent.mkdir(parents=True)
+    page.write_text(BLOCK.replace("A table", "表です"), encoding="utf-8")
+    html, _ = render(root, BLOCK)
+    assert texts(tracks(html)["captions en"])[1] == "A table, (3, 4)."
+    assert texts(tracks(html)["captions ja"])[1] == "表です, (3, 4)."
+
+
+def test_a_loop_has_a_nested_list(root: Path) -> None:
+    nested = "    1. a third, {{ t.shape }}\n    2. the sum, {{ s.data }}\n"
+    text = f"/// clip | loop\n\n1. Twice:\n{nested}2. Out.\n///"
+    html, problems = render(root, text)
+    assert problems == []
+    assert re.findall(r'<li data-cues="([\d ]*)" data-statement="(\d)" id="loop-\2">', html) == [
+        ("", "1"),
+        ("1 3", "2"),
+        ("2", "3"),
+        ("4", "4"),
+    ]
+    assert texts(tracks(html)["captions en"])[2] == "Laps 2 to 10: a third, (3, 4)"
+
+
+TWO = "\n1. a\n2. b\n///"
+
+
+def test_show_leaves_out_what_it_does_not_name(root: Path) -> None:
+    video, _ = render(root, "/// clip | reshape\n    show: video\n///")
+    poster, _ = render(root, "/// clip | reshape\n    show: poster\n    alt: {{ x.shape }}\n///")
+    assert "<video" in video
+    assert "tr-code" not in video
+    assert "tr-transcript" not in video
+    assert "<video" not in poster
+    assert 'alt="(12,)" loading="lazy" width="320" height="200"' in poster
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "remedy"),
+    [
+        ("/// clip | reshap\n///", 1, "no cell 'reshap' in", "Did you mean 'reshape'?"),
+        ("\n{{ reshape:yy.shape }}", 2, "called 'yy'", "There are: x, y, z."),
+        ("a\n{{ reshape:y.shap }}", 2, "no attribute 'shap'", "Did you mean 'shape'?"),
+        ("{{ reshap:y.shape }}", 1, "no cell 'reshap'", "Did you mean 'reshape'?"),
+        ("{{ other.py:cell:y.shape }}", 1, "no trace of lessons/shape/other.py", "torchreel build"),
+        ("{{ y.shape }}", 1, "no clip above", "{{ cell:y.shape }}"),
+        ("{{ reshape:y }}", 1, "is no reference", r"\{{"),
+        ("{{ reshape:y.shape", 1, "not closed on its line", r"\{{"),
+        ("{{ reshape:y.grad }}", 1, "holds no gradient of 'y'", ".data or .shape"),
+        ("{{ unsqueeze:a.data }}", 1, "did not keep the values", ".shape"),
+        ("{{ reshape:y.shape[2] }}", 1, "no such element", "(3, 4)"),
+        ("{{ reshape:y.dtype[0] }}", 1, "no such element", "(3, 4)"),
+        ("/// clip | reshape\n    alt: {{ q.shape }}\n///", 2, "called 'q'", "x, y, z"),
+        (f"/// clip | reshape\n{TWO}", 1, "2 items for 3 statements", "3. z = x.reshape(2, 2, 3)"),
+        (f"/// clip | loop\n{TWO}", 1, "2 items for 4 statements", "        1. t = y / 3"),
+        ("/// clip | reshape\n    spede: 2\n///", 2, "unknown option 'spede'", "alt"),
+        ("text\n\n/// clip | reshape\n", 3, "not closed", "`///`"),
+        ("text\n\n/// clap | reshape\n///", 3, "no block that any extension knows", "/// clip"),
+        ("<div>\n/// clip | reshape\n///\n</div>", 2, "cannot stand here", "blank lines"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_once_with_its_line(
+    root: Path, text: str, line: int, what: str, remedy: str
+) -> None:
+    broken: list[Problem] = []
+    html, problems = render(root, f"{text}\n\nThe rest.", broken=broken.append)
+    first = problems[0]
+    assert first.where == f"{PAGE}:{line}"
+    assert what in first.what
+    assert remedy in first.remedy
+    assert broken
+    assert "<p>The rest.</p>" in html
+    if "clap" not in text:
+        assert len(problems) == 1
+        assert "tr-problem" in html
+
+
+def test_the_line_is_that_of_the_source_with_its_front_matter(root: Path) -> None:
+    _, problems = render(root, "text\n\n{{ reshape:q.shape }}", first_line=5)
+    assert problems[0].where == f"{PAGE}:7"
+
+
+def test_a_moment_of_a_broken_block_is_not_reported_again(root: Path) -> None:
+    html, problems = render(root, "/// clip | reshap\n///\n\n{{ x.shape }}")
+    assert len(problems) == 1
+    assert html.count("tr-problem") == 2
+
+
+def test_a_failed_render_keeps_the_last_good_clip(root: Path) -> None:
+    failed = Problem(SCRIPT, "the scene raised", "Mend it.")
+    write_artifacts(root / "course", problems={Store.clip_key(SCRIPT, "reshape"): failed})
+    broken: list[Problem] = []
+    html, problems = render(root / "course", BLOCK, broken=broken.append)
+    assert "<video" in html
+    assert "the scene raised" in html
+    assert (problems, broken) == ([], [failed])  # the build has reported it
+
+
+def test_a_first_failure_leaves_a_placeholder(root: Path) -> None:
+    failed = Problem(SCRIPT, "the scene raised", "Mend it.")
+    without_clip(Store(root / "build"), "reshape", failed)
+    html, problems = render(root, f"{BLOCK}\n\nAfter: {{{{ x.shape }}}}")
+    assert '<div class="tr-problem" role="note">' in html
+    assert "<video" not in html
+    assert f"After: {value('(12,)')}" in html
+    assert problems == []
