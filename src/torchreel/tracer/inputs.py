@@ -27,7 +27,6 @@ class Inputs:
         self.digests: dict[str, str] = {}
         self._root = root.resolve()
         self._package = Path(torchreel.__file__).resolve().parent
-        self._folders: dict[str, str] = {}
         self._written: set[str] = set()
         self._listening = False
 
@@ -52,26 +51,14 @@ class Inputs:
         self._listening = False  # reading the file for its digest opens it once more
         try:
             if writes:
-                self._written.add(self._real(os.fsdecode(path)))
+                self._written.add(os.path.realpath(os.fsdecode(path)))
             else:
                 self._read(os.fsdecode(path))
         finally:
             self._listening = True
 
-    def _real(self, file: str) -> str:
-        """Return the path without symbolic links; each folder is asked for once (torch imports
-        800 modules at a script's first optimizer)."""
-        folder, name = os.path.split(os.path.abspath(file))
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._folders[folder], name)
-        return os.path.realpath(real) if os.path.islink(real) else real
-
     def _read(self, file: str) -> None:
-        real = self._real(file)
-        if not real.startswith(str(self._root)):  # most files: those of installed packages
-            return
-        path = Path(real)
+        path = Path(os.path.realpath(file))
         if not path.is_relative_to(self._root) or path.is_relative_to(self._package):
             return
         name = path.relative_to(self._root)
