@@ -8,14 +8,29 @@ contract: lesson, cell, statement, step, cue, clip.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 Array = NDArray[np.generic]
+
+TensorId = Annotated[int, "tensor"]
+"""Position of a record in ``Trace.tensors``."""
+StorageId = Annotated[int, "storage"]
+"""Serial number of a storage; it lives and dies with the storage, and is never a pointer."""
+StepId = Annotated[int, "step"]
+"""Position of a step in ``Trace.steps``."""
+ModuleId = Annotated[int, "module"]
+"""Position of a module in ``Trace.modules``."""
+CallId = Annotated[int, "call"]
+"""Position of a module's call in ``Trace.calls``."""
+ArrayName = Annotated[str, "array"]
+"""Name of an array in ``Trace.arrays``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class TorchReelError(Exception):
         self.problem = problem
 
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 """Version of the trace's schema; a stored trace of another version is made again."""
 
 
@@ -79,24 +94,43 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """What is told of a tensor whose values were not kept whole: of its finite elements the least,
+    the greatest, the mean and the standard deviation, and how many elements are NaN or infinite."""
+
+    min: float
+    max: float
+    mean: float
+    std: float
+    nan: int = 0
+    inf: int = 0
+
+
+@dataclass(frozen=True)
 class TensorRecord:
     """One version of one tensor, as it was when a step had just run.
 
-    ``stride`` and ``offset`` count elements, ``storage`` is a serial number that lives and dies
-    with the storage (never a pointer), ``storage_size`` is in elements. The values are in
-    ``Trace.values[id]`` where they were kept.
+    ``stride`` and ``offset`` count elements, ``storage_size`` is in elements. The values are in
+    ``Trace.values[id]`` where they were kept whole; else ``texture`` names an array of at most two
+    dimensions, in which each element is the mean of a box of the tensor's (leading dimensions one
+    below the other), and ``statistics`` tells of all of them. A tensor whose values cannot be read
+    has neither. ``name`` is the parameter's or buffer's name in its module's tree
+    (``layer1.weight``), else empty.
     """
 
-    id: int
+    id: TensorId
     shape: Shape
     stride: Shape
     dtype: str
     device: str
-    storage: int
+    storage: StorageId
     offset: int
     storage_size: int
     requires_grad: bool = False
     leaf: bool = True
+    name: str = ""
+    texture: ArrayName | None = None
+    statistics: Statistics | None = None
 
     @property
     def numel(self) -> int:
@@ -111,7 +145,7 @@ class Operand:
     ``name`` is the keyword it was passed by, or None when it was passed by position.
     """
 
-    tensor: int | None = None
+    tensor: TensorId | None = None
     literal: str | None = None
     name: str | None = None
 
@@ -131,30 +165,205 @@ class Provenance:
 
     kind: Literal["moves", "feeds", "opaque"]
     result: int = 0
-    array: str | None = None
-    derivatives: str | None = None
+    array: ArrayName | None = None
+    derivatives: ArrayName | None = None
     reason: str = ""
 
 
 @dataclass(frozen=True)
+class Clash:
+    """The exception of a torch call that raised, caught by the script or not.
+
+    ``type`` and ``message`` are the exception's. ``kind`` says what did not fit, ``facts`` are the
+    two texts that differ, as they are drawn on both sides of a not-equal sign (``cpu`` and
+    ``cuda:0``, ``28`` and ``784``, ``int64`` and ``float32``), ``operands`` the positions in
+    ``Step.operands`` that they are facts of, and ``dims`` the dimension of each where the fact is a
+    size. All three are empty where the kind is "other": nothing truthful can be told in two words.
+    """
+
+    type: str
+    message: str
+    kind: Literal["device", "shape", "dtype", "other"] = "other"
+    facts: tuple[str, ...] = ()
+    operands: tuple[int, ...] = ()
+    dims: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Step:
-    """One torch op that ran.
+    """One torch op that ran, or raised (then ``clash`` says what, and there are no results).
 
     ``op`` is the qualified torch name (``torch.Tensor.reshape``, ``torch.arange``), ``expression``
     the source text of the call, ``view`` tells that the result shares storage with an operand.
     ``run`` is the index in ``Trace.runs`` of the statement run it belongs to, ``line`` the line in
-    the script's file, for messages.
+    the script's file, for messages. ``call`` is the innermost call of a module in which it ran.
+    An op that writes in place has the new version of what it wrote as its result, ``written``.
     """
 
-    number: int
+    number: StepId
     run: int
     op: str
     expression: str
     operands: tuple[Operand, ...]
-    results: tuple[int, ...]
+    results: tuple[TensorId, ...]
     view: bool = False
+    written: bool = False
     line: int = 0
     provenance: tuple[Provenance, ...] = ()
+    call: CallId | None = None
+    clash: Clash | None = None
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A node of the graph that a backward pass walked.
+
+    ``name`` is autograd's (``MulBackward0``, ``AccumulateGrad``). ``step`` is the op that recorded
+    it, ``tensor`` what that op made, or the leaf whose ``.grad`` an AccumulateGrad adds to.
+    ``gradient`` is what arrived at it: the root's gradient with respect to ``tensor``, summed over
+    the edges that meet there; None where the pass did not reach it. ``names`` are the script's
+    names for ``tensor`` when the pass began.
+    """
+
+    number: int
+    name: str
+    step: StepId | None = None
+    tensor: TensorId | None = None
+    gradient: TensorId | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """An edge of that graph, from the ``source`` node (nearer the root) to the ``target``.
+
+    ``gradient`` is what crossed it, None where nothing did. ``input`` is which of the source's
+    inputs the target made.
+    """
+
+    source: int
+    target: int
+    input: int = 0
+    gradient: TensorId | None = None
+
+
+@dataclass(frozen=True)
+class Accumulation:
+    """What a backward pass added to the ``.grad`` of one tensor: before (None: there was none),
+    the gradient that arrived, and after."""
+
+    tensor: TensorId
+    before: TensorId | None
+    gradient: TensorId
+    after: TensorId
+
+
+@dataclass(frozen=True)
+class Backward:
+    """One backward pass (``backward()`` or ``torch.autograd.grad``), the one of step ``step``.
+
+    ``nodes`` are in the true order in which autograd ran them, those it did not run last; ``edges``
+    in the order in which the gradients crossed. ``roots`` are positions in ``nodes``.
+    """
+
+    step: StepId
+    roots: tuple[int, ...]
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    accumulations: tuple[Accumulation, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModuleRecord:
+    """A module of a tree whose root the script called or built.
+
+    ``path`` is its name within the tree (``layer1``, ``blocks.0.attn``; empty for the root),
+    ``kind`` its class's name, ``detail`` its ``extra_repr`` (``in_features=784, out_features=128``),
+    ``name`` the script's variable that holds the root. ``parameters`` and ``buffers`` are its own,
+    by name, as they were when the tree was first seen. ``cell`` is where it was first seen.
+    """
+
+    number: ModuleId
+    path: str
+    kind: str
+    parent: ModuleId | None = None
+    name: str = ""
+    detail: str = ""
+    parameters: Mapping[str, TensorId] = field(default_factory=dict)
+    buffers: Mapping[str, TensorId] = field(default_factory=dict)
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
+class ModuleCall:
+    """One call of a module: what went in and what came out; ``parent`` is the call around it.
+
+    The steps that ran in it name it as their ``call``. ``first`` and ``last`` are the first and the
+    last step that ran in it, those of calls within it included (None: none was kept).
+    """
+
+    number: CallId
+    module: ModuleId
+    operands: tuple[Operand, ...]
+    results: tuple[TensorId, ...]
+    parent: CallId | None = None
+    training: bool = True
+    first: StepId | None = None
+    last: StepId | None = None
+
+
+@dataclass(frozen=True)
+class ParameterUpdate:
+    """What one optimizer step did to one parameter; the norms are Euclidean (of the parameter
+    before the step, of its gradient, of the difference). ``name`` as in ``TensorRecord.name``."""
+
+    name: str
+    before: TensorId
+    after: TensorId
+    gradient: TensorId | None
+    norm: float
+    gradient_norm: float
+    update_norm: float
+
+
+@dataclass(frozen=True)
+class OptimizerStep:
+    """One ``optimizer.step()``, that of step ``step``: ``kind`` is the optimizer's class's name,
+    ``settings`` its first group's plain options as Python text (``lr``: ``0.001``)."""
+
+    step: StepId
+    kind: str
+    settings: Mapping[str, str]
+    updates: tuple[ParameterUpdate, ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How often a loop's body ran in all (``laps``), and which of these laps are kept in detail."""
+
+    cell: str | None
+    statement: int
+    laps: int
+    kept: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A number that a loop's body left behind in each of its laps.
+
+    ``kind`` "name": the plain number or the tensor of one element that ``name`` held at the end of
+    a lap; "gradient": the Euclidean norm of the gradient of the parameter ``name`` when an
+    optimizer stepped; "update": the norm of what the step changed of it. ``array`` names an (n, 2)
+    float64 array of lap (from 1, counted over all the runs of the loop) and value: n is at most
+    10,000, and where there were more laps the least and the greatest value of each stretch are
+    kept. ``cell`` and ``statement`` are the innermost loop's.
+    """
+
+    cell: str | None
+    statement: int
+    name: str
+    kind: Literal["name", "gradient", "update"]
+    array: ArrayName
 
 
 @dataclass(frozen=True)
@@ -166,15 +375,18 @@ class Run:
 
     ``cell`` is None for lines before the first mark. ``lap`` counts the runs of the same statement
     from 1. ``changed`` maps each name whose tensor is another one after the run than before it to
-    the tensor's record id, or to None when the name no longer holds a tensor.
+    the tensor's record id, or to None when the name no longer holds a tensor. ``plain`` maps each
+    name that holds another plain value than before (a number, a text, a ``torch.Size``, a device, a
+    dtype) to its Python text.
     """
 
     cell: str | None
     statement: int
     lap: int = 1
-    steps: tuple[int, ...] = ()
-    changed: Mapping[str, int | None] = field(default_factory=dict)
+    steps: tuple[StepId, ...] = ()
+    changed: Mapping[str, TensorId | None] = field(default_factory=dict)
     printed: str = ""
+    plain: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,11 +400,16 @@ class ScriptError:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the script ran on: versions as text, ``device`` the kind of accelerator or ``cpu``."""
+    """What the script ran on: versions as text, ``device`` the kind of accelerator or ``cpu``,
+    ``device_name`` what the accelerator calls itself, ``seed`` torch's initial seed where the
+    script set one, ``recorded`` the date (``2026-11-24``) of a trace kept with its lesson."""
 
     python: str
     torch: str
     device: str = "cpu"
+    device_name: str = ""
+    seed: int | None = None
+    recorded: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +430,13 @@ class Trace:
     steps: tuple[Step, ...]
     tensors: tuple[TensorRecord, ...]
     environment: Environment
-    names: Mapping[str, int] = field(default_factory=dict)
+    backwards: tuple[Backward, ...] = ()
+    modules: tuple[ModuleRecord, ...] = ()
+    calls: tuple[ModuleCall, ...] = ()
+    optimizers: tuple[OptimizerStep, ...] = ()
+    loops: tuple[Loop, ...] = ()
+    series: tuple[Series, ...] = ()
+    names: Mapping[str, TensorId] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     error: ScriptError | None = None
     version: int = TRACE_VERSION
@@ -326,85 +549,159 @@ def _slice(trace: Trace, name: str) -> Trace:
     cell = trace.cell(name)
     runs = [run for run in trace.runs if run.cell == name]
     steps = [trace.steps[number] for run in runs for number in run.steps]
-    before: dict[str, int] = dict(trace.names)
+    number = _Renumbering()
+    number.known["step"] = {step.number: index for index, step in enumerate(steps)}
+    calls = _calls_of(trace, steps)
+    number.known["call"] = {call.number: index for index, call in enumerate(calls)}
+    modules = _modules_of(trace, name, calls)
+    number.known["module"] = {module.number: index for index, module in enumerate(modules)}
+    own_steps = number.known["step"]
+    used = {value.tensor for step in steps for value in step.operands if value.tensor is not None}
+    statements = tuple(replace(statement, lines=(0, 0)) for statement in cell.statements)
+    made = replace(
+        trace,
+        cells=(replace(cell, line=0, source="", statements=statements),),
+        steps=tuple(number(replace(step, run=0, line=0)) for step in steps),
+        runs=tuple(number(run) for run in runs),
+        backwards=tuple(number(each) for each in trace.backwards if each.step in own_steps),
+        modules=tuple(number(module) for module in modules),
+        calls=tuple(number(call) for call in calls),
+        optimizers=tuple(number(each) for each in trace.optimizers if each.step in own_steps),
+        loops=tuple(loop for loop in trace.loops if loop.cell == name),
+        series=tuple(number(series) for series in trace.series if series.cell == name),
+        names={
+            key: number.id("tensor", tensor)
+            for key, tensor in _names_before(trace, name).items()
+            if tensor in used
+        },
+        environment=Environment(
+            python="",
+            torch="",
+            device=trace.environment.device,
+            device_name=trace.environment.device_name,
+            recorded=trace.environment.recorded,
+        ),
+        inputs={},
+        error=None,
+    )
+    run_of_step = {step: index for index, run in enumerate(made.runs) for step in run.steps}
+    tensors = tuple(number(trace.tensors[old]) for old in list(number.known["tensor"]))
+    new_ids, new_arrays = number.known["tensor"], number.known["array"]
+    return replace(
+        made,
+        steps=tuple(replace(step, run=run_of_step[step.number]) for step in made.steps),
+        tensors=tensors,
+        values={new: trace.values[old] for old, new in new_ids.items() if old in trace.values},
+        arrays={f"array{new}": trace.arrays[old] for old, new in new_arrays.items()},
+    )
+
+
+def _names_before(trace: Trace, cell: str) -> dict[str, int]:
+    """Return which names held which tensor records when a cell's first run began."""
+    names: dict[str, int] = dict(trace.names)
     for run in trace.runs:
-        if run.cell == name:
+        if run.cell == cell:
             break
         for key, tensor in run.changed.items():
             if tensor is None:
-                before.pop(key, None)
+                names.pop(key, None)
             else:
-                before[key] = tensor
+                names[key] = tensor
+    return names
 
-    tensor_ids: dict[int, int] = {}
-    storage_ids: dict[int, int] = {}
-    step_ids = {step.number: index for index, step in enumerate(steps)}
 
-    def tensor_id(old: int) -> int:
-        return tensor_ids.setdefault(old, len(tensor_ids))
+def _calls_of(trace: Trace, steps: list[Step]) -> list[ModuleCall]:
+    """Return the module calls in which these steps ran, and those around them."""
+    found: set[int] = set()
+    for step in steps:
+        call = step.call
+        while call is not None and call not in found:
+            found.add(call)
+            call = trace.calls[call].parent
+    return [trace.calls[number] for number in sorted(found)]
 
-    arrays: dict[str, Array] = {}
 
-    def renamed(old: str | None, new: str) -> str | None:
-        if old is None:
+def _modules_of(trace: Trace, cell: str, calls: list[ModuleCall]) -> list[ModuleRecord]:
+    """Return the whole trees of the modules that were first seen or called in a cell."""
+
+    def root(module: int) -> int:
+        parent = trace.modules[module].parent
+        return module if parent is None else root(parent)
+
+    roots = {root(call.module) for call in calls}
+    roots |= {root(module.number) for module in trace.modules if module.cell == cell}
+    return [module for module in trace.modules if root(module.number) in roots]
+
+
+class _Renumbering:
+    """Gives each tensor, storage and array the next number when it is first met.
+
+    Called with a record, it returns the record with every number of its fields that are annotated
+    as an id (``TensorId``) replaced; ids of what is not in the slice (a step of another cell)
+    become None, or go with their key or their place in a tuple.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, dict[Any, int]] = {
+            kind: {} for kind in ("tensor", "storage", "array", "step", "call", "module")
+        }
+
+    def __call__(self, record: Any) -> Any:
+        hints = _hints(type(record))  # type: ignore[arg-type]
+        values = {key: self._value(getattr(record, key), hint) for key, hint in hints.items()}
+        return replace(record, **values)
+
+    def id(self, kind: str, old: Any) -> Any:
+        """Return the new number of ``old``; None of a step, call or module that is not there."""
+        numbers = self.known[kind]
+        if kind in ("tensor", "storage", "array"):
+            new = numbers.setdefault(old, len(numbers))
+            return f"array{new}" if kind == "array" else new
+        return numbers.get(old)
+
+    def _value(self, value: Any, hint: Any) -> Any:
+        if value is None:
             return None
-        arrays[new] = trace.arrays[old]
-        return new
-
-    def provenance(step: Step) -> tuple[Provenance, ...]:
-        number = step_ids[step.number]
-        return tuple(
-            replace(
-                each,
-                array=renamed(each.array, f"step{number}.{each.result}"),
-                derivatives=renamed(each.derivatives, f"step{number}.{each.result}.derivatives"),
+        kind = _id_kind(hint)
+        if kind:
+            return self.id(kind, value)
+        if is_dataclass(value):
+            return self(value)
+        inner = get_args(hint)
+        if isinstance(value, tuple) and inner:
+            renewed = [self._value(each, inner[0]) for each in value]
+            return tuple(
+                new
+                for new, old in zip(renewed, value, strict=True)
+                if new is not None or old is None
             )
-            for each in step.provenance
-        )
+        if isinstance(value, Mapping) and inner:
+            return {key: self._value(each, inner[1]) for key, each in value.items()}
+        return value
 
-    def operand(value: Operand) -> Operand:
-        return value if value.tensor is None else replace(value, tensor=tensor_id(value.tensor))
 
-    renumbered_steps = tuple(
-        replace(
-            step,
-            number=step_ids[step.number],
-            run=0,
-            line=0,
-            operands=tuple(operand(value) for value in step.operands),
-            results=tuple(tensor_id(result) for result in step.results),
-            provenance=provenance(step),
-        )
-        for step in steps
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Return the annotations of a record's fields that hold ids, or records that may."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {each.name: hints[each.name] for each in fields(kind) if _holds_ids(hints[each.name])}
+
+
+def _holds_ids(hint: Any) -> bool:
+    return bool(
+        _id_kind(hint)
+        or (isinstance(hint, type) and is_dataclass(hint) and _hints(hint))
+        or any(_holds_ids(inner) for inner in get_args(hint))
     )
-    renumbered_runs = tuple(
-        replace(
-            run,
-            steps=tuple(step_ids[number] for number in run.steps),
-            changed={
-                key: None if tensor is None else tensor_id(tensor)
-                for key, tensor in run.changed.items()
-            },
-        )
-        for run in runs
-    )
-    run_of_step = {number: i for i, run in enumerate(renumbered_runs) for number in run.steps}
-    used = {value.tensor for step in steps for value in step.operands if value.tensor is not None}
-    names = {key: tensor_id(tensor) for key, tensor in before.items() if tensor in used}
-    tensors = []
-    for old, new in tensor_ids.items():
-        record = trace.tensors[old]
-        storage = storage_ids.setdefault(record.storage, len(storage_ids))
-        tensors.append(replace(record, id=new, storage=storage))
-    statements = tuple(replace(statement, lines=(0, 0)) for statement in cell.statements)
-    return Trace(
-        script=trace.script,
-        cells=(replace(cell, line=0, source="", statements=statements),),
-        runs=renumbered_runs,
-        steps=tuple(replace(step, run=run_of_step[step.number]) for step in renumbered_steps),
-        tensors=tuple(tensors),
-        environment=Environment(python="", torch="", device=trace.environment.device),
-        names=names,
-        values={new: trace.values[old] for old, new in tensor_ids.items() if old in trace.values},
-        arrays=arrays,
-    )
+
+
+def _id_kind(hint: Any) -> str | None:
+    """Return which kind of id an annotation (``TensorId``, ``TensorId | None``) stands for."""
+    options = (hint,) if get_origin(hint) is Annotated else ()
+    if get_origin(hint) in (UnionType, Union):  # Annotated[…] | None is typing's
+        options = get_args(hint)
+    for option in options:
+        if get_origin(option) is Annotated:
+            kind: str = option.__metadata__[0]
+            return kind
+    return None
