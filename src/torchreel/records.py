@@ -278,7 +278,7 @@ class ModuleRecord:
     """A module of a tree whose root the script called or built.
 
     ``path`` is its name within the tree (``layer1``, ``blocks.0.attn``; empty for the root),
-    ``kind`` its class's name, ``detail`` its ``extra_repr`` (``in_features=784, out_features=128``),
+    ``kind`` its class's name, ``detail`` its ``extra_repr`` (``in_features=784``),
     ``name`` the script's variable that holds the root. ``parameters`` and ``buffers`` are its own,
     by name, as they were when the tree was first seen. ``cell`` is where it was first seen.
     """
