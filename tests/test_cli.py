@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from torchreel import cli
 from torchreel.render.job import QUALITIES
@@ -193,6 +195,24 @@ def test_animate_films_any_script(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.mp4", "mine.py", "out"]
 
 
+def test_animate_writes_stills_into_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    ran = torchreel("animate", "mine.py", "-o", "look", "--artboard", "page", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    names = sorted(path.name for path in (tmp_path / "look").iterdir())
+    assert names == [
+        *("pair-01.png", "pair-02.png", "pair-cues.png", "pair-motion.png"),
+        *("single-01.png", "single-cues.png", "single-motion.png"),
+    ]
+    with Image.open(tmp_path / "look/pair-01.png") as one:
+        assert one.size == (1280, 800)
+        first = np.asarray(one.convert("RGB"))
+    with Image.open(tmp_path / "look/pair-02.png") as other:
+        second = np.asarray(other.convert("RGB"))
+    assert len(np.unique(first.reshape(-1, 3), axis=0)) > 10
+    assert (first != second).any()
+
+
 def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(2)\nx.reshape(3)\n")
     ran = torchreel("animate", "mine.py", "--quality", "draft", folder=tmp_path)
@@ -206,7 +226,7 @@ def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> No
     [
         (("nothing.py",), "nothing.py: the script cannot be read"),
         (("mine.py", "--cell", "triple"), "there is no cell 'triple'"),
-        (("mine.py", "-o", "film.webm"), "film.webm: a film is an .mp4 or a .gif"),
+        (("mine.py", "-o", "film.webm"), "film.webm: a film is an .mp4, a .gif or a folder"),
         (("empty.py",), "there is nothing to film"),
     ],
 )

@@ -83,18 +83,20 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def animate(options: argparse.Namespace) -> int:
-    """Film a script: its cells one after the other, in one file."""
+    """Film a script: its cells one after the other, in one file, or as stills in a folder."""
     from torchreel.plan.film import film
     from torchreel.render.job import Look
     from torchreel.report import Terminal, print_problems, terminal
 
     out = options.output or Path(options.script.name).with_suffix(".mp4")
-    if out.suffix not in (".mp4", ".gif"):
-        raise TorchReelError(Problem(str(out), "a film is an .mp4 or a .gif", "Name it so."))
+    if out.suffix not in (".mp4", ".gif", "") or (not out.suffix and out.is_file()):
+        what = "a film is an .mp4, a .gif or a folder of stills"
+        raise TorchReelError(Problem(str(out), what, "Name it so."))
     look = Look(options.artboard, options.theme, options.quality)
     with Terminal() as progress:
         made = film(options.script, out, look=look, cell=options.cell, progress=progress)
-    terminal().print(f"{made.path}: {made.seconds:.1f} s, {out.stat().st_size / 1000:.0f} kB")
+    said = f"{made.length:.1f} s, {out.stat().st_size / 1000:.0f} kB"
+    terminal().print(f"{made.path}: {said if out.suffix else f'{made.length:.0f} stills'}")
     if made.problem:
         print_problems(terminal(stderr=True), [made.problem])
     return 1 if made.problem else 0
@@ -167,7 +169,11 @@ def _parser() -> argparse.ArgumentParser:
     made = command(animate)
     made.add_argument("script", type=Path, help="a Python script that uses torch")
     made.add_argument(
-        "-o", "--output", type=Path, help="the .mp4 or .gif to write (the script's name, .mp4)"
+        "-o",
+        "--output",
+        type=Path,
+        help="the .mp4 or .gif to write (the script's name, .mp4), or a folder for stills: the "
+        "end of each line, and sheets of small frames",
     )
     made.add_argument("--cell", help="only the cell of this name (`# %%%% name` in the script)")
     made.add_argument(

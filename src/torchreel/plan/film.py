@@ -1,4 +1,4 @@
-"""Filming any script: its cells one after the other, in one file."""
+"""Filming any script: its cells one after the other, in one file, or as stills in a folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from torchreel.render.worker import Worker
 
 @dataclass(frozen=True)
 class Film:
-    """A film that was written: its length in seconds, and the error that ended the script."""
+    """A film that was written: its length in seconds (of stills: how many), and the error that
+    ended the script."""
 
     path: Path
-    seconds: float
+    length: float
     problem: Problem | None
 
 
@@ -32,7 +33,8 @@ def film(
     cell: str | None = None,
     progress: Progress | None = None,
 ) -> Film:
-    """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif.
+    """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif,
+    stills into the folder ``out`` where it has no ending.
 
     Raises TorchReelError where there is nothing to film. A script that raises is filmed up to
     there.
@@ -45,8 +47,8 @@ def film(
         for each in _shown(trace, cell)
     ]
     told.started(f"{name} as {out.name}", "clip", ("new",))
-    seconds = _write(jobs, out, script.resolve().parent)
-    return Film(out, seconds, raised(trace) if trace.error else None)
+    length = _write(jobs, out, script.resolve().parent)
+    return Film(out, length, raised(trace) if trace.error else None)
 
 
 def _shown(trace: Trace, cell: str | None) -> list[str]:
@@ -72,10 +74,17 @@ def _write(jobs: list[Job], out: Path, root: Path) -> float:
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as scratch:
             part = Path(scratch) / out.name
-            seconds = worker.film(jobs, part, root)
-            part.replace(out)
+            if out.suffix:
+                length = worker.film(jobs, part, root)
+                part.replace(out)
+            else:
+                out.mkdir(exist_ok=True)
+                paths = worker.stills(jobs, Path(scratch), root)
+                length = len(paths)
+                for path in paths:
+                    path.replace(out / path.name)
     except BaseException:
         worker.stop()
         raise
     worker.close()
-    return seconds
+    return length

@@ -31,6 +31,7 @@ QUALITIES: dict[str, Quality] = {
     "draft": Quality(0.5, 15),
     "standard": Quality(1, 30),
     "final": Quality(1, 60),
+    "stills": Quality(1, 4),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +31,7 @@ _BT709 = 1  # the number of BT.709 in H.264's tables of primaries, transfer and 
 
 
 class Sink(Protocol):
-    """A file that takes one frame after the other."""
+    """What takes one frame after the other, such as a file."""
 
     def write(self, pixels: Pixels, index: int, cut: bool) -> None:
         """Add frame number ``index``; ``cut`` starts a group of pictures."""
@@ -44,7 +44,7 @@ class Sink(Protocol):
 
 
 class Movie:
-    """Writes frames of one size to an MP4, a GIF or both.
+    """Writes frames of one size to an MP4, a GIF and other sinks.
 
     It counts ``frames``, notes where the ``cuts`` are and keeps the ``last`` frame.
     """
@@ -56,12 +56,13 @@ class Movie:
         *,
         mp4: Path | None = None,
         gif: Path | None = None,
+        sinks: Iterable[Sink] = (),
     ) -> None:
         self.fps = fps
         self.frames = 0
         self.last: Pixels | None = None
         self.cuts: list[int] = []
-        self._sinks: list[Sink] = []
+        self._sinks: list[Sink] = [*sinks]
         if mp4:
             self._sinks.append(_Mp4(mp4, size, fps))
         if gif:

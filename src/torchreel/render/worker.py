@@ -46,6 +46,13 @@ class Worker:
         """
         return self._ask(jobs[0], _film, jobs, path, root)
 
+    def stills(self, jobs: Sequence[Job], folder: Path, root: Path) -> list[Path]:
+        """Write stills of jobs into ``folder``; return their paths.
+
+        Raises TorchReelError with what went wrong.
+        """
+        return self._ask(jobs[0], _stills, jobs, folder, root)
+
     def _ask(self, job: Job, task: Callable[..., _T | Problem], *args: Any) -> _T:
         try:
             made = self._start().submit(task, *args).result()
@@ -147,6 +154,19 @@ def _film(jobs: Sequence[Job], path: Path, root: Path) -> float | Problem:
             except SceneError as error:
                 return _problem(error.cause, job, root, _line(error.cues, job))
     return movie.duration
+
+
+def _stills(jobs: Sequence[Job], folder: Path, root: Path) -> list[Path] | Problem:
+    from torchreel.render.stills import write_stills
+    from torchreel.render.stock import SceneError
+
+    paths = []
+    for job in jobs:
+        try:
+            paths += write_stills(job, folder)
+        except SceneError as error:
+            return _problem(error.cause, job, root, _line(error.cues, job))
+    return paths
 
 
 def _line(cues: int, job: Job) -> int:

@@ -1,0 +1,70 @@
+"""Stills of a clip, to look at: the frame at the end of every cue, and sheets of small ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from torchreel.render.job import Job
+from torchreel.render.movie import Movie, Pixels
+from torchreel.render.stock import play
+
+PHONE = 358
+"""Width in pixels of a frame on a sheet: that of a player on a phone."""
+
+_GAP, _COLUMNS = 8, 4
+
+
+class _Kept:
+    """A sink that keeps every frame."""
+
+    def __init__(self) -> None:
+        self.frames: list[Pixels] = []
+
+    def write(self, pixels: Pixels, index: int, cut: bool) -> None:
+        self.frames.append(pixels[..., :3].copy())
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def write_stills(job: Job, folder: Path) -> list[Path]:
+    """Write a job's stills into ``folder``, and return their paths in order; raises SceneError.
+
+    ``<cell>-<cue>.png`` is the frame at the end of a cue, ``<cell>-cues.png`` a sheet of these,
+    ``<cell>-motion.png`` a sheet of four frames a second.
+    """
+    job = replace(job, look=replace(job.look, quality="stills"))
+    kept = _Kept()
+    with Movie(job.look.size, job.look.fps, sinks=[kept]) as movie:
+        played = play(job, movie)
+    paths = []
+    ends = [kept.frames[round(cue.end * movie.fps) - 1] for cue in played.cues]
+    for cue, pixels in zip(played.cues, ends, strict=True):
+        paths.append(folder / f"{job.cell}-{cue.number:02}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    for name, frames in (("cues", ends), ("motion", kept.frames)):
+        paths.append(folder / f"{job.cell}-{name}.png")
+        _sheet(frames).save(paths[-1])
+    return paths
+
+
+def _sheet(frames: Sequence[Pixels]) -> Image.Image:
+    """Return the frames side by side, in rows, each as wide as on a phone."""
+    height = round(PHONE * frames[0].shape[0] / frames[0].shape[1])
+    columns = min(_COLUMNS, len(frames))
+    rows = math.ceil(len(frames) / columns)
+    size = (columns * (PHONE + _GAP) - _GAP, rows * (height + _GAP) - _GAP)
+    sheet = Image.new("RGB", size, "#3A4966")
+    for index, pixels in enumerate(frames):
+        small = Image.fromarray(pixels).resize((PHONE, height), Image.Resampling.LANCZOS)
+        place = (index % columns * (PHONE + _GAP), index // columns * (height + _GAP))
+        sheet.paste(small, place)
+    return sheet
