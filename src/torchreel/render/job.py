@@ -27,11 +27,14 @@ class Quality:
     fps: int
 
 
+STILLS = "stills"
+"""The quality of stills: few frames, as large as the artboard; no film has it."""
+
 QUALITIES: dict[str, Quality] = {
     "draft": Quality(0.5, 15),
     "standard": Quality(1, 30),
     "final": Quality(1, 60),
-    "stills": Quality(1, 4),
+    STILLS: Quality(1, 4),
 }
 
 

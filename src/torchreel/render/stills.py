@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from torchreel.render.job import Job
+from torchreel.render.job import STILLS, Job
 from torchreel.render.movie import Movie, Pixels
 from torchreel.render.stock import play
 
@@ -41,7 +41,7 @@ def write_stills(job: Job, folder: Path) -> list[Path]:
     ``<cell>-<cue>.png`` is the frame at the end of a cue, ``<cell>-cues.png`` a sheet of these,
     ``<cell>-motion.png`` a sheet of four frames a second.
     """
-    job = replace(job, look=replace(job.look, quality="stills"))
+    job = replace(job, look=replace(job.look, quality=STILLS))
     kept = _Kept()
     with Movie(job.look.size, job.look.fps, sinks=[kept]) as movie:
         played = play(job, movie)

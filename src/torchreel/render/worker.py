@@ -146,8 +146,8 @@ def _film(jobs: Sequence[Job], path: Path, root: Path) -> float | Problem:
     from torchreel.render.stock import SceneError, play
 
     look = jobs[0].look
-    kind = "gif" if path.suffix == ".gif" else "mp4"
-    with Movie(look.size, look.fps, **{kind: path}) as movie:
+    mp4, gif = (path if path.suffix == suffix else None for suffix in (".mp4", ".gif"))
+    with Movie(look.size, look.fps, mp4=mp4, gif=gif) as movie:
         for job in jobs:
             try:
                 play(job, movie)
