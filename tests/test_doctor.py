@@ -100,15 +100,47 @@ def test_torch_says_what_it_was_built_for(tmp_path: Path, monkeypatch: pytest.Mo
     assert doctor.torch().found == "2.13.0, built for the CPU only"
 
 
-def test_torchvision_beside_a_torch_of_another_build(
+def test_torchvision_beside_a_torch_for_another_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = "operator torchvision::nms does not exist"
     package(tmp_path, "torchvision", "0.28.0", code=f"raise RuntimeError({error!r})")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = doctor.torchvision()
-    assert found.found == f"0.28.0, which fails at import: RuntimeError: {error}"
+    assert found.state == "optional", "the lessons do without the operators"
+    assert found.found == f"0.28.0, built for another device than torch (RuntimeError: {error})"
     assert "both for CUDA or both for the CPU" in found.remedy
+
+
+def test_torchvision_that_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, "torchvision", "0.28.0", code="raise ImportError('no such library')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = doctor.torchvision()
+    assert found.state == "missing"
+    assert found.found == "0.28.0, which fails at import: ImportError: no such library"
+
+
+def test_torchvision_made_for_another_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, "torch", "2.11.0+cu130")
+    package(tmp_path, "torchvision", "0.28.0", requires="torch==2.13.0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = doctor.torchvision()
+    assert found.state == "missing"
+    assert found.found == "0.28.0 is for torch ==2.13.0, but torch is 2.11.0+cu130"
+    assert found.remedy.endswith("-m pip install torch torchvision==0.28.0")
+
+
+def test_missing_packages_of_the_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.scikit_learn().state == "ok"
+    monkeypatch.setattr(doctor, "version_of", lambda package: None)
+    for found in (doctor.scikit_learn(), doctor.torchvision()):
+        assert found.state == "missing"
+        assert found.found.startswith("not installed")
+        assert found.remedy == f"{sys.executable} -m pip install '{found.check}'"
 
 
 def test_manim_missing(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

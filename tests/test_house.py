@@ -51,6 +51,16 @@ def test_lessons_import_nothing_of_ours() -> None:
         assert not ours, f"{script.relative_to(ROOT)} imports {ours}"
 
 
+def test_the_digits_alone_import_torchvision() -> None:
+    """Beside a torch for the CPU only its import needs what `lessons/digits.py` does first."""
+    importers = [
+        script.name
+        for script in (ROOT / "lessons").rglob("*.py")
+        if any(name.split(".")[0] == "torchvision" for name in imports(script))
+    ]
+    assert importers == ["digits.py"]
+
+
 def test_scenes_import_manim_and_the_stage() -> None:
     for scene in (ROOT / "scenes").rglob("*.py"):
         for name in imports(scene):

@@ -31,6 +31,8 @@ System = Literal["debian", "macos", "fedora", "arch", "other"]
 PYTHONS = ((3, 11), (3, 13))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+_UNDECLARED = "operator torchvision::nms does not exist"
+
 INSTALL: Mapping[System, str] = {
     "debian": "apt-get install",
     "macos": "brew install",
@@ -96,6 +98,7 @@ def look(root: Path) -> list[Finding]:
         packages(),
         torch(),
         torchvision(),
+        scikit_learn(),
         manim(system),
         h264(),
         *(font(weight, system) for weight in WEIGHTS),
@@ -176,16 +179,19 @@ def torch() -> Finding:
 
 
 def torchvision() -> Finding:
-    """Check that torchvision, if it is there, can be imported beside this torch.
+    """Check that torchvision is there, made for this torch, and can be imported beside it.
 
     The import runs in a process of its own: compiled operators for CUDA beside a torch for the CPU
-    only fail there and nowhere else.
+    only fail there and nowhere else. The lessons do without these operators (`lessons/digits.py`).
     """
-    installed = version_of("torchvision")
+    installed, torch = version_of("torchvision"), version_of("torch")
     if installed is None:
-        return Finding(
-            "torchvision", "optional", "not installed; only lessons that import it need it"
-        )
+        return Finding("torchvision", "missing", "not installed", pip_install("torchvision"))
+    for need in map(Requirement, requires("torchvision") or ()):
+        if need.name == "torch" and torch and not need.specifier.contains(torch, prereleases=True):
+            found = f"{installed} is for torch {need.specifier}, but torch is {torch}"
+            remedy = f"{sys.executable} -m pip install torch torchvision=={installed}"
+            return Finding("torchvision", "missing", found, remedy)
     trial = subprocess.run(
         [sys.executable, "-c", "import torchvision"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -196,12 +202,32 @@ def torchvision() -> Finding:
     if trial.returncode == 0:
         return Finding("torchvision", "ok", installed)
     reason = (trial.stderr.strip().splitlines() or ["it does not say why"])[-1]
-    return Finding(
-        "torchvision",
-        "optional",
-        f"{installed}, which fails at import: {reason}",
-        "install torch and torchvision as one pair of builds, both for CUDA or both for the CPU",
+    found = f"{installed}, which fails at import: {reason}"
+    remedy = (
+        "install torch and torchvision as one pair of builds, both for CUDA or both for the CPU"
     )
+    if _UNDECLARED in reason:
+        found = f"{installed}, built for another device than torch ({reason})"
+        return Finding(
+            "torchvision",
+            "optional",
+            found,
+            f"none for the lessons; for scripts of yours, {remedy}",
+        )
+    return Finding("torchvision", "missing", found, remedy)
+
+
+def scikit_learn() -> Finding:
+    """Check that scikit-learn is there: the lessons' handwritten digits come with it."""
+    installed = version_of("scikit-learn")
+    if installed is None:
+        return Finding(
+            "scikit-learn",
+            "missing",
+            "not installed; the lessons' digits come with it",
+            pip_install("scikit-learn"),
+        )
+    return Finding("scikit-learn", "ok", installed)
 
 
 def manim(system: System) -> Finding:
