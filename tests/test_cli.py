@@ -1,5 +1,6 @@
 """The commands, run as a reader runs them."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from torchreel import cli
 from torchreel.render.job import QUALITIES, STILLS
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.colors import THEMES
+from torchreel.store import read_trace
 
-COMMANDS = ("build", "serve", "animate", "status", "doctor", "clean")
+COMMANDS = ("build", "serve", "animate", "trace", "status", "doctor", "clean")
 SCRIPT = """import torch
 
 # %% pair
@@ -238,3 +240,91 @@ def test_animate_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], 
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.py", "mine.py"]
+
+
+TRACED = """import torch
+
+# %% made
+x = torch.arange(4.0)
+m = x.reshape(2, 2)
+
+# %% mixed
+s = m @ torch.tensor([[float("nan"), 1.0], [2.0, float("-inf")]])
+for i in range(5):
+    x = x + i
+print("all", "done")
+"""
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a script and what ``torchreel trace`` wrote there, and what it said."""
+    root = tmp_path_factory.mktemp("trace")
+    (root / "mine.py").write_text(TRACED)
+    ran = torchreel("trace", "mine.py", "-o", "seen/here", folder=root)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return root, ran.stdout
+
+
+def test_trace_lists_a_row_for_each_op(traced: tuple[Path, str]) -> None:
+    _, said = traced
+    assert said.startswith("mine.py: ")
+    rows = [" ".join(line.split()) for line in said.splitlines()]
+    assert "line lap op in out memory device" in rows
+    assert rows.index("# %% made") < rows.index("4 arange (4,) new cpu")
+    assert rows.index("5 reshape (4,) (2, 2) view cpu") < rows.index("# %% mixed")
+    assert "8 matmul (2, 2), (2, 2) (2, 2) new cpu" in rows
+    assert [row for row in rows if row.startswith("10 ")] == [
+        f"10 {lap} add (4,) (4,) new cpu" for lap in (1, 2, 3)
+    ]
+    assert "> all done" in rows
+
+
+def test_trace_writes_what_it_saw(traced: tuple[Path, str]) -> None:
+    root, _ = traced
+    assert sorted(path.name for path in (root / "seen/here").iterdir()) == [
+        "trace.json",
+        "values.safetensors",
+    ]
+    trace = read_trace(root / "seen/here")
+    assert (trace.script, [cell.name for cell in trace.cells]) == ("mine.py", ["made", "mixed"])
+    assert trace.values[trace.names_after("made")["m"]].tolist() == [[0, 1], [2, 3]]
+
+
+def test_trace_prints_json_and_nothing_else(traced: tuple[Path, str]) -> None:
+    root, _ = traced
+    ran = torchreel("trace", "mine.py", "--json", folder=root)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = json.loads(ran.stdout, parse_constant=pytest.fail)
+    kept = read_trace(root / "seen/here")
+    assert [step["op"] for step in told["steps"]] == [step.op for step in kept.steps]
+    assert told["values"].keys() == {str(id) for id in kept.values}
+    assert [["nan", 1.0], [2.0, "-inf"]] in told["values"].values()
+
+
+def test_trace_of_a_script_that_raises_says_where_and_lists_what_ran(tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text("import torch\nx = torch.ones(3)\nx @ torch.ones(4)\n")
+    (tmp_path / "taken").write_text("a file")
+    ran = torchreel("trace", "wrong.py", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "ones" in ran.stdout
+    assert "wrong.py:3: the script raised RuntimeError: " in ran.stderr
+    assert "Traceback" not in ran.stderr
+    ran = torchreel("trace", "wrong.py", "--json", folder=tmp_path)
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["error"]["line"] == 3
+
+
+def test_trace_says_what_it_cannot_read_or_write(tmp_path: Path) -> None:
+    ran = torchreel("trace", "nothing.py", folder=tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "nothing.py: the script cannot be read" in ran.stderr
+    (tmp_path / "mine.py").write_text("import torch\nwhile True: pass\n")
+    ran = torchreel("trace", "mine.py", "--timeout", "0.5", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "mine.py:2: the script did not end within 0.5 seconds" in ran.stderr
+    (tmp_path / "mine.py").write_text("import torch\n")
+    (tmp_path / "taken").write_text("a file")
+    ran = torchreel("trace", "mine.py", "-o", "taken", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "taken: the trace cannot be written there" in ran.stderr

@@ -1,4 +1,4 @@
-"""The command line: ``torchreel build | serve | animate | status | doctor | clean``.
+"""The command line: ``torchreel build | serve | animate | trace | status | doctor | clean``.
 
 What a command needs is imported when it runs, so that help and errors come at once.
 """
@@ -102,6 +102,30 @@ def animate(options: argparse.Namespace) -> int:
     return 1 if made.problem else 0
 
 
+def trace(options: argparse.Namespace) -> int:
+    """Run a script and list what torch did: a row for each op, with shapes, memory and device."""
+    from torchreel.plan.traces import raised
+    from torchreel.report import Terminal, print_problems, terminal
+    from torchreel.store import put_trace, trace_json
+    from torchreel.summary import summary
+    from torchreel.tracer import trace_script
+
+    with Terminal() as progress:
+        progress.started(options.script.name, "trace", ("new",))
+        made = trace_script(options.script, root=Path.cwd(), timeout=options.timeout)
+    if options.output is not None:
+        put_trace(made, options.output)
+    if options.json:
+        sys.stdout.buffer.write(trace_json(made))
+    else:
+        console = terminal()
+        for line in summary(made, console.width):
+            console.print(line, soft_wrap=True)
+    if made.error:
+        print_problems(terminal(stderr=True), [raised(made)])
+    return 1 if made.error else 0
+
+
 def status(options: argparse.Namespace) -> int:
     """Say what is stale and why, a line each; nothing is made."""
     from torchreel.plan import Project
@@ -184,6 +208,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--theme", choices=THEMES, default="dark", help="colours (%(default)s)")
     quality(made)
+    made = command(trace)
+    made.add_argument("script", type=Path, help="a Python script that uses torch")
+    made.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="also write the trace there: trace.json (what ran) and values.safetensors (numbers)",
+    )
+    made.add_argument(
+        "--json",
+        action="store_true",
+        help="print the whole trace as JSON instead, numbers included: for programs",
+    )
+    made.add_argument(
+        "--timeout",
+        type=float,
+        default=600,
+        metavar="SECONDS",
+        help="end the script when it takes longer (%(default)s)",
+    )
     made = command(status)
     course(made)
     quality(made)

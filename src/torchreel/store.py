@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from torchreel.records import Array, Clip, Problem, Trace
+from torchreel.records import Array, Clip, Problem, TorchReelError, Trace
 
 
 def digest_of(*parts: Any) -> str:
@@ -58,6 +58,36 @@ def write_trace(trace: Trace, folder: Path) -> None:
     save_file(_arrays(trace), folder / "values.safetensors")
     data = msgspec.json.format(msgspec.json.encode(_without_arrays(trace)), indent=1)
     (folder / "trace.json").write_bytes(data)
+
+
+def put_trace(trace: Trace, folder: Path) -> None:
+    """Write a trace's two files into ``folder``, made where it is not there.
+
+    Raises TorchReelError where that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+            write_trace(trace, Path(scratch))
+            for file in Path(scratch).iterdir():
+                file.replace(folder / file.name)
+    except OSError as error:
+        what = f"the trace cannot be written there: {error.strerror}"
+        raise TorchReelError(Problem(str(folder), what, "Name another folder.")) from error
+
+
+def trace_json(trace: Trace) -> bytes:
+    """Return everything in a trace as JSON, arrays as nested lists.
+
+    JSON has no numbers for NaN and the infinities: they are the texts ``nan``, ``inf``, ``-inf``.
+    """
+    return msgspec.json.format(msgspec.json.encode(trace, enc_hook=_lists), indent=1) + b"\n"
+
+
+def _lists(array: Any) -> Any:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        array = np.where(np.isfinite(array), array.astype(object), array.astype(str))
+    return array.tolist()
 
 
 def read_trace(folder: Path) -> Trace:

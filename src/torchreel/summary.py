@@ -1,0 +1,337 @@
+"""A trace as lines of text: a row for each op, what was printed, and what a loop left out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rich.text import Text
+
+from torchreel.records import (
+    Backward,
+    ModuleCall,
+    Operand,
+    OptimizerStep,
+    Run,
+    Series,
+    Statement,
+    Step,
+    Trace,
+)
+
+HEADS = ("line", "lap", "op", "in", "out", "memory", "device")
+MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
+more; in place wrote over an operand; new is none of these."""
+NARROWEST = 12
+"""So many characters are left to the shapes however narrow the terminal is."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a text a column; ``times`` counts equal rows that followed each other.
+
+    The columns ``in`` and ``out`` hold a text for each tensor.
+    """
+
+    line: str = ""
+    lap: str = ""
+    op: str = ""
+    taken: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    memory: str = ""
+    device: str = ""
+    style: str = ""
+    times: int = 1
+
+    @property
+    def name(self) -> str:
+        """The op, and how often it ran."""
+        return self.op if self.times == 1 else f"{self.op} ×{self.times}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line across all columns."""
+
+    text: str
+    style: str = ""
+    indent: int = 0
+
+
+def summary(trace: Trace, width: int) -> Iterator[Text]:
+    """Yield the lines of a trace, at most ``width`` characters wide where its words allow it."""
+    yield Text(_title(trace), "bold")
+    entries = list(_folded(_Lister(trace).entries()))
+    yield from _laid_out(entries, width)
+    yield from _series(trace.series, trace)
+    if any(isinstance(entry, Row) for entry in entries):
+        yield Text()
+        yield from (Text(line, "dim") for line in textwrap.wrap(MEMORY, width))
+
+
+def _title(trace: Trace) -> str:
+    told, ops, cells = trace.environment, len(trace.steps), len(trace.cells)
+    device = f"{told.device} ({told.device_name})" if told.device_name else told.device
+    seed = "" if told.seed is None else f", seed {told.seed}"
+    counted = f"{ops} op{'s' * (ops != 1)} in {cells} cell{'s' * (cells != 1)}"
+    return f"{trace.script}: {counted}, torch {told.torch} on {device}{seed}"
+
+
+class _Lister:
+    """Goes through a trace in the order of time."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._repeated = {(run.cell, run.statement) for run in trace.runs if run.lap > 1}
+        self._loops = {(loop.cell, loop.statement): loop for loop in trace.loops}
+        self._backwards = {backward.step: backward for backward in trace.backwards}
+        self._optimizers = {step.step: step for step in trace.optimizers}
+        self._seen: set[int] = set()
+
+    def entries(self) -> Iterator[Row | Note]:
+        """Yield a row for each op and module call, and notes about the rest.
+
+        What runs in a function stands below the cell that called it, where that is sure.
+        """
+        shown: str | None = None
+        around = [list(self._statements(run)) for run in self._trace.runs]
+        for run, statements, then in zip(self._trace.runs, around, self._next(around), strict=True):
+            entries = [*self._loops_at(run.cell, statements), *self._run(run)]
+            if entries and run.cell != shown and not (_in_function(statements) and then == shown):
+                shown = run.cell
+                yield Note("")
+                yield Note(f"# %% {shown}" if shown else "(in no cell)", "bold")
+            yield from entries
+
+    def _next(self, around: list[list[Statement]]) -> list[str | None]:
+        """Return for each run the cell of the first run from there on that is in no function."""
+        cells: list[str | None] = []
+        cell: str | None = None
+        for run, statements in zip(reversed(self._trace.runs), reversed(around), strict=True):
+            if not _in_function(statements):
+                cell = run.cell
+            cells.append(cell)
+        return cells[::-1]
+
+    def _statements(self, run: Run) -> Iterator[Statement]:
+        """Yield the statement of a run and those around it, the innermost first."""
+        cells = [cell for cell in self._trace.cells if cell.name == run.cell]
+        number: int | None = run.statement
+        while cells and number is not None:
+            statement = cells[0].statements[number - 1]
+            yield statement
+            number = statement.parent
+
+    def _loops_at(self, cell: str | None, around: list[Statement]) -> Iterator[Note]:
+        """Say of each loop once, where its first lap is, how many of its laps are below."""
+        for statement in reversed(around):
+            if loop := self._loops.pop((cell, statement.number), None):
+                laps = f"{loop.laps} lap{'s' * (loop.laps != 1)}"
+                kept = ", ".join(map(str, loop.kept))
+                below = f", below: {kept}" if len(loop.kept) < loop.laps else ""
+                yield Note(f"{statement.text} {laps}{below}", "magenta", 6)
+
+    def _run(self, run: Run) -> Iterator[Row | Note]:
+        for number in run.steps:
+            yield from self._step(self._trace.steps[number], run)
+        for line in run.printed.splitlines():
+            yield Note(f"> {line}", "green", 6)
+
+    def _step(self, step: Step, run: Run) -> Iterator[Row | Note]:
+        depth = 0
+        for depth, call in enumerate(self._around(step), start=1):
+            if call.number not in self._seen:
+                self._seen.add(call.number)
+                yield self._call(call, depth - 1)
+        repeated = (run.cell, run.statement) in self._repeated
+        yield Row(
+            line=str(step.line),
+            lap=str(run.lap) if repeated else "",
+            op="  " * depth + short(step.op),
+            taken=tuple(self._shapes(step.operands)),
+            made=tuple(str(self._trace.tensors[record].shape) for record in step.results),
+            memory=_memory(step),
+            device=self._device(step),
+            style="red" if step.clash else "",
+        )
+        if step.clash:
+            yield Note(f"{step.clash.type}: {step.clash.message}", "red", 6)
+            if step.clash.facts:
+                yield Note(" ≠ ".join(step.clash.facts), "bold red", 6)
+        if backward := self._backwards.get(step.number):
+            yield self._backward(backward)
+        if optimizer := self._optimizers.get(step.number):
+            yield _optimizer(optimizer)
+
+    def _around(self, step: Step) -> list[ModuleCall]:
+        """Return the calls in which a step ran, the outermost first."""
+        calls: list[ModuleCall] = []
+        number = step.call
+        while number is not None:
+            calls.insert(0, self._trace.calls[number])
+            number = calls[0].parent
+        return calls
+
+    def _call(self, call: ModuleCall, depth: int) -> Row:
+        module = self._trace.modules[call.module]
+        name = module.path or module.name
+        return Row(
+            op="  " * depth + (f"{name}: {module.kind}" if name else module.kind),
+            taken=tuple(self._shapes(call.operands)),
+            made=tuple(str(self._trace.tensors[record].shape) for record in call.results),
+            style="cyan",
+        )
+
+    def _shapes(self, operands: Iterable[Operand]) -> Iterator[str]:
+        for operand in operands:
+            if operand.tensor is not None:
+                yield str(self._trace.tensors[operand.tensor].shape)
+
+    def _device(self, step: Step) -> str:
+        given = [operand.tensor for operand in step.operands if operand.tensor is not None]
+        devices = {self._trace.tensors[record].device for record in step.results or given}
+        return ", ".join(sorted(devices))
+
+    def _backward(self, backward: Backward) -> Note:
+        reached = sum(node.gradient is not None for node in backward.nodes)
+        names = {node.tensor: node.names for node in backward.nodes}
+        grads = []
+        for each in backward.accumulations:
+            record = self._trace.tensors[each.tensor]
+            name = record.name or next(iter(names.get(each.tensor, ())), "a leaf")
+            grads.append(f"{name}.grad {record.shape}")
+        text = f"backward through {reached} node{'s' * (reached != 1)}"
+        return Note(text + (f": {', '.join(grads)}" if grads else ""), "yellow", 6)
+
+
+def _in_function(statements: list[Statement]) -> bool:
+    return any(statement.kind == "definition" for statement in statements)
+
+
+def short(op: str) -> str:
+    """Return an op's name without where torch keeps it: ``reshape``, ``__getitem__``, ``T``."""
+    return op.removesuffix(".__get__").rpartition(".")[2]
+
+
+def _memory(step: Step) -> str:
+    if step.clash:
+        return "raised"
+    if step.written:
+        return "in place"
+    if step.view:
+        return "view"
+    if any(each.kind == "moves" for each in step.provenance) and _takes(step):
+        return "copy"
+    return "new" if step.results else ""
+
+
+def _takes(step: Step) -> bool:
+    return any(operand.tensor is not None for operand in step.operands)
+
+
+def _optimizer(step: OptimizerStep) -> Note:
+    settings = ", ".join(f"{name}={value}" for name, value in step.settings.items())
+    updates = ", ".join(f"{each.name} by {each.update_norm:.3g}" for each in step.updates)
+    return Note(f"{step.kind}({settings}) moved {updates or 'nothing'}", "yellow", 6)
+
+
+def _series(series: tuple[Series, ...], trace: Trace) -> Iterator[Text]:
+    named = [each for each in series if each.kind == "name"]
+    if series:
+        yield Text()
+    for each in named:
+        laps, values = trace.arrays[each.array].T
+        told = f"{values[0]:.4g} to {values[-1]:.4g} (least {values.min():.4g}, "
+        told += f"greatest {values.max():.4g})"
+        yield Text(f"{each.name} in {laps[-1]:.0f} laps: {told}")
+    if others := len(series) - len(named):
+        yield Text(f"and {others} series of the norms of gradients and updates (--json)")
+
+
+def _folded(entries: Iterable[Row | Note]) -> Iterator[Row | Note]:
+    """Make one row of equal rows that follow each other."""
+    last: Row | None = None
+    for entry in entries:
+        if last and isinstance(entry, Row) and replace(last, times=1) == entry:
+            last = replace(last, times=last.times + 1)
+            continue
+        if last:
+            yield last
+        last = entry if isinstance(entry, Row) else None
+        if isinstance(entry, Note):
+            yield entry
+    if last:
+        yield last
+
+
+def _laid_out(entries: list[Row | Note], width: int) -> Iterator[Text]:
+    rows = [entry for entry in entries if isinstance(entry, Row)]
+    if not rows:
+        yield Text("No torch op ran.")
+    columns = _columns(rows, width)
+    head = Row(*HEADS[:3], HEADS[3:4], HEADS[4:5], *HEADS[5:], style="dim")
+    for entry in [head, *entries] if rows else entries:
+        if isinstance(entry, Row):
+            yield from _lines(entry, columns)
+        elif not entry.text:
+            yield Text()
+        else:
+            indent = " " * entry.indent
+            for text in textwrap.wrap(
+                entry.text,
+                width,
+                initial_indent=indent,
+                subsequent_indent=indent + "  ",
+                break_on_hyphens=False,
+            ):
+                yield Text(text, entry.style)
+
+
+def _columns(rows: list[Row], width: int) -> list[int]:
+    """Return how wide each column is: ``in`` and ``out`` share what the others leave."""
+
+    def widest(texts: Iterable[str], head: str) -> int:
+        return max(map(len, [head, *texts]))
+
+    fixed = [
+        widest((row.line for row in rows), "line"),
+        widest((row.lap for row in rows), "lap") if any(row.lap for row in rows) else 0,
+        min(widest((row.name for row in rows), "op"), width // 3),
+        widest((row.memory for row in rows), "memory"),
+        widest((row.device for row in rows), "device"),
+    ]
+    left = width - sum(fixed) - 2 * len(HEADS)
+    given = widest((", ".join(row.taken) for row in rows), "in")
+    made = widest((", ".join(row.made) for row in rows), "out")
+    out = max(NARROWEST, min(made, left - min(given, left // 2)))
+    taken = max(NARROWEST, min(given, left - out))
+    return [*fixed[:3], taken, out, *fixed[3:]]
+
+
+def _lines(row: Row, columns: list[int]) -> Iterator[Text]:
+    """Yield a row: more than one line where its shapes do not fit side by side."""
+    line, lap, op, taken, made, memory, device = columns
+    name = row.name if len(row.name) <= op else f"{row.name[: op - 1]}…"
+    first = (row.line.rjust(line), *([row.lap.rjust(lap)] if lap else []), name.ljust(op))
+    lefts, rights = _wrapped(row.taken, taken), _wrapped(row.made, made)
+    for index in range(max(len(lefts), len(rights), 1)):
+        start = first if index == 0 else tuple(" " * len(text) for text in first)
+        shapes = (
+            (lefts[index] if index < len(lefts) else "").ljust(taken),
+            (rights[index] if index < len(rights) else "").ljust(made),
+        )
+        end = (row.memory.ljust(memory), row.device.ljust(device)) if index == 0 else ()
+        yield Text("  ".join((*start, *shapes, *end)).rstrip(), row.style)
+
+
+def _wrapped(texts: tuple[str, ...], width: int) -> list[str]:
+    """Return lines of whole shapes with commas between them."""
+    lines: list[str] = []
+    for index, text in enumerate(texts):
+        part = text if index == len(texts) - 1 else f"{text},"
+        if lines and len(lines[-1]) + 1 + len(part) <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return lines
