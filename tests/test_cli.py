@@ -322,7 +322,7 @@ def test_trace_says_what_it_cannot_read_or_write(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import torch\nwhile True: pass\n")
     ran = torchreel("trace", "mine.py", "--timeout", "0.5", folder=tmp_path)
     assert ran.returncode == 1
-    assert "mine.py:2: the script did not end within 0.5 seconds" in ran.stderr
+    assert "the script did not end within 0.5 seconds" in ran.stderr
     (tmp_path / "mine.py").write_text("import torch\n")
     (tmp_path / "taken").write_text("a file")
     ran = torchreel("trace", "mine.py", "-o", "taken", folder=tmp_path)
