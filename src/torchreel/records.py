@@ -508,15 +508,36 @@ class Drawn:
 
     ``source`` says which fact it is: an element's value (``index`` names it), the size of one
     dimension (``index`` holds the dimension), or a tensor's name, shape, stride, dtype or device;
-    an op's name (``step`` names it) or a line of code (``statement`` of the cue).
+    an op's name (``step`` names it) or a line of code (``statement`` of the cue). Further: a place
+    along a tensor's last dimension (``index`` holds it), a module's name or class (``module``), a
+    series' name or its value at a lap (``index`` holds its position in ``Trace.series``, then the
+    lap), the plain value of a name (``index`` holds the run's position), a clash's fact or class
+    (``step``), or a sign that tells no fact of its own (``≠``, the number of a station).
     """
 
     cue: int
     text: str
-    source: Literal["value", "size", "name", "shape", "stride", "dtype", "device", "op", "code"]
+    source: Literal[
+        "value",
+        "size",
+        "name",
+        "shape",
+        "stride",
+        "dtype",
+        "device",
+        "op",
+        "code",
+        "index",
+        "module",
+        "series",
+        "plain",
+        "clash",
+        "sign",
+    ]
     tensor: int | None = None
     index: tuple[int, ...] = ()
     step: int | None = None
+    module: int | None = None
 
 
 @dataclass(frozen=True)
