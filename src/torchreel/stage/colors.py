@@ -50,6 +50,11 @@ class Theme:
     side_shade: float
 
     @property
+    def grad_soft(self) -> Color:
+        """What fills the capsule of a gradient that only passes."""
+        return mix(self.bg, self.grad, 0.22)
+
+    @property
     def top(self) -> Color:
         """What a top face is mixed towards."""
         return rgb("#FFFFFF")

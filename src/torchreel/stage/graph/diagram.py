@@ -1,0 +1,469 @@
+"""What the picture of a backward pass's graph consists of: cells, tensors, ops and links.
+
+Pure: from a :class:`Backward` and its trace to nodes and links, finer or coarser.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+from typing import Literal
+
+import numpy as np
+
+from torchreel.records import Backward, GraphEdge, GraphNode, Operand, Step, TensorRecord, Trace
+from torchreel.stage.graph.symbols import function_symbol, symbol
+
+Kind = Literal["element", "tensor", "op"]
+Ops = tuple[int, ...]
+"""The nodes of autograd that one op of the picture stands for, as positions in the pass."""
+
+_LINKS_OF_AN_OP = 8
+"""An op with more links between elements than this is drawn as one node."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How fine a picture is: tensors of up to ``elements`` elements are drawn element by element,
+    ``data`` (what no gradient goes to) is drawn or not, results without a name are or are not."""
+
+    elements: int = 4
+    data: bool = True
+    unnamed: bool = True
+    leaves: bool = True
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The local derivative on a link, and where it was measured: the step, and the place of the
+    result, the operand and its place (as in ``Provenance``)."""
+
+    value: float
+    step: int
+    place: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of the picture.
+
+    ``group`` is shared by the elements of one tensor and by the parts of one op; the ``first`` of
+    a tensor's elements carries its name. Of an op, ``place`` is which element of the result it
+    makes (None: all), ``text`` its symbols, ``functions`` autograd's names, ``ops`` which nodes of
+    the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
+    tensor that asks for one.
+    """
+
+    kind: Kind
+    group: int
+    tensor: int | None = None
+    index: tuple[int, ...] = ()
+    gradient: int | None = None
+    name: str = ""
+    first: bool = True
+    kept: bool = False
+    parameter: bool = False
+    ops: Ops = ()
+    steps: tuple[int, ...] = ()
+    place: int | None = None
+    text: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    module: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """A line of the picture, from nearer the leaves to nearer the root; ``edges`` are the pass's
+    edges that it stands for (none: from an op to what it made, or no gradient crossed it)."""
+
+    source: int
+    target: int
+    edges: tuple[int, ...] = ()
+    factor: Factor | None = None
+    passes: bool = True
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Nodes and links; ``roots`` are the nodes the pass began at."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    roots: tuple[int, ...]
+
+    @property
+    def groups(self) -> list[int]:
+        """The group of each node."""
+        return [node.group for node in self.nodes]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Source and target of each link."""
+        return [(link.source, link.target) for link in self.links]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What happens at once in the pass: gradients cross ``links``; ``arrived`` are the nodes to
+    which the last gradient, ``part`` those to which one of several has come (and over which edge).
+    """
+
+    links: tuple[int, ...]
+    arrived: tuple[int, ...]
+    part: tuple[tuple[int, int], ...] = ()
+
+
+def is_leaf(node: GraphNode) -> bool:
+    """Tell whether a node of the pass stands for a leaf tensor, not for an op."""
+    return node.name.endswith("AccumulateGrad") and node.tensor is not None
+
+
+def ops_of(backward: Backward) -> tuple[Ops, ...]:
+    """Return the ops of a pass, one for each step that recorded some of its nodes."""
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for node in backward.nodes:
+        if not is_leaf(node):
+            key = ("node", node.number) if node.step is None else ("step", node.step)
+            found[key].append(node.number)
+    return tuple(tuple(nodes) for nodes in found.values())
+
+
+class Drawing:
+    """Makes the diagram of one pass for one way to put its ops together."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        backward: Backward,
+        ops: Sequence[Ops],
+        detail: Detail,
+        modules: frozenset[Ops] = frozenset(),
+    ) -> None:
+        self._trace, self._backward, self._detail = trace, backward, detail
+        self._op_of = {node: op for op in ops for node in op}
+        self._ops = ops
+        self._modules = modules
+        self._nodes: list[Node] = []
+        self._links: list[Link] = []
+        self._tensors: dict[int, tuple[int, ...]] = {}
+        self._pictures: dict[Ops, tuple[int, ...]] = {}
+        self._group = 0
+        self._kept = {each.tensor for each in backward.accumulations}
+
+    def diagram(self) -> Diagram:
+        """Return the nodes and links of the pass."""
+        incoming: dict[Ops, list[tuple[int, GraphEdge]]] = defaultdict(list)
+        for position, edge in enumerate(self._backward.edges):
+            source = self._op_of.get(edge.source)
+            if source is not None and source != self._op_of.get(edge.target):
+                incoming[source].append((position, edge))
+        for op in self._forwards():
+            self._draw_op(op, incoming[op])
+        roots: tuple[int, ...] = ()
+        for root in self._backward.roots:
+            roots += self._shown(root)
+        return Diagram(tuple(self._nodes), tuple(self._links), roots)
+
+    def _forwards(self) -> list[Ops]:
+        """Return the ops in an order in which each comes after those whose results it takes."""
+        before: dict[Ops, set[Ops]] = {op: set() for op in self._ops}
+        for edge in self._backward.edges:
+            source, target = self._op_of.get(edge.source), self._op_of.get(edge.target)
+            if source is not None and target is not None and source != target:
+                before[source].add(target)
+        return list(TopologicalSorter(before).static_order())
+
+    def _draw_op(self, op: Ops, incoming: list[tuple[int, GraphEdge]]) -> None:
+        results = self._results(op)
+        parts = self._parts(op, results, [edge for _, edge in incoming])
+        self._group += 1
+        pictures = []
+        for place in parts:
+            pictures.append(len(self._nodes))
+            self._nodes.append(self._op_node(op, place))
+        self._pictures[op] = tuple(pictures)
+        for node in results:
+            for shown in self._shown(node.number):
+                made = self._nodes[shown]
+                if shown in pictures:
+                    continue
+                for at in pictures:
+                    if self._nodes[at].place in (None, self._flat(made)):
+                        self._links.append(Link(at, shown, passes=made.gradient is not None))
+        for position, edge in sorted(incoming, key=lambda each: each[1].input):
+            self._draw_edge(op, position, edge)
+        if self._detail.data and len(op) and self._step(op) is not None:
+            self._draw_data(op)
+
+    def _draw_edge(self, op: Ops, position: int, edge: GraphEdge) -> None:
+        crossed = edge.gradient is not None
+        operand = self._operand(op, edge)
+        for source in self._shown(edge.target):
+            for at in self._pictures[op]:
+                node = self._nodes[source]
+                feeds, factor = self._feeds(op, self._nodes[at], operand, node)
+                if feeds:
+                    self._links.append(Link(source, at, (position,), factor, crossed))
+
+    def _draw_data(self, op: Ops) -> None:
+        step = self._step(op)
+        assert step is not None
+        for position, operand in enumerate(step.operands):
+            record = None if operand.tensor is None else self._trace.tensor(operand.tensor)
+            if record is None or record.requires_grad or record.numel == 0:
+                continue
+            for source in self._tensor_nodes(record, None, ""):
+                for at in self._pictures[op]:
+                    feeds, _ = self._feeds(op, self._nodes[at], position, self._nodes[source])
+                    if feeds:
+                        self._links.append(Link(source, at, passes=False))
+
+    # What is shown of a node of the pass: elements, a tensor, or the op that made it.
+
+    def _shown(self, number: int) -> tuple[int, ...]:
+        node = self._backward.nodes[number]
+        record = None if node.tensor is None else self._trace.tensor(node.tensor)
+        op = self._op_of.get(number)
+        hidden = not self._detail.unnamed and not node.names
+        if op is not None and (record is None or (hidden and number not in self._backward.roots)):
+            return self._pictures[op]
+        if record is None or (op is None and not self._detail.leaves):
+            return ()
+        name = node.names[-1] if node.names else record.name
+        return self._tensor_nodes(record, node, name)
+
+    def _tensor_nodes(
+        self, record: TensorRecord, node: GraphNode | None, name: str
+    ) -> tuple[int, ...]:
+        if record.id in self._tensors:
+            return self._tensors[record.id]
+        self._group += 1
+        base = Node(
+            "tensor",
+            self._group,
+            record.id,
+            gradient=node.gradient if node is not None else None,
+            name=name or self._name(record.id),
+            kept=record.id in self._kept,
+            parameter=node is not None and is_leaf(node),
+        )
+        first = len(self._nodes)
+        if self._by_element(record):
+            for index in np.ndindex(record.shape):
+                made = replace(base, kind="element", index=index, first=not any(index))
+                self._nodes.append(made)
+        else:
+            self._nodes.append(base)
+        self._tensors[record.id] = tuple(range(first, len(self._nodes)))
+        return self._tensors[record.id]
+
+    def _name(self, tensor: int) -> str:
+        """Return the last name that the script gave this very tensor, if any."""
+        names = [
+            name for run in self._trace.runs for name, held in run.changed.items() if held == tensor
+        ]
+        names += [name for name, held in self._trace.names.items() if held == tensor]
+        return names[-1] if names else self._trace.tensor(tensor).name
+
+    def _by_element(self, record: TensorRecord) -> bool:
+        return 0 < record.numel <= self._detail.elements and record.id in self._trace.values
+
+    # Ops.
+
+    def _step(self, op: Ops) -> Step | None:
+        steps = {self._backward.nodes[node].step for node in op}
+        step = steps.pop()
+        return self._trace.steps[step] if step is not None and not steps else None
+
+    def _op_node(self, op: Ops, place: int | None) -> Node:
+        nodes = [self._backward.nodes[number] for number in op]
+        steps = sorted({node.step for node in nodes if node.step is not None})
+        texts = [symbol(self._trace.steps[step]) for step in steps]
+        texts += [function_symbol(node.name) for node in nodes if node.step is None]
+        module = self._module(op)
+        return Node(
+            "op",
+            self._group,
+            ops=op,
+            steps=tuple(steps),
+            place=place,
+            text=(module,) if module else tuple(texts),
+            functions=tuple(dict.fromkeys(node.name for node in nodes)),
+            gradient=next((node.gradient for node in nodes if node.gradient is not None), None),
+            module=bool(module),
+        )
+
+    def _module(self, op: Ops) -> str:
+        if op not in self._modules:
+            return ""
+        call = common_call(self._trace, self._backward, op)
+        if call is None:
+            return ""
+        module = self._trace.modules[self._trace.calls[call].module]
+        return module.path or module.name or module.kind
+
+    def _results(self, op: Ops) -> list[GraphNode]:
+        """Return the nodes of an op whose tensors others use, or the pass began at."""
+        used = {
+            edge.target
+            for edge in self._backward.edges
+            if edge.target in op and self._op_of.get(edge.source) != op
+        }
+        used |= set(self._backward.roots) & set(op)
+        return [self._backward.nodes[number] for number in sorted(used)]
+
+    def _parts(
+        self, op: Ops, results: Sequence[GraphNode], edges: Iterable[GraphEdge]
+    ) -> Sequence[int | None]:
+        """Return which elements of the result the op is drawn for one by one: (None,) for none."""
+        step = self._step(op)
+        if step is None or len(results) != 1 or results[0].tensor is None:
+            return (None,)
+        made = self._trace.tensor(results[0].tensor)
+        rows = self._rows(step)
+        # An operand that no gradient goes to is drawn along with the op.
+        involved = [
+            self._trace.tensor(each.tensor) for each in step.operands if each.tensor is not None
+        ]
+        shown = all(self._shown(edge.target) for edge in edges)
+        if rows is None or not shown or len(rows) > max(_LINKS_OF_AN_OP, made.numel):
+            return (None,)
+        if not all(self._by_element(record) for record in (made, *involved)):
+            return (None,)
+        hidden = [edge for edge in edges if self._nodes[self._shown(edge.target)[0]].kind == "op"]
+        if hidden or self._nodes_of_op(results[0]):
+            return (None,)
+        return range(made.numel)
+
+    def _nodes_of_op(self, node: GraphNode) -> bool:
+        root = node.number in self._backward.roots
+        return not self._detail.unnamed and not node.names and not root
+
+    def _rows(self, step: Step) -> list[tuple[int, int, int]] | None:
+        """Return which element of which operand went into which element of the result."""
+        return _rows(self._trace, step.number)
+
+    def _flat(self, node: Node) -> int | None:
+        if node.kind != "element" or node.tensor is None:
+            return None
+        shape = self._trace.tensor(node.tensor).shape
+        return int(np.ravel_multi_index(node.index, shape)) if shape else 0
+
+    def _operand(self, op: Ops, edge: GraphEdge) -> int | None:
+        """Return which operand of an op's step an edge leads to, None where that is not sure."""
+        step = self._step(op)
+        tensor = self._backward.nodes[edge.target].tensor
+        if step is None or tensor is None:
+            return None
+        same = [
+            each.input
+            for each in self._backward.edges
+            if each.source == edge.source and self._backward.nodes[each.target].tensor == tensor
+        ]
+        places = [i for i, operand in enumerate(step.operands) if operand.tensor == tensor]
+        order = sorted(same).index(edge.input)
+        return places[order] if len(places) == len(same) else None
+
+    def _feeds(
+        self, op: Ops, at: Node, operand: int | None, source: Node
+    ) -> tuple[bool, Factor | None]:
+        """Tell whether a node leads to (a part of) an op, and the derivative if it was measured."""
+        step = self._step(op)
+        if step is None or operand is None:
+            return True, None
+        element = self._flat(source)
+        derivatives = _derivatives(self._trace, step.number)
+        found = [
+            (row, derivatives[i] if derivatives is not None else None)
+            for i, row in enumerate(_rows(self._trace, step.number) or ())
+            if row[1] == operand
+            and (at.place is None or row[0] == at.place)
+            and (element is None or row[2] == element)
+        ]
+        if at.place is not None and element is not None and not found:
+            return False, None
+        values = {value for _, value in found}
+        if len(values) != 1 or None in values or source.kind == "op":
+            return True, None
+        value = next(each for each in values if each is not None)
+        return True, Factor(float(value), step.number, found[0][0])
+
+
+def waves(diagram: Diagram, backward: Backward) -> list[Wave]:
+    """Return what happens in a pass, in its true order: one wave for each op that ran."""
+    made: dict[int, list[int]] = defaultdict(list)
+    crossing: dict[int, list[int]] = defaultdict(list)
+    for number, link in enumerate(diagram.links):
+        if not link.passes:
+            continue
+        if link.edges:
+            for edge in link.edges:
+                crossing[edge].append(number)
+        else:
+            made[link.source].append(number)
+    awaited: dict[int, int] = defaultdict(int)
+    for link in diagram.links:
+        if link.edges and link.passes:
+            awaited[link.source] += 1
+    found: list[Wave] = []
+    by_op: dict[Ops, list[int]] = {}
+    for position in range(len(backward.edges)):
+        for number in crossing[position]:
+            by_op.setdefault(diagram.nodes[diagram.links[number].target].ops, []).append(number)
+    seen: dict[int, int] = defaultdict(int)
+    for numbers in by_op.values():
+        pictures = {diagram.links[number].target for number in numbers}
+        into = [number for picture in sorted(pictures) for number in made[picture]]
+        if into:
+            found.append(Wave(tuple(into), ()))
+        arrived, part = [], []
+        for number in numbers:
+            link = diagram.links[number]
+            seen[link.source] += 1
+            if seen[link.source] == awaited[link.source]:
+                arrived.append(link.source)
+            elif seen[link.source] == 1:
+                part.append((link.source, link.edges[0]))
+        part = [(node, edge) for node, edge in part if node not in arrived]
+        found.append(Wave(tuple(numbers), tuple(arrived), tuple(part)))
+    return found
+
+
+def common_call(trace: Trace, backward: Backward, op: Ops) -> int | None:
+    """Return the innermost module call in which all of an op's steps ran."""
+    chains = []
+    for node in op:
+        step = backward.nodes[node].step
+        chains.append([] if step is None else calls_around(trace, step))
+    shared = [call for call in chains[0] if all(call in chain for chain in chains)]
+    return shared[0] if shared else None
+
+
+def calls_around(trace: Trace, step: int) -> list[int]:
+    """Return the module calls in which a step ran, the innermost first."""
+    found, call = [], trace.steps[step].call
+    while call is not None:
+        found.append(call)
+        call = trace.calls[call].parent
+    return found
+
+
+def _rows(trace: Trace, step: int) -> list[tuple[int, int, int]] | None:
+    for each in trace.steps[step].provenance:
+        if each.result or each.array is None:
+            continue
+        array = trace.arrays[each.array]
+        if each.kind == "feeds":
+            return [(int(a), int(b), int(c)) for a, b, c in array]
+        if each.kind == "moves":
+            return [(i, int(b), int(c)) for i, (b, c) in enumerate(array) if b >= 0]
+    return None
+
+
+def _derivatives(trace: Trace, step: int) -> list[float] | None:
+    for each in trace.steps[step].provenance:
+        if each.result == 0 and each.kind == "feeds" and each.derivatives is not None:
+            return [float(value) for value in trace.arrays[each.derivatives]]
+    return None

@@ -1,0 +1,153 @@
+"""Which ops of a pass are drawn on their own and which together, so that the picture can be read.
+
+The finest picture that fits is taken: first what is not needed goes (tensors without a name, data
+without a gradient), then the ops of a module become one node, then neighbouring ops.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from torchreel.records import Backward, Trace
+from torchreel.stage.artboard import Artboard, Zone
+from torchreel.stage.graph.diagram import Detail, Drawing, Ops, calls_around, ops_of
+from torchreel.stage.graph.placement import Placed, place
+
+_DETAILS = tuple(
+    Detail(elements, data, unnamed)
+    for unnamed in (True, False)
+    for elements in (4, 1)
+    for data in (True, False)
+)
+_LAST = Detail(1, data=False, unnamed=False, leaves=False)
+_OPS_MOST = 60
+"""A pass with more ops than this begins with the ops of a statement together."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """The ops of a pass, put together; ``modules`` are those that stand for a module's call."""
+
+    ops: tuple[Ops, ...]
+    modules: frozenset[Ops] = frozenset()
+
+
+def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) -> Placed | None:
+    """Return the finest picture of a pass's graph that fits the zone; None where it has no node."""
+    for folding in foldings(trace, backward):
+        for detail in _DETAILS:
+            drawing = Drawing(trace, backward, folding.ops, detail, folding.modules)
+            placed = place(drawing.diagram(), trace, zone, artboard)
+            if placed is not None:
+                return placed
+    drawing = Drawing(trace, backward, folding.ops, _LAST, folding.modules)
+    return place(drawing.diagram(), trace, zone, artboard)
+
+
+def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:
+    """Yield ever coarser ways to put the ops of a pass together, the finest first."""
+    folding = Folding(ops_of(backward))
+    if len(folding.ops) <= _OPS_MOST:
+        yield folding
+    for depth in _depths(trace, backward):
+        folding = _by_call(trace, backward, depth)
+        yield folding
+    if len(folding.ops) > _OPS_MOST:
+        folding = _by_statement(trace, backward, folding)
+        yield folding
+    while len(folding.ops) > 1:
+        merged = _coarser(trace, backward, folding)
+        if merged is None:
+            return
+        folding = merged
+        yield folding
+
+
+def _depths(trace: Trace, backward: Backward) -> range:
+    """Return the depths of the module calls in which the ops ran, the innermost first."""
+    steps = [node.step for node in backward.nodes if node.step is not None]
+    deepest = max((len(calls_around(trace, step)) for step in steps), default=0)
+    return range(deepest, 0, -1)
+
+
+def _by_call(trace: Trace, backward: Backward, depth: int) -> Folding:
+    """Put together the ops of each module call that is at most ``depth`` calls deep."""
+    together: dict[tuple[str, object], list[int]] = defaultdict(list)
+    modules = set()
+    for op in ops_of(backward):
+        step = backward.nodes[op[0]].step
+        around = [] if step is None else list(reversed(calls_around(trace, step)))[:depth]
+        key = ("call", around[-1]) if around else ("op", op)
+        together[key].extend(op)
+        if around:
+            modules.add(key)
+    ops = {key: tuple(nodes) for key, nodes in together.items()}
+    return Folding(tuple(ops.values()), frozenset(ops[key] for key in modules))
+
+
+def _by_statement(trace: Trace, backward: Backward, folding: Folding) -> Folding:
+    together: dict[object, list[int]] = defaultdict(list)
+    for op in folding.ops:
+        step = backward.nodes[op[0]].step
+        key: object = op if step is None or op in folding.modules else trace.steps[step].run
+        together[key].extend(op)
+    ops = tuple(tuple(nodes) for nodes in together.values())
+    return Folding(ops, folding.modules & frozenset(ops))
+
+
+def _coarser(trace: Trace, backward: Backward, folding: Folding) -> Folding | None:
+    """Put two ops together, one of which takes what the other made: the pair that says least."""
+    op_of = {node: op for op in folding.ops for node in op}
+    links: dict[tuple[Ops, Ops], bool] = {}
+    for edge in backward.edges:
+        pair = op_of.get(edge.source), op_of.get(edge.target)
+        if pair[0] is None or pair[1] is None or pair[0] == pair[1]:
+            continue
+        links[pair[0], pair[1]] = bool(backward.nodes[edge.target].names)
+    longest = _longest(folding.ops, links)
+
+    def cost(pair: tuple[Ops, Ops]) -> tuple[object, ...]:
+        source, target = pair
+        shorter = _longest(*_merged(folding.ops, links, pair)) < longest
+        first, second = (backward.nodes[op[0]].step for op in pair)
+        apart = None in (first, second) or (
+            trace.steps[first or 0].run != trace.steps[second or 0].run
+        )
+        modules = sum(op in folding.modules for op in pair)
+        return modules, not shorter, links[pair], apart, len(source) + len(target), min(target)
+
+    for source, target in sorted(links, key=cost):
+        ops, between = _merged(folding.ops, links, (source, target))
+        if _longest(ops, between) < len(ops) + 1:
+            return Folding(ops, folding.modules & frozenset(ops))
+    return None
+
+
+def _merged(
+    ops: tuple[Ops, ...], links: dict[tuple[Ops, Ops], bool], pair: tuple[Ops, Ops]
+) -> tuple[tuple[Ops, ...], dict[tuple[Ops, Ops], bool]]:
+    made = (*pair[0], *pair[1])
+    new = {op: made if op in pair else op for op in ops}
+    between = {
+        (new[source], new[target]): named
+        for (source, target), named in links.items()
+        if new[source] != new[target]
+    }
+    return tuple(dict.fromkeys(new.values())), between
+
+
+def _longest(ops: tuple[Ops, ...], links: dict[tuple[Ops, Ops], bool]) -> int:
+    """Return how many ops the longest way from the root holds, more than there are in a ring."""
+    before: dict[Ops, list[Ops]] = {op: [] for op in ops}
+    for source, target in links:
+        before[source].append(target)
+    far: dict[Ops, int] = {}
+    try:
+        for op in TopologicalSorter(before).static_order():
+            far[op] = 1 + max((far[each] for each in before[op]), default=0)
+    except CycleError:
+        return len(ops) + 1
+    return max(far.values(), default=0)

@@ -1,0 +1,271 @@
+"""A layered layout of a directed graph: columns, few crossings, straight lines (pure Python).
+
+After Sugiyama, Tagawa and Toda (1981): ranks, order within the ranks, coordinates.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+Link = tuple[int, int]
+
+_STARTS = 12
+_SWEEPS = 12
+_ROUNDS = 300
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which node stands in which column, from above; a link that is longer than one column passes
+    through waypoints, which have the numbers after the last node's. ``paths`` holds the nodes and
+    waypoints of each link, in the order in which the links were given."""
+
+    columns: tuple[tuple[int, ...], ...]
+    paths: tuple[tuple[int, ...], ...]
+
+    @property
+    def crossings(self) -> int:
+        """How many pairs of links cross."""
+        return sum(
+            _crossings(left, right, self._between(number))
+            for number, (left, right) in enumerate(itertools.pairwise(self.columns))
+        )
+
+    def _between(self, number: int) -> list[Link]:
+        left = set(self.columns[number])
+        steps = itertools.chain.from_iterable(itertools.pairwise(path) for path in self.paths)
+        return [step for step in steps if step[0] in left]
+
+
+def ranks(groups: Sequence[int], links: Sequence[Link]) -> list[int]:
+    """Return the column of each node, the members of a group in the same one.
+
+    A column is as far right as the longest way to it is long; what nothing leads to stands just
+    left of where it is first used. Raises ValueError where groups lead to each other in a ring.
+    """
+    into: dict[int, set[int]] = defaultdict(set)
+    out: dict[int, set[int]] = defaultdict(set)
+    for source, target in links:
+        into[groups[target]].add(groups[source])
+        out[groups[source]].add(groups[target])
+    rank: dict[int, int] = {}
+    waiting = set(groups)
+    while waiting:
+        ready = [group for group in waiting if into[group] <= rank.keys()]
+        if not ready:
+            raise ValueError("the graph has a ring")
+        for group in ready:
+            rank[group] = max((rank[each] + 1 for each in into[group]), default=0)
+        waiting -= set(ready)
+    for group in set(groups):
+        if not into[group] and out[group]:
+            rank[group] = min(rank[each] for each in out[group]) - 1
+    return [rank[group] for group in groups]
+
+
+def arrange(groups: Sequence[int], links: Sequence[Link]) -> Layers:
+    """Return the columns of a graph with few crossings.
+
+    ``groups`` names the group of each node: its members stand in one column, one below the other
+    and in their own order.
+    """
+    rank = ranks(groups, links)
+    count = max(rank, default=0) + 1
+    members: dict[tuple[int, ...], list[int]] = {}
+    for node, group in enumerate(groups):
+        members.setdefault((rank[node], group), []).append(node)
+    paths = []
+    free = itertools.count(len(groups))
+    for source, target in links:
+        path = [source]
+        for column in range(rank[source] + 1, rank[target]):
+            waypoint = next(free)
+            # Links that run side by side stay together.
+            members.setdefault((column, groups[source], groups[target], -1), []).append(waypoint)
+            path.append(waypoint)
+        paths.append((*path, target))
+    units: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
+    for key, nodes in members.items():
+        units[key[0]].append(tuple(nodes))
+    return Layers(_ordered(units, paths), tuple(paths))
+
+
+def heights(
+    layers: Layers, above: Mapping[int, float], below: Mapping[int, float], gap: float
+) -> dict[int, float]:
+    """Return the y of each node and waypoint: links as straight as their columns' order allows.
+
+    A node reaches ``above`` and ``below`` its y (waypoints do not: what is missing is 0); ``gap``
+    is left between. The least sum of squares over all links, by turns over the columns.
+    """
+    pulls: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    real = above.keys()
+    ends = Counter(path[0] for path in layers.paths) + Counter(path[-1] for path in layers.paths)
+    single = {path for path in layers.paths if ends[path[0]] <= 2 and ends[path[-1]] <= 2}
+    for path in layers.paths:
+        for one, other in itertools.pairwise(path):
+            weight = (1.0, 2.0, 8.0)[(one not in real) + (other not in real)]
+            weight *= 4.0 if path in single else 1.0
+            pulls[one].append((other, weight))
+            pulls[other].append((one, weight))
+    offsets = [_offsets(column, above, below, gap) for column in layers.columns]
+    y = {
+        node: offset - (column_offsets[0] + column_offsets[-1]) / 2
+        for column, column_offsets in zip(layers.columns, offsets, strict=True)
+        for node, offset in zip(column, column_offsets, strict=True)
+    }
+    turns = list(zip(layers.columns, offsets, strict=True))
+    for turn in range(_ROUNDS):
+        moved = 0.0
+        for column, column_offsets in turns if turn % 2 else reversed(turns):
+            weights = [sum(weight for _, weight in pulls[node]) or 1e-6 for node in column]
+            wanted = [
+                sum(y[other] * weight for other, weight in pulls[node]) / total
+                if pulls[node]
+                else y[node]
+                for node, total in zip(column, weights, strict=True)
+            ]
+            for node, place in zip(column, _spread(wanted, weights, column_offsets), strict=True):
+                moved = max(moved, abs(place - y[node]))
+                y[node] = place
+        if moved < 0.05:
+            break
+    return y
+
+
+def _offsets(
+    column: Sequence[int], above: Mapping[int, float], below: Mapping[int, float], gap: float
+) -> list[float]:
+    """Return the least y of each node of a column, the first at 0."""
+    steps = [
+        below.get(one, 0.0) + gap + above.get(other, 0.0)
+        for one, other in itertools.pairwise(column)
+    ]
+    return list(itertools.accumulate(steps, initial=0.0))
+
+
+def _spread(
+    wanted: Sequence[float], weights: Sequence[float], offsets: Sequence[float]
+) -> list[float]:
+    """Return the places nearest to the wanted ones that keep their distances.
+
+    Isotonic regression by pooling neighbours that violate the order.
+    """
+    pools: list[tuple[float, float, int]] = []
+    for want, weight, offset in zip(wanted, weights, offsets, strict=True):
+        mean, total, size = want - offset, weight, 1
+        while pools and pools[-1][0] > mean:
+            before, heavy, many = pools.pop()
+            mean = (before * heavy + mean * total) / (heavy + total)
+            total, size = total + heavy, size + many
+        pools.append((mean, total, size))
+    places = [mean for mean, _, size in pools for _ in range(size)]
+    return [place + offset for place, offset in zip(places, offsets, strict=True)]
+
+
+Units = list[list[tuple[int, ...]]]
+
+
+def _ordered(units: Units, paths: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    steps = list(itertools.chain.from_iterable(itertools.pairwise(path) for path in paths))
+    column = {node: i for i, column in enumerate(units) for unit in column for node in unit}
+    between: list[list[Link]] = [[] for _ in units]
+    for step in steps:
+        between[column[step[0]]].append(step)
+    best, least = units, _total(units, between)
+    for start in _starts(units):
+        found = _improved(start, between)
+        crossings = _total(found, between)
+        if crossings < least:
+            best, least = found, crossings
+        if least == 0:
+            break
+    return tuple(_flat(column) for column in best)
+
+
+def _starts(units: Units) -> Iterator[Units]:
+    yield units
+    yield [list(reversed(column)) for column in units]
+    dice = random.Random(0)
+    for _ in range(_STARTS):
+        yield [dice.sample(column, len(column)) for column in units]
+
+
+def _improved(units: Units, between: list[list[Link]]) -> Units:
+    """Sort each column by where its neighbours stand, to and fro, then swap neighbours."""
+    best = current = [list(column) for column in units]
+    least = _total(best, between)
+    for sweep in range(_SWEEPS):
+        forward = sweep % 2 == 0
+        numbers = range(1, len(units)) if forward else range(len(units) - 2, -1, -1)
+        current = [list(column) for column in current]
+        for number in numbers:
+            _sort(current, number, between, from_left=forward)
+        _swap(current, between)
+        crossings = _total(current, between)
+        if crossings < least:
+            best, least = [list(column) for column in current], crossings
+        if least == 0:
+            break
+    return best
+
+
+def _sort(units: Units, number: int, between: list[list[Link]], *, from_left: bool) -> None:
+    neighbour = number - 1 if from_left else number + 1
+    place = {node: i for i, node in enumerate(_flat(units[neighbour]))}
+    met: dict[int, list[int]] = defaultdict(list)
+    for left, right in between[min(number, neighbour)]:
+        one, other = (right, left) if from_left else (left, right)
+        met[one].append(place[other])
+
+    def middle(entry: tuple[int, tuple[int, ...]]) -> float:
+        at, unit = entry
+        places = [each for node in unit for each in met[node]]
+        return sum(places) / len(places) if places else float(at)
+
+    units[number] = [unit for _, unit in sorted(enumerate(units[number]), key=middle)]
+
+
+def _swap(units: Units, between: list[list[Link]]) -> None:
+    """Swap units next to each other as long as that takes crossings away."""
+    improved = True
+    while improved:
+        improved = False
+        for number, column in enumerate(units):
+            for i in range(len(column) - 1):
+                before = _around(units, number, between)
+                column[i], column[i + 1] = column[i + 1], column[i]
+                if _around(units, number, between) < before:
+                    improved = True
+                else:
+                    column[i], column[i + 1] = column[i + 1], column[i]
+
+
+def _around(units: Units, number: int, between: list[list[Link]]) -> int:
+    return sum(
+        _crossings(_flat(units[left]), _flat(units[left + 1]), between[left])
+        for left in (number - 1, number)
+        if 0 <= left < len(units) - 1
+    )
+
+
+def _total(units: Units, between: list[list[Link]]) -> int:
+    return sum(
+        _crossings(_flat(units[left]), _flat(units[left + 1]), between[left])
+        for left in range(len(units) - 1)
+    )
+
+
+def _crossings(left: Sequence[int], right: Sequence[int], links: Sequence[Link]) -> int:
+    on_left = {node: i for i, node in enumerate(left)}
+    on_right = {node: i for i, node in enumerate(right)}
+    ends = [(on_left[one], on_right[other]) for one, other in links]
+    return sum((a - c) * (b - d) < 0 for (a, b), (c, d) in itertools.combinations(ends, 2))
+
+
+def _flat(column: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(itertools.chain.from_iterable(column))

@@ -1,0 +1,273 @@
+"""The bodies of the graph's nodes: cells, slabs, ops, and the capsules of their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from manim import VMobject
+from numpy.typing import NDArray
+
+from torchreel.records import Drawn, TensorRecord, Trace
+from torchreel.stage import numerals
+from torchreel.stage.canvas import Canvas, polyline
+from torchreel.stage.colors import Color, ink_on, mix, signed
+from torchreel.stage.graph.diagram import Node
+from torchreel.stage.graph.part import Part
+from torchreel.stage.graph.placement import Box, Sizes, gradient_height
+from torchreel.stage.layout import DEPTH_X, DEPTH_Y
+from torchreel.stage.text import ADVANCE, text_width
+
+_DIGIT_HEIGHT, _DIGIT_WIDTH = 0.46, 0.90
+_TEXELS = 10
+"""A slab's picture has at most so many rows and columns."""
+
+
+class Pictures:
+    """Draws the nodes of one graph, in the measures and colours of its canvas."""
+
+    def __init__(self, canvas: Canvas, trace: Trace, sizes: Sizes, limit: float) -> None:
+        self._canvas, self._trace, self._sizes, self._limit = canvas, trace, sizes, limit
+        self._theme, self._artboard = canvas.theme, canvas.artboard
+
+    def element(self, node: Node, box: Box, fill: Color) -> Part:
+        """Return one element as a cell with its number."""
+        assert node.tensor is not None
+        texts, size = self._texts(node.tensor, box.width)
+        parts = [*self._solid(box, fill), *self._front(box, fill), *self._frame(node, box)]
+        if texts is not None:
+            text = texts[self._flat(node)]
+            source = Drawn(0, text, "value", node.tensor, node.index)
+            ink = ink_on(fill, self._theme)
+            parts.append(self._canvas.label(text, box.x, box.y, size, ink, source=source))
+        return Part(*parts)
+
+    def tensor(self, node: Node, box: Box) -> Part:
+        """Return a tensor as one block: cells, with digits where they fit, or its texture."""
+        assert node.tensor is not None
+        record = self._trace.tensor(node.tensor)
+        values = self._values(record)
+        base = mix(self._theme.surface2, self._theme.muted, 0.25)
+        parts = self._solid(box, base)
+        parts += self._grid(record, values, box, lambda value: self._signed(value))
+        return Part(*parts, *self._frame(node, box))
+
+    def op(self, node: Node, box: Box) -> tuple[Part, list[VMobject]]:
+        """Return the node of an op with its symbols, one below the other, and their labels."""
+        theme, px, size = self._theme, self._artboard.px, self._sizes.symbol
+        radius = min(box.height, box.width) / 2 if len(node.text) == 1 else px(18)
+        body = self._canvas.rectangle(
+            box.x - box.width / 2,
+            box.y - box.height / 2,
+            box.width,
+            box.height,
+            radius=px(12) if node.module else radius,
+            fill=theme.surface2,
+            line=theme.muted,
+            stroke=px(3),
+        )
+        labels: list[VMobject] = []
+        for place, text in enumerate(node.text):
+            y = box.y + (place - (len(node.text) - 1) / 2) * 1.2 * size
+            step = node.steps[min(place, len(node.steps) - 1)] if node.steps else None
+            source = Drawn(0, text, "symbol", step=step)
+            labels.append(self._canvas.label(text, box.x, y, size, theme.text, source=source))
+        return Part(body, *labels), labels
+
+    def name(self, node: Node, box: Box, room: float) -> Part | None:
+        """Return a tensor's name above its block, or None where it has none that fits."""
+        if not node.name or not node.first or node.kind == "op":
+            return None
+        size = self._sizes.name
+        texts = dict.fromkeys((node.name, node.name.rsplit(".", 1)[-1]))
+        least = 1.05 * self._artboard.floor
+        for text in texts:
+            fitting = min(size, room / (ADVANCE * len(text)))
+            if fitting >= least:
+                color = self._theme.param if node.parameter else self._theme.text
+                source = Drawn(0, text, "name", node.tensor)
+                x = box.x + (DEPTH_X * box.depth / 2 if not box.pad else 0)
+                y = box.top - 0.68 * size
+                return Part(self._canvas.label(text, x, y, fitting, color, source=source))
+        return None
+
+    def capsule(self, node: Node, box: Box, gradient: int, room: float) -> Part:
+        """Return the gradient of a node: a capsule under an element, a block under a tensor.
+
+        An outline is a gradient that passes, a solid one is kept in ``.grad``.
+        """
+        if node.kind == "element":
+            return self._scalar(node, box, gradient, room)
+        return self._gradient(node, box, gradient)
+
+    def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
+        size, theme, px = self._sizes.read, self._theme, self._artboard.px
+        height = self._sizes.capsule
+        most = int((room - 0.7 * height) / (ADVANCE * size))
+        texts = self._written(gradient, max(2, most))
+        text = texts[self._flat(node)] if texts is not None else None
+        width = max(1.1 * self._sizes.cell, text_width(text or "", size) + 0.8 * height)
+        y = box.bottom + self._sizes.below
+        fill, line, ink = self._roles(kept=node.kept)
+        body = self._canvas.rectangle(
+            box.x - width / 2, y, width, height, radius=height / 2, fill=fill, line=line,
+            stroke=px(4),
+        )  # fmt: skip
+        if text is None:
+            return Part(body)
+        source = Drawn(0, text, "value", gradient, node.index)
+        label = self._canvas.label(text, box.x, y + height / 2, size, ink, source=source)
+        return Part(body, label)
+
+    def _gradient(self, node: Node, box: Box, gradient: int) -> Part:
+        px, theme = self._artboard.px, self._theme
+        record = self._trace.tensor(gradient)
+        frame = px(6)
+        outer = gradient_height(box.height, box.unit, self._sizes)
+        top = box.bottom + self._sizes.below
+        inner = outer - 2 * frame
+        body = Box(
+            box.x, top + outer / 2, box.width, inner, 0, 0, 0, 0,
+            box.unit * inner / box.height, box.grid,
+        )  # fmt: skip
+        fill = theme.grad if node.kept else theme.bg
+        plate = self._canvas.rectangle(
+            box.x - box.width / 2 - frame, top, box.width + 2 * frame, outer, radius=px(10),
+            fill=fill, line=theme.grad, stroke=px(4),
+        )  # fmt: skip
+        values = self._values(record)
+        finite = np.abs(values[np.isfinite(values)]) if values is not None else np.zeros(0)
+        most = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+
+        def color(value: float) -> Color:
+            strength = min(1.0, abs(value) / most) ** 0.8 if np.isfinite(value) else 0.0
+            return mix(theme.surface, theme.grad, 0.08 + 0.72 * strength)
+
+        return Part(plate, *self._grid(record, values, body, color))
+
+    # Pieces.
+
+    def _solid(self, box: Box, fill: Color) -> list[VMobject]:
+        """Return the top and the right face of a block."""
+        left, top = box.x - box.width / 2, box.y - box.height / 2
+        right, bottom = left + box.width, top + box.height
+        dx, dy = DEPTH_X * box.depth, DEPTH_Y * box.depth
+        theme = self._theme
+        faces = (
+            (
+                mix(fill, theme.side, theme.side_shade),
+                [(right, top), (right + dx, top + dy), (right + dx, bottom + dy), (right, bottom)],
+            ),
+            (
+                mix(fill, theme.top, theme.top_light),
+                [(left, top), (left + dx, top + dy), (right + dx, top + dy), (right, top)],
+            ),
+        )
+        return [self._polygon(corners, color) for color, corners in faces]
+
+    def _front(self, box: Box, fill: Color) -> list[VMobject]:
+        left, top = box.x - box.width / 2, box.y - box.height / 2
+        return [self._cell(left, top, box.width, box.height, fill)]
+
+    def _cell(self, x: float, y: float, width: float, height: float, fill: Color) -> VMobject:
+        corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+        return self._polygon(corners, fill)
+
+    def _polygon(self, corners: Sequence[tuple[float, float]], fill: Color) -> VMobject:
+        width = self._artboard.px(2.5)
+        closed = np.array([*corners, corners[0]], dtype=float)
+        return self._canvas.shape(polyline(closed), fill, self._theme.bg, width)
+
+    def _frame(self, node: Node, box: Box) -> list[VMobject]:
+        """Return the frame of what asks for a gradient: a corner pin, and a line around."""
+        if not node.parameter:
+            return []
+        theme, px = self._theme, self._artboard.px
+        pad = box.pad
+        left, top = box.x - box.width / 2 - pad, box.y - box.height / 2 - pad
+        frame = self._canvas.rectangle(
+            left, top, box.width + 2 * pad, box.height + 2 * pad, radius=px(10),
+            line=theme.param, stroke=px(5),
+        )  # fmt: skip
+        pin = px(22)
+        corner = [(left, top), (left + pin, top), (left, top + pin), (left, top)]
+        return [frame, self._canvas.shape(polyline(np.array(corner)), theme.param)]
+
+    def _grid(
+        self, record: TensorRecord, values: NDArray[np.float64] | None, box: Box, color: object
+    ) -> list[VMobject]:
+        """Return the front of a tensor's block: its cells, or the texture of many."""
+        assert callable(color)
+        left, top = box.x - box.width / 2, box.y - box.height / 2
+        if values is None:
+            return [self._cell(left, top, box.width, box.height, self._theme.surface2)]
+        digits = box.unit >= self._artboard.digits_from and record.id in self._trace.values
+        shown = values if digits or box.unit else _shrunk(values)
+        rows, columns = shown.shape
+        width, height = box.width / columns, box.height / rows
+        texts, size = self._texts(record.id, min(width, height)) if digits else (None, 0.0)
+        parts: list[VMobject] = []
+        for place, (i, j) in enumerate(np.ndindex(rows, columns)):
+            fill = color(float(shown[i, j]))
+            x, y = left + j * width, top + i * height
+            edge = self._theme.bg if min(width, height) > 20 else None
+            line = 0.0 if edge is None else self._artboard.px(2)
+            parts.append(self._canvas.rectangle(x, y, width, height, fill=fill, line=edge,
+                                                stroke=line))  # fmt: skip
+            if texts is not None:
+                index = tuple(int(n) for n in np.unravel_index(place, record.shape))
+                source = Drawn(0, texts[place], "value", record.id, index)
+                ink = ink_on(fill, self._theme)
+                middle = (x + width / 2, y + height / 2)
+                parts.append(self._canvas.label(texts[place], *middle, size, ink, source=source))
+        return parts
+
+    def _roles(self, *, kept: bool) -> tuple[Color, Color, Color]:
+        """Return fill, line and ink of a capsule."""
+        theme = self._theme
+        if kept:
+            return theme.grad, theme.grad, ink_on(theme.grad, theme)
+        return theme.grad_soft, theme.grad, mix(theme.grad, theme.text, 0.35)
+
+    def _signed(self, value: float) -> Color:
+        return signed(value, self._limit, self._theme.name)
+
+    def _flat(self, node: Node) -> int:
+        assert node.tensor is not None
+        shape = self._trace.tensor(node.tensor).shape
+        return int(np.ravel_multi_index(node.index, shape)) if shape else 0
+
+    def _values(self, record: TensorRecord) -> NDArray[np.float64] | None:
+        """Return a tensor's values, or its texture, as a table: leading dimensions as rows."""
+        array = self._trace.values.get(record.id)
+        if array is None and record.texture is not None:
+            array = self._trace.arrays[record.texture]
+        if array is None or not array.size or np.iscomplexobj(array):
+            return None
+        columns = array.shape[-1] if array.ndim else 1
+        return array.astype(float).reshape(-1, columns)
+
+    def _texts(self, tensor: int, side: float) -> tuple[list[str] | None, float]:
+        """Return the digits of a tensor's cells of this side, and their size."""
+        artboard = self._artboard
+        texts = self._written(tensor, int(_DIGIT_WIDTH * side / (ADVANCE * artboard.floor)))
+        if texts is None:
+            return None, 0.0
+        longest = max(len(text) for text in texts)
+        fitting = _DIGIT_WIDTH * side / (ADVANCE * longest)
+        return texts, min(artboard.type_digit_max, _DIGIT_HEIGHT * side, fitting)
+
+    def _written(self, tensor: int, chars: int) -> list[str] | None:
+        values = self._trace.values.get(tensor)
+        return None if values is None else numerals.write_all(values, chars)
+
+
+def _shrunk(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a table of at most ten rows and columns, each element the mean of a box."""
+    for axis in (0, 1):
+        parts = np.array_split(table, min(_TEXELS, table.shape[axis]), axis=axis)
+        table = np.stack([part.mean(axis=axis) for part in parts], axis=axis)
+    return table
+
+
+

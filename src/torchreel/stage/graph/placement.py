@@ -1,0 +1,447 @@
+"""Where the nodes and links of a diagram stand inside a zone, in pixels (pure)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreel.records import Shape, Trace
+from torchreel.stage import numerals
+from torchreel.stage.artboard import Artboard, Zone
+from torchreel.stage.graph.diagram import Diagram, Node
+from torchreel.stage.graph.layers import Layers, arrange, heights
+from torchreel.stage.layout import DEPTH_X, DEPTH_Y, SLAB
+from torchreel.stage.text import text_width
+
+Points = NDArray[np.float64]
+
+COLUMNS = {"page": 5, "film": 9}
+"""The most columns of nodes that are shown side by side."""
+
+_CELL_MOST = {"page": 120.0, "film": 116.0}
+_CELL_LEAST = {"page": 76.0, "film": 56.0}
+_STEP = 4.0
+_GAPS = (56, 36, 24, 12)
+"""Distances between the nodes of a column in film pixels: the largest that fits is taken."""
+_LEVEL = 9.0
+"""A link whose ends are less apart in height is drawn level."""
+_LINE = 1.2
+"""Height of a line of symbols in an op's node, in em."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The measures that follow from the side of a cell, in pixels."""
+
+    artboard: Artboard
+    cell: float
+
+    @property
+    def depth(self) -> float:
+        """Thickness of a cell."""
+        return SLAB * self.cell
+
+    @property
+    def pad(self) -> float:
+        """From a parameter's cells to its frame."""
+        return self.artboard.px(12)
+
+    @property
+    def radius(self) -> float:
+        """Half the height of an op's node of one line."""
+        return 0.46 * self.cell
+
+    @property
+    def symbol(self) -> float:
+        """Type size in an op's node."""
+        return max(self.artboard.floor, 0.42 * self.cell)
+
+    @property
+    def read(self) -> float:
+        """Type size of gradients and derivatives: what must be read."""
+        return max(1.11 * self.artboard.floor, 0.40 * self.cell)
+
+    @property
+    def name(self) -> float:
+        """Type size of a tensor's name."""
+        return min(self.artboard.type_title, max(1.11 * self.artboard.floor, 0.46 * self.cell))
+
+    @property
+    def capsule(self) -> float:
+        """Height of a capsule."""
+        return 1.5 * self.read
+
+    @property
+    def below(self) -> float:
+        """From a cell, or its frame, to the capsule under it."""
+        return self.artboard.px(7)
+
+    @property
+    def least_between(self) -> float:
+        """Least distance between two columns."""
+        return 0.62 * self.cell + self.artboard.px(8)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node's body around its middle ``(x, y)``, and what it reserves above and below.
+
+    ``width`` and ``height`` are the body's front; ``pad`` is the frame's distance; ``unit`` the
+    side of a cell within a tensor's grid of ``rows`` and ``columns`` cells.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pad: float
+    depth: float
+    above: float
+    below: float
+    unit: float = 0.0
+    grid: tuple[int, int] = (1, 1)
+
+    @property
+    def left(self) -> float:
+        """The x at which links arrive."""
+        return self.x - self.width / 2 - self.pad
+
+    @property
+    def right(self) -> float:
+        """The x at which links leave."""
+        return self.x + self.width / 2 + max(self.pad, DEPTH_X * self.depth)
+
+    @property
+    def top(self) -> float:
+        """The upper edge of the body with its thickness or frame."""
+        return self.y - self.height / 2 - max(self.pad, -DEPTH_Y * self.depth)
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge of the body or its frame."""
+        return self.y + self.height / 2 + self.pad
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A diagram in its place: a box for each node, a curve (cubic Bézier points) for each link,
+    the middle of each column, and the place and size of each factor's text."""
+
+    diagram: Diagram
+    sizes: Sizes
+    boxes: tuple[Box, ...]
+    curves: tuple[Points, ...]
+    columns: tuple[float, ...]
+    layers: Layers
+    factors: dict[int, tuple[float, float, str]]
+    between: float
+
+
+def place(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> Placed | None:
+    """Return the largest picture of a diagram that fits a zone, or None where none is readable."""
+    if not diagram.nodes:
+        return None
+    layers = arrange(diagram.groups, diagram.pairs)
+    if len(layers.columns) > COLUMNS[artboard.name]:
+        return None
+    size = _CELL_MOST[artboard.name]
+    while size >= _CELL_LEAST[artboard.name]:
+        placed = _fit(diagram, trace, layers, zone, Sizes(artboard, size))
+        if placed is not None:
+            return placed
+        size -= _STEP
+    return None
+
+
+def _fit(
+    diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Sizes
+) -> Placed | None:
+    bodies = [_body(node, trace, sizes) for node in diagram.nodes]
+    widths = [
+        max((_width(bodies[node]) for node in column if node < len(bodies)), default=0.0)
+        for column in layers.columns
+    ]
+    spare = zone.width - sum(widths)
+    between = spare / max(1, len(widths) - 1)
+    if between < sizes.least_between and len(widths) > 1:
+        return None
+    between = min(between, 1.25 * sizes.cell + sizes.artboard.px(10))
+    above, below = _reaches(diagram, bodies)
+    for gap in _GAPS:
+        y = heights(layers, above, below, sizes.artboard.px(gap))
+        top = min(y[node] - above.get(node, 0.0) for node in y)
+        bottom = max(y[node] + below.get(node, 0.0) for node in y)
+        if bottom - top <= zone.height:
+            break
+    else:
+        return None
+    down = zone.y + (zone.height - (bottom - top)) * 0.5 - top
+    left = zone.center_x - (sum(widths) + between * (len(widths) - 1)) / 2
+    boxes: list[Box | None] = [None] * len(bodies)
+    edges = []
+    for column, width in zip(layers.columns, widths, strict=True):
+        edges.append((left, left + width))
+        for node in column:
+            if node < len(bodies):
+                boxes[node] = _at(bodies[node], left + width / 2, y[node] + down)
+        left += width + between
+    placed = tuple(box for box in boxes if box is not None)
+    at = {node: place + down for node, place in y.items()}
+    curves = _curves(diagram, layers, placed, edges, at)
+    return Placed(
+        diagram,
+        sizes,
+        placed,
+        curves,
+        tuple((a + b) / 2 for a, b in edges),
+        layers,
+        _factors(diagram, placed, curves, sizes),
+        between,
+    )
+
+
+def _reaches(
+    diagram: Diagram, bodies: Sequence[Box]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Return how far each node reaches up and down: elements of one tensor, and the parts of an op,
+    all as far as the widest reaching, so that what belongs together stands level."""
+    alike = [
+        node
+        for node, count in Counter(diagram.groups).items()
+        if count > 1
+    ]
+    rows = [i for i, node in enumerate(diagram.nodes) if node.group in alike]
+    up = max((bodies[i].above for i in rows if not diagram.nodes[i].first), default=0.0)
+    down = max((bodies[i].below for i in rows), default=0.0)
+    above = {i: max(body.above, up if i in rows else 0.0) for i, body in enumerate(bodies)}
+    below = {i: down if i in rows else body.below for i, body in enumerate(bodies)}
+    return above, below
+
+
+def _at(body: Box, x: float, y: float) -> Box:
+    shift = (DEPTH_X * body.depth - body.pad) / 2 if DEPTH_X * body.depth > body.pad else 0.0
+    return Box(
+        x - shift, y, body.width, body.height, body.pad, body.depth, body.above, body.below,
+        body.unit, body.grid,
+    )  # fmt: skip
+
+
+def _width(body: Box) -> float:
+    return body.width + body.pad + max(body.pad, DEPTH_X * body.depth)
+
+
+def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
+    if node.kind == "op":
+        return _op_body(node, sizes)
+    record = trace.tensor(node.tensor if node.tensor is not None else 0)
+    pad = sizes.pad if node.parameter else 0.0
+    if node.kind == "element":
+        width = height = unit = sizes.cell
+        grid = (1, 1)
+    else:
+        grid = grid_of(record.shape)
+        unit = unit_of(grid, sizes, known=record.id in trace.values)
+        width, height = grid[1] * unit, grid[0] * unit
+        if not unit:
+            width, height = slab_of(grid, sizes)
+    depth = SLAB * (sizes.cell if node.kind == "element" else min(sizes.cell, max(unit, 30)))
+    above = height / 2 + max(pad, -DEPTH_Y * depth)
+    below = height / 2 + pad
+    if node.name and node.first:
+        above += 1.25 * sizes.name
+    if node.gradient is not None:
+        below += sizes.below
+        below += sizes.capsule if node.kind == "element" else gradient_height(height, unit, sizes)
+    return Box(0, 0, width, height, pad, depth, above, below, unit, grid)
+
+
+def gradient_height(height: float, unit: float, sizes: Sizes) -> float:
+    """Return the height of the gradient's block under a tensor's: less where it has no digits."""
+    digits = unit >= sizes.artboard.digits_from
+    return (height if digits else 0.6 * height) + 2 * sizes.artboard.px(6)
+
+
+def _op_body(node: Node, sizes: Sizes) -> Box:
+    widest = max((text_width(text, sizes.symbol) for text in node.text), default=0.0)
+    height = max(2 * sizes.radius, (len(node.text) * _LINE + 0.5) * sizes.symbol)
+    width = max(2 * sizes.radius, widest + 0.9 * sizes.symbol)
+    return Box(0, 0, width, height, 0.0, 0.0, height / 2, height / 2)
+
+
+def grid_of(shape: Shape) -> tuple[int, int]:
+    """Return the rows and columns of the flat picture of a tensor: leading dimensions below each
+    other."""
+    columns = shape[-1] if shape else 1
+    rows = int(np.prod(shape[:-1], dtype=np.int64)) if shape else 1
+    return max(1, rows), max(1, columns)
+
+
+def unit_of(grid: tuple[int, int], sizes: Sizes, *, known: bool) -> float:
+    """Return the side of a cell of a tensor's grid: large enough for digits where that fits, else
+    small cells without, else 0 (a slab that shows the texture)."""
+    rows, columns = grid
+    digits = sizes.artboard.digits_from + 2
+    if known and columns * digits <= 1.7 * sizes.cell and rows * digits <= 2.6 * sizes.cell:
+        return min(sizes.cell, max(digits, min(1.4 * sizes.cell / columns, sizes.cell)))
+    unit = min(1.5 * sizes.cell / columns, 1.5 * sizes.cell / rows)
+    return unit if known and unit >= sizes.artboard.px(10) else 0.0
+
+
+def slab_of(grid: tuple[int, int], sizes: Sizes) -> tuple[float, float]:
+    """Return width and height of the slab of a large tensor, in proportion as far as it can be."""
+    rows, columns = grid
+    longest = 1.5 * sizes.cell
+    width = longest * min(1.0, max(0.3, columns / rows))
+    height = longest * min(1.0, max(0.3, rows / columns))
+    return width, height
+
+
+def _curves(
+    diagram: Diagram,
+    layers: Layers,
+    boxes: Sequence[Box],
+    edges: Sequence[tuple[float, float]],
+    y: dict[int, float],
+) -> tuple[Points, ...]:
+    starts, ends = _ports(diagram, layers, boxes, y)
+    column = {node: i for i, nodes in enumerate(layers.columns) for node in nodes}
+    curves = []
+    for number, path in enumerate(layers.paths):
+        at = np.array(starts[number])
+        pieces = []
+        for waypoint in path[1:-1]:
+            left, right = edges[column[waypoint]]
+            into = np.array([left, y[waypoint]])
+            out = np.array([right, y[waypoint]])
+            pieces += [_bend(at, into), _straight(into, out)]
+            at = out
+        pieces.append(_bend(at, np.array(ends[number])))
+        curves.append(np.concatenate(pieces))
+    return tuple(curves)
+
+
+def _ports(
+    diagram: Diagram, layers: Layers, boxes: Sequence[Box], y: dict[int, float]
+) -> tuple[dict[int, tuple[float, float]], dict[int, tuple[float, float]]]:
+    """Return where each link leaves and arrives: side by side, in the order of the other ends."""
+    out: dict[int, list[int]] = defaultdict(list)
+    into: dict[int, list[int]] = defaultdict(list)
+    for number, path in enumerate(layers.paths):
+        out[path[0]].append(number)
+        into[path[-1]].append(number)
+    starts: dict[int, tuple[float, float]] = {}
+    ends: dict[int, tuple[float, float]] = {}
+    for ports, lists, side in ((starts, out, 1), (ends, into, -1)):
+        for node, numbers in lists.items():
+            box = boxes[node]
+            round_ = diagram.nodes[node].kind == "op"
+            near = {n: y[layers.paths[n][1 if side > 0 else -2]] for n in numbers}
+            ordered = sorted(numbers, key=lambda n: (near[n], n))
+            reach = 0.9 * box.height if round_ else 0.5 * box.height
+            step = min(0.46 * box.height, reach / len(ordered))
+            for place, number in enumerate(ordered):
+                dy = (place - (len(ordered) - 1) / 2) * step
+                x = box.right if side > 0 else box.left
+                if round_:
+                    r = min(box.height, box.width) / 2
+                    x -= side * (r - math.sqrt(max(0.0, r * r - min(abs(dy), r) ** 2)))
+                ports[number] = (x, box.y + dy)
+    return starts, ends
+
+
+def _bend(start: Points, end: Points) -> Points:
+    if abs(end[1] - start[1]) < _LEVEL:
+        middle = (start[1] + end[1]) / 2
+        start, end = np.array([start[0], middle]), np.array([end[0], middle])
+    reach = np.array([(end[0] - start[0]) * 0.55, 0.0])
+    return np.array([start, start + reach, end - reach, end])
+
+
+def _straight(start: Points, end: Points) -> Points:
+    return np.array([start, start + (end - start) / 3, start + (end - start) * 2 / 3, end])
+
+
+def points_on(curve: Points, count: int = 24) -> Points:
+    """Return points along a curve, ``count`` a piece."""
+    t = np.linspace(0, 1, count)[:, None]
+    pieces = [
+        (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d
+        for a, b, c, d in curve.reshape(-1, 4, 2)
+    ]
+    return np.concatenate(pieces)
+
+
+def factor_text(value: float) -> str | None:
+    """Return how a local derivative is written: ``×3``, ``×−.5``; None where it does not fit."""
+    whole = numerals.write(value, 5)
+    text = None if whole is None else (whole[:-1] if whole.endswith(".") else whole)
+    return None if text is None else f"×{text}"
+
+
+Rectangle = tuple[float, float, float, float]
+
+
+def _factors(
+    diagram: Diagram, boxes: Sequence[Box], curves: Sequence[Points], sizes: Sizes
+) -> dict[int, tuple[float, float, str]]:
+    """Return the place of each derivative: beside its link, on nothing else."""
+    taken: list[Rectangle] = [_reserved(box) for box in boxes]
+    lines = [points_on(curve) for curve in curves]
+    found: dict[int, tuple[float, float, str]] = {}
+    for number, link in enumerate(diagram.links):
+        text = factor_text(link.factor.value) if link.factor is not None else None
+        if text is None or not link.passes:
+            continue
+        width, height = text_width(text, sizes.read), 0.73 * sizes.read
+        best, least = None, 1.0
+        for x, y in _beside(lines[number], width, height, sizes):
+            box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            cost = 10.0 * sum(_share(box, other) for other in taken)
+            near = sizes.artboard.px(6)
+            grown = (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near)
+            cost += 0.2 * sum(_inside(line, grown) for line in lines)
+            if cost < least:
+                best, least = (x, y, box), cost
+        if best is not None:
+            found[number] = (best[0], best[1], text)
+            taken.append(best[2])
+    return found
+
+
+def _beside(line: Points, width: float, height: float, sizes: Sizes) -> list[tuple[float, float]]:
+    """Return places beside a line, the best first: above its middle, below it, further along."""
+    places = []
+    clear = height / 2 + sizes.artboard.px(17)
+    steep = abs(line[-1, 1] - line[0, 1]) > 0.5 * height
+    upward = line[-1, 1] < line[0, 1]
+    sides = (1, -1) if steep and upward else (-1, 1)
+    for share, side in itertools.product((0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8), sides):
+        x, y = line[round(share * (len(line) - 1))]
+        for slide in (0.0, 0.5, 0.9) if steep else (0.0,):
+            # Beside a slope, a text keeps off sideways as well.
+            along = slide * width * (1 if upward else -1) * (-side)
+            places.append((float(x + along * 0), float(y + side * clear * (1 + slide))))
+    return places
+
+
+def _reserved(box: Box) -> Rectangle:
+    return box.left, box.y - box.above, box.right, box.y + box.below
+
+
+def _share(one: Rectangle, other: Rectangle) -> float:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / ((one[2] - one[0]) * (one[3] - one[1]))
+
+
+def _inside(line: Points, box: Rectangle) -> int:
+    x, y = line[:, 0], line[:, 1]
+    return int(np.sum((x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])))

@@ -1,0 +1,372 @@
+"""The graph of a backward pass on stage: recorded from left to right, walked from right to left."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from manim import VGroup, VMobject
+
+from torchreel.records import Backward, Drawn, Trace
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import Color, identity, mix
+from torchreel.stage.graph.diagram import Node, Wave, waves
+from torchreel.stage.graph.part import Draw, Part, Wire
+from torchreel.stage.graph.pictures import Pictures
+from torchreel.stage.graph.placement import Placed
+from torchreel.stage.motion import BEAT, part
+from torchreel.stage.text import text_width
+
+_FUNCTION_GAP = 54
+
+
+class GraphTree(VGroup):
+    """The graph that a backward pass walks: leaves left, the root right.
+
+    Nothing of it is there at first. :meth:`appear` brings leaves, :meth:`record` the nodes of a
+    step that just ran, :meth:`start` the gradient of the root, and :meth:`cross` lets gradients
+    flow, wave by wave (:attr:`waves` is their true order). Each returns an animation to play.
+    """
+
+    def __init__(
+        self, canvas: Canvas, trace: Trace, backward: Backward, placed: Placed, limit: float = 1.0
+    ) -> None:
+        self.canvas, self.trace, self.backward, self.placed = canvas, trace, backward, placed
+        self.waves = waves(placed.diagram, backward)
+        diagram = placed.diagram
+        self._pictures = Pictures(canvas, trace, placed.sizes, limit)
+        self._fills = fills(placed, canvas)
+        self._labels: dict[int, list[VMobject]] = {}
+        data = {i for i, node in enumerate(diagram.nodes) if _is_data(node)}
+        self.wires = [
+            Wire(canvas, curve, data=link.source in data)
+            for curve, link in zip(placed.curves, diagram.links, strict=True)
+        ]
+        self.bodies = [self._body(number) for number in range(len(diagram.nodes))]
+        self.names = {
+            number: name
+            for number, node in enumerate(diagram.nodes)
+            if (name := self._pictures.name(node, placed.boxes[number], self._room(number)))
+        }
+        self.factors = {
+            number: self._factor(number, x, y, text)
+            for number, (x, y, text) in placed.factors.items()
+        }
+        self.functions = self._functions()
+        self.capsules: dict[int, Part] = {}
+        self.grown: set[int] = set()
+        self._lit: set[int] = set()
+        self._made = {
+            node.tensor: node.step
+            for node in backward.nodes
+            if node.tensor is not None and node.step is not None
+        }
+        super().__init__(
+            *self.wires,
+            *self.bodies,
+            *self.names.values(),
+            *self.factors.values(),
+            *(part for _, part in self.functions),
+        )
+
+    @property
+    def steps(self) -> frozenset[int]:
+        """The steps that recorded the graph."""
+        return frozenset(node.step for node in self.backward.nodes if node.step is not None)
+
+    def nodes_of(self, tensor: int) -> list[int]:
+        """Return the nodes that show a tensor: its elements, or it as one."""
+        nodes = enumerate(self.placed.diagram.nodes)
+        return [number for number, node in nodes if node.kind != "op" and node.tensor == tensor]
+
+    # Forward.
+
+    def appear(self, tensors: Iterable[int], run_time: float = BEAT) -> Draw | None:
+        """Return the animation in which leaves pop up, or None where all are there."""
+        nodes = [
+            number
+            for tensor in tensors
+            for number in self.nodes_of(tensor)
+            if number not in self.grown
+        ]
+        if not nodes:
+            return None
+        self.grown |= set(nodes)
+        return Draw(self, self._popping(nodes), run_time)
+
+    def record(self, step: int, run_time: float) -> Draw | None:
+        """Return the animation in which a step that just ran is recorded, or None where it has no
+        node: lines grow to the op, the op pops up, a line grows to what it made."""
+        diagram = self.placed.diagram
+        ops = [i for i, node in enumerate(diagram.nodes) if step in node.steps]
+        if not ops:
+            return None
+        self.settle()
+        into = [
+            i
+            for i, link in enumerate(diagram.links)
+            if link.target in ops and not self.wires[i].forward and self._ready(link.source, step)
+        ]
+        sources = [diagram.links[i].source for i in into]
+        leaves = [node for node in dict.fromkeys(sources) if node not in self.grown]
+        new = [op for op in ops if op not in self.grown]
+        out = [
+            i
+            for i, link in enumerate(diagram.links)
+            if link.source in ops
+            and not self.wires[i].forward
+            and diagram.nodes[link.target].kind != "op"
+            and self._ready(link.target, step)
+        ]
+        made = [diagram.links[i].target for i in out]
+        made = [node for node in dict.fromkeys(made) if node not in self.grown]
+        functions = [part for column, part in self.functions if column in {*ops, *leaves}]
+        self.grown |= {*leaves, *new, *made}
+        self._lit = {*into, *out}
+        for op in ops:
+            self._light(op, step)
+        early = self._popping(leaves)
+        popping = self._popping(new)
+        late = self._popping(made)
+
+        def draw(t: float) -> None:
+            early(part(t, 0.0, 0.3))
+            for i in into:
+                self.wires[i].record(part(t, 0.05, 0.5))
+            popping(part(t, 0.32, 0.6))
+            for each in functions:
+                each.show(max(each.shown, part(t, 0.4, 0.7)))
+            for i in out:
+                self.wires[i].record(part(t, 0.5, 0.85))
+            late(part(t, 0.66, 1.0))
+
+        return Draw(self, draw, run_time)
+
+    def settle(self) -> None:
+        """Let what was lit become part of the graph."""
+        for number in self._lit:
+            self.wires[number].record(1.0, lit=0.0)
+        self._lit = set()
+        for number, node in enumerate(self.placed.diagram.nodes):
+            if node.kind == "op" and number in self.grown:
+                self._outline(number, self.canvas.theme.muted, 3)
+                for label in self._labels[number]:
+                    self.bodies[number].repaint(label, self.canvas.theme.text)
+
+    # Backward.
+
+    def start(self, run_time: float = BEAT) -> Draw:
+        """Return the animation in which the root's own gradient pops up under it."""
+        self.settle()
+        roots = self.placed.diagram.roots
+        popping = self._capsules(
+            {root: self.placed.diagram.nodes[root].gradient for root in roots}
+        )
+        return Draw(self, popping, run_time)
+
+    def cross(self, wave: Wave, run_time: float) -> Draw:
+        """Return the animation in which gradients cross some links, and arrive."""
+        links = self.placed.diagram.links
+        nodes = self.placed.diagram.nodes
+        gradients = {node: nodes[node].gradient for node in wave.arrived}
+        gradients |= {node: self.backward.edges[edge].gradient for node, edge in wave.part}
+        gradients = {node: each for node, each in gradients.items() if nodes[node].kind != "op"}
+        popping = self._capsules(gradients)
+        factors = [self.factors[i] for i in wave.links if i in self.factors]
+        ops = {links[i].source for i in wave.links if nodes[links[i].source].kind == "op"}
+        leaving = {links[i].target for i in wave.links if nodes[links[i].target].kind == "op"}
+
+        def draw(t: float) -> None:
+            for number in wave.links:
+                self.wires[number].flow(part(t, 0.0, 0.72))
+            for factor in factors:
+                factor.show(part(t, 0.25, 0.6))
+            for op in ops:
+                if t > 0.5:
+                    self._outline(op, self.canvas.theme.grad, 4.5)
+            for op in leaving:
+                if t > 0.9:
+                    self._outline(op, self.canvas.theme.muted, 3)
+            popping(part(t, 0.62, 1.0))
+
+        return Draw(self, draw, run_time)
+
+    def keep(self, gradients: dict[int, int]) -> None:
+        """Show at once what ``.grad`` of some tensors (by record id) holds before a pass."""
+        nodes = {
+            number: gradient
+            for tensor, gradient in gradients.items()
+            for number in self.nodes_of(tensor)
+        }
+        self._capsules(dict(nodes))(1.0)
+
+    def show_graph(self) -> None:
+        """Show at once all that was recorded before."""
+        for number in range(len(self.bodies)):
+            self.grown.add(number)
+        self._popping(list(self.grown))(1.0)
+        for wire in self.wires:
+            wire.record(1.0, lit=0.0)
+        for _, function in self.functions:
+            function.show(1.0)
+
+    # Parts.
+
+    def _body(self, number: int) -> Part:
+        node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
+        if node.kind == "element":
+            return self._pictures.element(node, box, self._fills[number])
+        if node.kind == "tensor":
+            return self._pictures.tensor(node, box)
+        body, self._labels[number] = self._pictures.op(node, box)
+        return body
+
+    def _factor(self, number: int, x: float, y: float, text: str) -> Part:
+        factor = self.placed.diagram.links[number].factor
+        assert factor is not None
+        theme = self.canvas.theme
+        source = Drawn(0, text, "derivative", step=factor.step, index=factor.place)
+        ink = mix(theme.grad, theme.text, 0.35)
+        label = self.canvas.label(text, x, y, self.placed.sizes.read, ink, source=source)
+        return Part(label)
+
+    def _functions(self) -> list[tuple[int, Part]]:
+        """Return autograd's names under the columns, on an artboard that has room for them."""
+        if self.canvas.artboard.code is None:
+            return []
+        found: list[tuple[int, Part]] = []
+        size = self.canvas.artboard.floor
+        nodes = self.placed.diagram.nodes
+        boxes = self.placed.boxes
+        bottom = max(box.y + box.below for box in boxes) + self.canvas.artboard.px(_FUNCTION_GAP)
+        bottom = min(bottom, self.canvas.artboard.stage.bottom - size)
+        right = -1e9
+        for column, x in zip(self.placed.layers.columns, self.placed.columns, strict=True):
+            there = [number for number in column if number < len(nodes)]
+            names = {name for number in there for name in _functions_of(nodes[number])}
+            if len(names) != 1:
+                continue
+            text = names.pop()
+            width = text_width(text, size)
+            if x - width / 2 < max(right + size, self.canvas.artboard.margin):
+                continue
+            right = x + width / 2
+            label = self.canvas.label(
+                text,
+                x,
+                bottom,
+                size,
+                self.canvas.theme.muted,
+                weight="Medium",
+                source=Drawn(0, text, "function"),
+            )
+            owner = next(number for number in there if _functions_of(nodes[number]))
+            found.append((owner, Part(label)))
+        return found
+
+    def _capsules(self, gradients: dict[int, int | None]) -> Callable[[float], None]:
+        """Return what lets the gradients of some nodes pop up, in place of what is there."""
+        new: list[tuple[Part, Part | None]] = []
+        for number, gradient in gradients.items():
+            if gradient is None:
+                continue
+            node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
+            capsule = self._pictures.capsule(node, box, gradient, self._room(number))
+            self.add(capsule)
+            new.append((capsule, self.capsules.get(number)))
+            self.capsules[number] = capsule
+
+        def draw(share: float) -> None:
+            for capsule, old in new:
+                if old is not None and share > 0:
+                    old.show(0.0)
+                capsule.show(share)
+
+        return draw
+
+    def _popping(self, nodes: list[int]) -> Callable[[float], None]:
+        parts = [self.bodies[number] for number in nodes]
+        parts += [self.names[number] for number in nodes if number in self.names]
+
+        def draw(share: float) -> None:
+            for each in parts:
+                each.show(share)
+
+        return draw
+
+    def _ready(self, number: int, step: int) -> bool:
+        """Tell whether what a node shows is there once ``step`` has run."""
+        node = self.placed.diagram.nodes[number]
+        if node.kind == "op":
+            return number in self.grown
+        made = self._made.get(node.tensor)
+        return made is None or made <= step
+
+    def _light(self, op: int, step: int) -> None:
+        self._outline(op, self.canvas.theme.focus, 5)
+        node, theme = self.placed.diagram.nodes[op], self.canvas.theme
+        if len(node.text) < 2:
+            return
+        for label, owner in zip(self._labels[op], node.steps, strict=False):
+            color = theme.focus if owner == step else theme.text if owner < step else theme.muted
+            self.bodies[op].repaint(label, color)
+
+    def _outline(self, op: int, color: Color, width: float) -> None:
+        body = self.bodies[op]
+        body.outline(body.submobjects[0], color, self.canvas.stroke(self.canvas.artboard.px(width)))
+
+    def _room(self, number: int) -> float:
+        """Return how wide a text above or below a node may be, in pixels."""
+        box = self.placed.boxes[number]
+        return box.right - box.left + 0.7 * self.placed.between
+
+
+def fills(placed: Placed, canvas: Canvas) -> dict[int, Color]:
+    """Return the colour of each element of a graph.
+
+    What an op makes of one element alone keeps its colour; what comes of several has a new one.
+    Data that no gradient goes to has none.
+    """
+    diagram, theme = placed.diagram, canvas.theme
+    before: dict[int, list[int]] = defaultdict(list)
+    for link in diagram.links:
+        before[link.target].append(link.source)
+    boxes = placed.boxes
+    order = sorted(range(len(boxes)), key=lambda n: (boxes[n].x, boxes[n].y))
+    origin: dict[int, int | None] = {}
+    count = 0
+    for number in order:
+        node = diagram.nodes[number]
+        sources = {origin.get(each) for each in before[number]} - {None}
+        if _is_data(node):
+            origin[number] = None
+        elif len(sources) == 1:
+            origin[number] = sources.pop()
+        elif node.kind == "op":
+            origin[number] = -1 - number  # of several: told by its result
+        else:
+            origin[number] = count
+            count += 1
+        if node.kind != "op" and (origin[number] or 0) < 0:
+            origin[number] = count
+            count += 1
+    colors = {}
+    for number, node in enumerate(diagram.nodes):
+        at = origin[number]
+        if node.kind == "element":
+            colors[number] = (
+                identity(at, count, theme.name)
+                if at is not None and at >= 0
+                else mix(theme.line, theme.muted, 0.4)
+            )
+    return colors
+
+
+def _is_data(node: Node) -> bool:
+    return node.kind != "op" and not node.parameter and node.gradient is None
+
+
+def _functions_of(node: Node) -> tuple[str, ...]:
+    if node.kind == "op":
+        return node.functions if len(node.functions) == 1 else ()
+    return ("AccumulateGrad",) if node.parameter else ()
