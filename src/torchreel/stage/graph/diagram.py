@@ -151,6 +151,10 @@ class Drawing:
         self._pictures: dict[Ops, tuple[int, ...]] = {}
         self._group = 0
         self._kept = {each.tensor for each in backward.accumulations}
+        # One tensor that is too large, and all but scalars are drawn as one.
+        sizes = [trace.tensor(node.tensor).numel for node in backward.nodes if node.tensor is not None]
+        if max(sizes, default=0) > detail.elements:
+            self._detail = replace(detail, elements=1)
 
     def diagram(self) -> Diagram:
         """Return the nodes and links of the pass."""

@@ -30,9 +30,11 @@ class Pictures:
         self._canvas, self._trace, self._sizes, self._limit = canvas, trace, sizes, limit
         self._theme, self._artboard = canvas.theme, canvas.artboard
 
-    def element(self, node: Node, box: Box, fill: Color) -> Part:
-        """Return one element as a cell with its number."""
+    def element(self, node: Node, box: Box, fill: Color | None) -> Part:
+        """Return one element as a cell with its number; no fill: coloured by its value."""
         assert node.tensor is not None
+        if fill is None:
+            fill = self._signed(float(self._trace.values[node.tensor][node.index]))
         texts, size = self._texts(node.tensor, box.width)
         parts = [*self._solid(box, fill), *self._front(box, fill), *self._frame(node, box)]
         if texts is not None:

@@ -26,6 +26,8 @@ COLUMNS = {"page": 5, "film": 9}
 
 _CELL_MOST = {"page": 120.0, "film": 116.0}
 _CELL_LEAST = {"page": 76.0, "film": 56.0}
+_BETWEEN = {"page": 1.25, "film": 1.7}
+"""The most that two columns are apart, in cells."""
 _STEP = 4.0
 _GAPS = (56, 36, 24, 12)
 """Distances between the nodes of a column in film pixels: the largest that fits is taken."""
@@ -171,7 +173,7 @@ def _fit(
     between = spare / max(1, len(widths) - 1)
     if between < sizes.least_between and len(widths) > 1:
         return None
-    between = min(between, 1.25 * sizes.cell + sizes.artboard.px(10))
+    between = min(between, _BETWEEN[sizes.artboard.name] * sizes.cell + sizes.artboard.px(10))
     above, below = _reaches(diagram, bodies)
     for gap in _GAPS:
         y = heights(layers, above, below, sizes.artboard.px(gap))

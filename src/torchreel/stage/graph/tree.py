@@ -36,6 +36,8 @@ class GraphTree(VGroup):
         diagram = placed.diagram
         self._pictures = Pictures(canvas, trace, placed.sizes, limit)
         self._fills = fills(placed, canvas)
+        # Where a tensor shows its values by their colours, all do.
+        self._by_identity = all(node.kind != "tensor" for node in diagram.nodes)
         self._labels: dict[int, list[VMobject]] = {}
         data = {i for i, node in enumerate(diagram.nodes) if _is_data(node)}
         self.wires = [
@@ -120,7 +122,8 @@ class GraphTree(VGroup):
         ]
         made = [diagram.links[i].target for i in out]
         made = [node for node in dict.fromkeys(made) if node not in self.grown]
-        functions = [part for column, part in self.functions if column in {*ops, *leaves}]
+        told = {*ops, *sources}
+        functions = [part for owner, part in self.functions if owner in told]
         self.grown |= {*leaves, *new, *made}
         self._lit = {*into, *out}
         for op in ops:
@@ -215,7 +218,8 @@ class GraphTree(VGroup):
     def _body(self, number: int) -> Part:
         node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
         if node.kind == "element":
-            return self._pictures.element(node, box, self._fills[number])
+            fill = self._fills[number] if self._by_identity else None
+            return self._pictures.element(node, box, fill)
         if node.kind == "tensor":
             return self._pictures.tensor(node, box)
         body, self._labels[number] = self._pictures.op(node, box)
