@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from torchreel.records import Backward, GraphEdge, GraphNode, Operand, Step, TensorRecord, Trace
+from torchreel.records import Backward, GraphEdge, GraphNode, Step, TensorRecord, Trace
 from torchreel.stage.graph.symbols import function_symbol, symbol
 
 Kind = Literal["element", "tensor", "op"]
@@ -152,7 +152,9 @@ class Drawing:
         self._group = 0
         self._kept = {each.tensor for each in backward.accumulations}
         # One tensor that is too large, and all but scalars are drawn as one.
-        sizes = [trace.tensor(node.tensor).numel for node in backward.nodes if node.tensor is not None]
+        sizes = [
+            trace.tensor(node.tensor).numel for node in backward.nodes if node.tensor is not None
+        ]
         if max(sizes, default=0) > detail.elements:
             self._detail = replace(detail, elements=1)
 

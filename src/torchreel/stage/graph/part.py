@@ -24,9 +24,7 @@ _SMALL = 0.55
 class Draw(Animation):
     """An animation that calls ``draw`` with the time from 0 to 1; nothing is copied."""
 
-    def __init__(
-        self, mobject: VMobject, draw: Callable[[float], None], run_time: float
-    ) -> None:
+    def __init__(self, mobject: VMobject, draw: Callable[[float], None], run_time: float) -> None:
         self._draw = draw
         super().__init__(mobject, run_time=run_time, rate_func=linear)
 
@@ -40,22 +38,23 @@ class Draw(Animation):
 
 
 class Part(VGroup):
-    """Some mobjects that come and go together; hidden until :meth:`show` says how much of them is
+    """Some mobjects that come and go together; hidden until :meth:`reveal` says how much of them is
     there (0 to 1)."""
 
     def __init__(self, *mobjects: VMobject) -> None:
         super().__init__(*mobjects)
-        family = [each for each in self.get_family() if len(each.points)]
+        members = [each for each in self.get_family() if isinstance(each, VMobject)]
+        family = [each for each in members if len(each.points)]
         self._whole = [
-            (each, each.points.copy(), each.fill_rgbas.copy(), each.stroke_rgbas.copy())
+            (each, each.points.copy(), np.array(each.fill_rgbas), np.array(each.stroke_rgbas))
             for each in family
         ]
         corners = np.concatenate([each.points for each in family] or [np.zeros((1, 3))])
         self._middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
         self.shown = 1.0
-        self.show(0.0)
+        self.reveal(0.0)
 
-    def show(self, share: float) -> None:
+    def reveal(self, share: float) -> None:
         """Show the part as a still: nothing at 0, all at 1, smaller and fainter between."""
         share = min(1.0, max(0.0, share))
         if share == self.shown:
@@ -69,7 +68,6 @@ class Part(VGroup):
             mobject.points = self._middle + (points - self._middle) * scale
             mobject.fill_rgbas = _faint(fill, share)
             mobject.stroke_rgbas = _faint(line, share)
-
 
     def repaint(self, mobject: VMobject, fill: Color) -> None:
         """Give one of the mobjects another fill, as it is now and as it will be shown."""

@@ -103,7 +103,7 @@ class Pictures:
         return self._gradient(node, box, gradient)
 
     def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
-        size, theme, px = self._sizes.read, self._theme, self._artboard.px
+        size, px = self._sizes.read, self._artboard.px
         height = self._sizes.capsule
         most = int((room - 0.7 * height) / (ADVANCE * size))
         texts = self._written(gradient, max(2, most))
@@ -270,6 +270,3 @@ def _shrunk(table: NDArray[np.float64]) -> NDArray[np.float64]:
         parts = np.array_split(table, min(_TEXELS, table.shape[axis]), axis=axis)
         table = np.stack([part.mean(axis=axis) for part in parts], axis=axis)
     return table
-
-
-

@@ -161,9 +161,7 @@ def place(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> Pla
     return None
 
 
-def _fit(
-    diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Sizes
-) -> Placed | None:
+def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Sizes) -> Placed | None:
     bodies = [_body(node, trace, sizes) for node in diagram.nodes]
     widths = [
         max((_width(bodies[node]) for node in column if node < len(bodies)), default=0.0)
@@ -208,16 +206,10 @@ def _fit(
     )
 
 
-def _reaches(
-    diagram: Diagram, bodies: Sequence[Box]
-) -> tuple[dict[int, float], dict[int, float]]:
+def _reaches(diagram: Diagram, bodies: Sequence[Box]) -> tuple[dict[int, float], dict[int, float]]:
     """Return how far each node reaches up and down: elements of one tensor, and the parts of an op,
     all as far as the widest reaching, so that what belongs together stands level."""
-    alike = [
-        node
-        for node, count in Counter(diagram.groups).items()
-        if count > 1
-    ]
+    alike = [node for node, count in Counter(diagram.groups).items() if count > 1]
     rows = [i for i, node in enumerate(diagram.nodes) if node.group in alike]
     up = max((bodies[i].above for i in rows if not diagram.nodes[i].first), default=0.0)
     down = max((bodies[i].below for i in rows), default=0.0)

@@ -138,7 +138,7 @@ class GraphTree(VGroup):
                 self.wires[i].record(part(t, 0.05, 0.5))
             popping(part(t, 0.32, 0.6))
             for each in functions:
-                each.show(max(each.shown, part(t, 0.4, 0.7)))
+                each.reveal(max(each.shown, part(t, 0.4, 0.7)))
             for i in out:
                 self.wires[i].record(part(t, 0.5, 0.85))
             late(part(t, 0.66, 1.0))
@@ -162,9 +162,7 @@ class GraphTree(VGroup):
         """Return the animation in which the root's own gradient pops up under it."""
         self.settle()
         roots = self.placed.diagram.roots
-        popping = self._capsules(
-            {root: self.placed.diagram.nodes[root].gradient for root in roots}
-        )
+        popping = self._capsules({root: self.placed.diagram.nodes[root].gradient for root in roots})
         return Draw(self, popping, run_time)
 
     def cross(self, wave: Wave, run_time: float) -> Draw:
@@ -183,7 +181,7 @@ class GraphTree(VGroup):
             for number in wave.links:
                 self.wires[number].flow(part(t, 0.0, 0.72))
             for factor in factors:
-                factor.show(part(t, 0.25, 0.6))
+                factor.reveal(part(t, 0.25, 0.6))
             for op in ops:
                 if t > 0.5:
                     self._outline(op, self.canvas.theme.grad, 4.5)
@@ -211,7 +209,7 @@ class GraphTree(VGroup):
         for wire in self.wires:
             wire.record(1.0, lit=0.0)
         for _, function in self.functions:
-            function.show(1.0)
+            function.reveal(1.0)
 
     # Parts.
 
@@ -283,8 +281,8 @@ class GraphTree(VGroup):
         def draw(share: float) -> None:
             for capsule, old in new:
                 if old is not None and share > 0:
-                    old.show(0.0)
-                capsule.show(share)
+                    old.reveal(0.0)
+                capsule.reveal(share)
 
         return draw
 
@@ -294,7 +292,7 @@ class GraphTree(VGroup):
 
         def draw(share: float) -> None:
             for each in parts:
-                each.show(share)
+                each.reveal(share)
 
         return draw
 
@@ -303,7 +301,7 @@ class GraphTree(VGroup):
         node = self.placed.diagram.nodes[number]
         if node.kind == "op":
             return number in self.grown
-        made = self._made.get(node.tensor)
+        made = self._made.get(node.tensor) if node.tensor is not None else None
         return made is None or made <= step
 
     def _light(self, op: int, step: int) -> None:
