@@ -56,6 +56,7 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
     faulthandler.enable(fault)
     faulthandler.dump_traceback_later(timeout, exit=True, file=fault)
     _note_exit(fault)
+    recorder.install()
     inputs.listen()
     error = _run(code, module, recorder)
     inputs.stop()
@@ -68,6 +69,10 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
         steps=tuple(recorder.steps),
         tensors=tuple(recorder.tensors.records),
         environment=_environment(recorder),
+        backwards=tuple(recorder.autograd.backwards),
+        modules=tuple(recorder.modules.records),
+        calls=tuple(recorder.modules.calls),
+        optimizers=tuple(recorder.optimizers.steps),
         inputs=inputs.digests | {script.path: digest},
         error=error,
         values=recorder.tensors.values,

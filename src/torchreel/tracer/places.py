@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from types import CodeType, FrameType
 
 from torchreel.tracer.cells import Script, end, start
@@ -25,9 +26,14 @@ class Places:
         self._of_code: dict[CodeType, list[Span | None]] = {}
         self._found: dict[Span, tuple[int | None, str]] = {}
 
-    def innermost(self, frame: FrameType | None) -> FrameType | None:
-        """Return the innermost frame of the script's own code, or None."""
+    def innermost(
+        self, frame: FrameType | None, unless: Callable[[FrameType], bool] | None = None
+    ) -> FrameType | None:
+        """Return the innermost frame of the script's own code; None where there is none, or where
+        ``unless`` is true of a frame within it."""
         while frame is not None and frame.f_code.co_filename != self.file:
+            if unless is not None and unless(frame):
+                return None
             frame = frame.f_back
         return frame
 

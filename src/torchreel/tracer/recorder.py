@@ -8,9 +8,10 @@ parts, each with the steps, the printed text and the changed names since the par
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
@@ -23,8 +24,11 @@ from torch.overrides import (
 )
 
 from torchreel.records import Operand, Run, Step
+from torchreel.tracer.autograd import Autograd
 from torchreel.tracer.cells import Script
 from torchreel.tracer.literals import literal, parts, tensors_in
+from torchreel.tracer.modules import Modules, is_construction
+from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.tensors import Tensors, version_of
 
@@ -39,7 +43,11 @@ PRINTED_KEPT = 10_000
 """At most so many characters are kept of what one part of a run printed."""
 
 WITHOUT_RESULT = frozenset(
-    ["torch.Tensor.item", "torch.Tensor.tolist", "torch.Tensor.numpy", "torch.Tensor.backward"]
+    [
+        *("torch.Tensor.item", "torch.Tensor.tolist", "torch.Tensor.numpy"),
+        *("torch.Tensor.backward", "torch.autograd.backward", "torch.autograd.grad"),
+        *("torch.Tensor.grad.__set__", "torch.Tensor.grad.__delete__"),
+    ]
 )
 """Calls that are steps though they neither return a tensor nor write one; others of that kind
 (``x.shape``, ``len(x)``, ``repr(x)``) only ask."""
@@ -63,11 +71,26 @@ class _Open:
     printed: str = ""
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A step that has begun: all that is known of it before it ran."""
+
+    op: str
+    expression: str
+    operands: tuple[Operand, ...]
+    run: _Open
+    frame: FrameType
+    line: int
+    call: int | None
+
+
 class Recorder(TorchFunctionMode):
     """The torch function mode of a traced script, and the functions that its probes call.
 
     Torch takes the mode off while its handler runs, so only outermost calls are seen. In the laps
-    of a loop that are not kept the recorder sleeps: the mode is off and probes only count.
+    of a loop that are not kept the recorder sleeps: the mode is off and probes only count. What the
+    mode does not see, or sees in too many pieces, is told by ``autograd``, ``modules`` and
+    ``optimizers``.
     """
 
     def __init__(self, script: Script, places: Places) -> None:
@@ -84,7 +107,17 @@ class Recorder(TorchFunctionMode):
         self._names: dict[str, int] = {}
         self._sleeper: _Open | None = None
         self._off = False
+        self._aside = False
         self._thread = threading.get_ident()
+        self.autograd = Autograd(self)
+        self.modules = Modules(self)
+        self.optimizers = Optimizers(self)
+
+    def install(self) -> None:
+        """Stand before what the mode does not see; for the rest of the process."""
+        self.autograd.install()
+        self.modules.install()
+        self.optimizers.install()
 
     # -- probes ------------------------------------------------------------------------------
 
@@ -96,6 +129,7 @@ class Recorder(TorchFunctionMode):
         frame = sys._getframe(1)
         if self._stack:
             outer = self._stack[-1]
+            self.modules.settle()
             self._write_part(outer, frame if self._parents[place] == outer.place else None)
         self._stack.append(_Open(place, self._counts[place], id(frame)))
 
@@ -116,6 +150,8 @@ class Recorder(TorchFunctionMode):
         else:  # it started while the recorder slept, in a generator
             return
         run, *abandoned = self._stack[depth:]
+        self.modules.settle()
+        self.modules.name_roots(run, frame)
         del self._stack[depth:]
         for other in abandoned:
             self._write_part(other, None)
@@ -153,26 +189,48 @@ class Recorder(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        asleep = self._sleeper is not None or not self._stack
-        frame = None if asleep else self._places.innermost(sys._getframe(1))
+        frame = self.caller(sys._getframe(1))
         if frame is None:
             return func(*args, **kwargs)
+        op = resolve_name(func) or f"{func.__module__}.{func.__qualname__}"
+        self._aside = True  # torch has taken the mode off
+        try:
+            return self.observe(func, op, frame, args, kwargs)
+        finally:
+            self._aside = False
+
+    def observe(
+        self,
+        func: Callable[..., Any],
+        op: str,
+        frame: FrameType,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Call ``func`` and record what it does as one step of the script's ``frame``."""
+        self.modules.settle()
         given = list(tensors_in([args, kwargs]))
         before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
-        ids = {id(tensor): record for tensor, record, _ in before}
-        operands = tuple(
-            Operand(tensor=ids[id(part)], name=name)
-            if isinstance(part, torch.Tensor)
-            else Operand(literal=literal(part), name=name)
-            for name, part in parts(args, kwargs)
-        )
+        pending = self.pending(op, frame, args, kwargs)
+        mark = self.autograd.mark()
         result = func(*args, **kwargs)
-        written = [
-            after
-            for tensor, record, version in before
-            if (after := self.tensors.record_written(tensor, version)) != record
-        ]
-        self._step(func, frame, operands, result, written)
+        changed, written = [], False
+        for tensor, record, version in before:
+            after = self.tensors.record_written(tensor, version)
+            if after != record:
+                changed.append(after)
+                written = written or version_of(tensor) != version
+        made = list(tensors_in(result))
+        results = [self.tensors.record(tensor) for tensor in made]
+        if op in UNINITIALIZED:
+            for record in results:
+                self.tensors.mark_unwritten(record)
+        if results or changed or op in WITHOUT_RESULT:
+            in_place = written and set(results) <= set(changed)
+            number = self.add(pending, results or changed, written=in_place)
+            self.autograd.note(number, mark, [*made, *given])
+        else:
+            self.autograd.forget()
         return result
 
     def heard(self, text: str) -> None:
@@ -190,46 +248,117 @@ class Recorder(TorchFunctionMode):
         while self._stack:
             self._write_part(self._stack.pop(), None)
 
-    # -- runs ------------------------------------------------------------------------------------
+    # -- steps -----------------------------------------------------------------------------------
 
-    def _step(
+    @property
+    def awake(self) -> bool:
+        """Whether what happens now is recorded."""
+        asleep = self._sleeper is not None or not self._stack
+        return not asleep and threading.get_ident() == self._thread
+
+    def caller(self, frame: FrameType) -> FrameType | None:
+        """Return the script's frame that a call comes from; None where the call is not recorded:
+        asleep, aside, in a module's constructor, or not the script's doing."""
+        if self._aside or not self.awake:
+            return None
+        return self._places.innermost(frame, unless=is_construction)
+
+    def pending(
         self,
-        func: Callable[..., Any],
+        op: str,
         frame: FrameType,
-        operands: tuple[Operand, ...],
-        result: Any,
-        written: list[int],
-    ) -> None:
-        results = tuple(self.tensors.record(tensor) for tensor in tensors_in(result))
-        op = resolve_name(func) or f"{func.__module__}.{func.__qualname__}"
-        if not results and not written and op not in WITHOUT_RESULT:
-            return
-        results = results or tuple(dict.fromkeys(written))
-        given = {
-            self._storage(operand.tensor) for operand in operands if operand.tensor is not None
-        }
-        if op in UNINITIALIZED:
-            for record in results:
-                self.tensors.mark_unwritten(record)
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        tensors: Sequence[int] = (),
+    ) -> Pending:
+        """Return a step that begins now; ``tensors`` are the records of further operands."""
         place, expression = self._places.find(frame)
-        run = self._run_at(place)
-        run.steps.append(len(self.steps))
+        return Pending(
+            op=op,
+            expression=expression,
+            operands=(*(Operand(tensor=each) for each in tensors), *self.operands(args, kwargs)),
+            run=self._run_at(place),
+            frame=frame,
+            line=frame.f_lineno,
+            call=self.modules.call,
+        )
+
+    def operands(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Operand, ...]:
+        """Return the arguments of a call as they are now."""
+        return tuple(
+            Operand(tensor=self.tensors.record(part), name=name)
+            if isinstance(part, torch.Tensor)
+            else Operand(literal=literal(part), name=name)
+            for name, part in parts(args, kwargs)
+        )
+
+    def add(self, pending: Pending, results: Sequence[int], *, written: bool = False) -> int:
+        """Write a step that has ended, and return its number."""
+        results = tuple(dict.fromkeys(results)) if written else tuple(results)
+        given = {self._storage(each.tensor) for each in pending.operands if each.tensor is not None}
+        number = len(self.steps)
+        pending.run.steps.append(number)
         self.steps.append(
             Step(
-                number=len(self.steps),
+                number=number,
                 run=-1,
-                op=op,
-                expression=expression,
-                operands=operands,
+                op=pending.op,
+                expression=pending.expression,
+                operands=pending.operands,
                 results=results,
                 view=not written and any(self._storage(record) in given for record in results),
-                line=frame.f_lineno,
+                written=written,
+                line=pending.line,
+                call=pending.call,
             )
         )
         top = self._stack[0]
         top.spent += 1
         if top.spent >= STEPS_KEPT:
             self._sleeper = top  # torch has taken the mode off for this call: it stays
+        return number
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Look away: what is called meanwhile is one step, which the caller adds."""
+        self.modules.settle()
+        outer, self._aside = self._aside, True
+        off = self._take_off()
+        try:
+            yield
+        finally:
+            if off:
+                self.__enter__()  # type: ignore[no-untyped-call]
+            self._aside = outer
+
+    @contextlib.contextmanager
+    def awakened(self) -> Iterator[None]:
+        """Look again, while aside."""
+        outer, self._aside = self._aside, False
+        on = self in _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+        if not on:
+            self.__enter__()  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            if not on:
+                self._take_off()
+            self._aside = outer
+
+    def cell(self, frame: FrameType) -> str | None:
+        """Return the cell of the statement that a frame of the script runs."""
+        place, _ = self._places.find(frame)
+        return None if place is None else self._script.places[place].cell
+
+    def names_of_tensors(self) -> dict[int, tuple[str, ...]]:
+        """Return the script's names by the tensors (their ids) that they hold now."""
+        names: dict[int, tuple[str, ...]] = {}
+        frame = self._places.innermost(sys._getframe(1))
+        for name, value in _visible(frame).items() if frame is not None else ():
+            names[id(value)] = (*names.get(id(value), ()), name)
+        return names
+
+    # -- runs ------------------------------------------------------------------------------------
 
     def _storage(self, record: int) -> int:
         return self.tensors.records[record].storage
@@ -267,14 +396,7 @@ class Recorder(TorchFunctionMode):
         The names are those that the frame's code sees: the script's globals, and in a function its
         own names before them. So a call's names come and go with it.
         """
-        seen: dict[str, int] = {}
-        local = frame.f_locals
-        for scope in (frame.f_globals, local) if local is not frame.f_globals else (local,):
-            for name, value in list(scope.items()):
-                if isinstance(value, torch.Tensor) and not name.startswith("__"):
-                    seen[name] = self.tensors.record(value)
-                else:
-                    seen.pop(name, None)
+        seen = {name: self.tensors.record(value) for name, value in _visible(frame).items()}
         changed: dict[str, int | None] = {
             name: record for name, record in seen.items() if self._names.get(name) != record
         }
@@ -286,16 +408,30 @@ class Recorder(TorchFunctionMode):
 
     def _sleep(self, sleeper: _Open) -> None:
         self._sleeper = sleeper
+        self._off = self._take_off()
+
+    def _take_off(self) -> bool:
+        """Take the mode off, unless the script's own is above it: then stay, and pass on."""
         modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
-        if modes and modes[-1] is self:  # else the script's own mode is above: stay, and pass on
-            self.__exit__(None, None, None)
-            self._off = True
+        if not modes or modes[-1] is not self:
+            return False
+        self.__exit__(None, None, None)
+        return True
 
     def _wake(self) -> None:
         self._sleeper = None
         if self._off:
             self._off = False
             self.__enter__()  # type: ignore[no-untyped-call]
+
+
+def _visible(frame: FrameType) -> dict[str, torch.Tensor]:
+    """Return the tensors that a frame's code sees, by name: its own names hide the globals."""
+    return {
+        name: value
+        for name, value in {**frame.f_globals, **frame.f_locals}.items()
+        if isinstance(value, torch.Tensor) and not name.startswith("__")
+    }
 
 
 def _yields(node: ast.AST) -> bool:

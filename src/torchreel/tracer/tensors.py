@@ -38,6 +38,7 @@ class Tensors:
         self._unwritten: set[int] = set()
         self._without_values: set[int] = set()
         self._known: dict[int, _Known] = {}
+        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self._storages: dict[int, tuple[StorageWeakRef, int]] = {}
         self._serial = 0
         self._purge_at = 1024
@@ -54,6 +55,15 @@ class Tensors:
         """
         self._unwritten.add(self.records[record].storage)
         self._without_values.add(record)
+
+    def name(self, tensor: torch.Tensor, name: str) -> None:
+        """Call a parameter or buffer by its name in its module's tree from now on."""
+        self._names[id(tensor)] = weakref.ref(tensor), name
+
+    def name_of(self, tensor: torch.Tensor) -> str:
+        """Return the name it was given, else nothing."""
+        known = self._names.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else ""
 
     def record(self, tensor: torch.Tensor) -> int:
         """Return the id of the record of this tensor as it is now.
@@ -110,6 +120,7 @@ class Tensors:
             storage_size=size,
             requires_grad=tensor.requires_grad,
             leaf=tensor.is_leaf,
+            name=self.name_of(tensor),
         )
 
     def _storage(self, tensor: torch.Tensor, before: TensorRecord | None) -> tuple[int, int]:
