@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from torchreel.records import ModuleCall, ModuleRecord
+from torchreel.records import ModuleCall, ModuleRecord, Operand
 from torchreel.tracer.literals import tensors_in
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Modules:
         frame = self._recorder.caller(sys._getframe(1))
         copied = sys._getframe(1).f_code.co_name == "__newobj__"
         if frame is not None and not copied and not _constructing(frame):
-            step = self._recorder.pending(_op(cls), frame, args, kwargs)
+            operands = self._recorder.operands(args, kwargs)
+            step = self._recorder.pending(_op(cls), frame, operands)
             self._building.append(_Building(weakref.ref(module), step))
         return module
 
@@ -133,7 +134,9 @@ class Modules:
                 self._register_root(module, frame)
                 before = self._records_of(module)
                 name = f"torch.nn.Module.{method.__name__}"
-                step = self._recorder.pending(name, frame, args, kwargs, before)
+                tensors = tuple(Operand(tensor=record) for record in before)
+                operands = tensors + self._recorder.operands(args, kwargs)
+                step = self._recorder.pending(name, frame, operands)
                 result = method(module, *args, **kwargs)
                 given = [self._tensors.record(tensor) for tensor in tensors_in(result)]
                 after = given or self._records_of(module)

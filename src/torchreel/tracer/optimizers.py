@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 from torch.utils.data import dataloader
 
-from torchreel.records import OptimizerStep, ParameterUpdate
+from torchreel.records import Operand, OptimizerStep, ParameterUpdate
 from torchreel.tracer.literals import literal, tensors_in
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Optimizers:
         # Where there is a closure, what it calls are steps of their own.
         with self._recorder.aside():
             ids = [self._tensors.record(parameter) for parameter in parameters]
-            pending = self._recorder.pending(_op(optimizer, "step"), frame, args, kwargs, ids)
+            operands = _operands(ids) + self._recorder.operands(args, kwargs)
+            pending = self._recorder.pending(_op(optimizer, "step"), frame, operands)
             before = self._copies(optimizer)
             args = tuple(self._awakened(value) for value in args)
             kwargs = {name: self._awakened(value) for name, value in kwargs.items()}
@@ -206,7 +207,8 @@ class Optimizers:
         """Run a call that writes the parameters' gradients as one step."""
         with self._recorder.aside():
             before = self._gradients(parameters)
-            pending = self._recorder.pending(name, frame, args, kwargs, before)
+            operands = _operands(before) + self._recorder.operands(args, kwargs)
+            pending = self._recorder.pending(name, frame, operands)
             result = call(*args, **kwargs)
             after = self._gradients(parameters)
             returned = [self._tensors.record(each) for each in tensors_in(result)]
@@ -243,6 +245,10 @@ def _fit(scratch: list[torch.Tensor], parameters: list[torch.Tensor]) -> bool:
         (old.shape, old.dtype, old.device) == (new.shape, new.dtype, new.device)
         for old, new in zip(scratch, parameters, strict=True)
     )
+
+
+def _operands(ids: list[int]) -> tuple[Operand, ...]:
+    return tuple(Operand(tensor=record) for record in ids)
 
 
 def _dense(tensor: torch.Tensor) -> torch.Tensor:

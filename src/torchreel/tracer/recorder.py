@@ -211,7 +211,8 @@ class Recorder(TorchFunctionMode):
         self.modules.settle()
         given = list(tensors_in([args, kwargs]))
         before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
-        pending = self.pending(op, frame, args, kwargs)
+        ids = {id(tensor): record for tensor, record, _ in before}
+        pending = self.pending(op, frame, self.operands(args, kwargs, ids))
         mark = self.autograd.mark()
         result = func(*args, **kwargs)
         changed, written = [], False
@@ -263,30 +264,31 @@ class Recorder(TorchFunctionMode):
             return None
         return self._places.innermost(frame, unless=is_construction)
 
-    def pending(
-        self,
-        op: str,
-        frame: FrameType,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        tensors: Sequence[int] = (),
-    ) -> Pending:
-        """Return a step that begins now; ``tensors`` are the records of further operands."""
+    def pending(self, op: str, frame: FrameType, operands: tuple[Operand, ...]) -> Pending:
+        """Return a step that begins now."""
         place, expression = self._places.find(frame)
         return Pending(
             op=op,
             expression=expression,
-            operands=(*(Operand(tensor=each) for each in tensors), *self.operands(args, kwargs)),
+            operands=operands,
             run=self._run_at(place),
             frame=frame,
             line=frame.f_lineno,
             call=self.modules.call,
         )
 
-    def operands(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Operand, ...]:
-        """Return the arguments of a call as they are now."""
+    def operands(
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        ids: Mapping[int, int] | None = None,
+    ) -> tuple[Operand, ...]:
+        """Return the arguments of a call as they are now; ``ids`` are records known already."""
+        ids = ids or {}
         return tuple(
-            Operand(tensor=self.tensors.record(part), name=name)
+            Operand(
+                tensor=ids[id(part)] if id(part) in ids else self.tensors.record(part), name=name
+            )
             if isinstance(part, torch.Tensor)
             else Operand(literal=literal(part), name=name)
             for name, part in parts(args, kwargs)
