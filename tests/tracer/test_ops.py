@@ -113,7 +113,7 @@ def check(record: TensorRecord, kept: Any, tensor: torch.Tensor) -> None:
     assert record.offset == tensor.storage_offset()
     size = tensor.untyped_storage().nbytes() // tensor.element_size()
     assert record.storage_size == size
-    if tensor.numel() > 4096 or tensor.is_meta:
+    if tensor.is_meta:
         assert kept is None
     else:
         assert same_values(kept, tensor)
@@ -196,7 +196,7 @@ def test_operands_are_tensors_and_literals_in_order_with_keywords(ops: Trace) ->
         (None, "1", "dim"),
     ]
     index = step_of(ops, "y[1:, ::2]").operands
-    assert index[1].literal == "(slice(1, None, None), slice(None, None, 2))"
+    assert index[1].literal == "1:, ::2"
     assert step_of(ops, "y.to(torch.float32)").operands[1].literal == "torch.float32"
 
 

@@ -62,6 +62,7 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
     inputs.stop()
     faulthandler.cancel_dump_traceback_later()
     recorder.finish()
+    series, curves = recorder.laps.series()
     return Trace(
         script=script.path,
         cells=script.cells,
@@ -73,9 +74,12 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
         modules=tuple(recorder.modules.records),
         calls=tuple(recorder.modules.calls),
         optimizers=tuple(recorder.optimizers.steps),
+        loops=recorder.laps.loops(),
+        series=series,
         inputs=inputs.digests | {script.path: digest},
         error=error,
         values=recorder.tensors.values,
+        arrays=recorder.tensors.arrays | curves,
     )
 
 

@@ -5,27 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 LITERAL_LENGTH = 200
 """A literal's text is cut at this many characters, its last one then an ellipsis."""
 
+NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+DEEPEST = 8
+"""Lists in lists are searched for tensors so deep: one may hold itself."""
+
+WIDEST_INT = 600
+"""Bits of the greatest integer that is written out: Python refuses to at some length."""
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
+INDEX = (slice, type(...))
 TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
     """Yield the tensors of a value, those in lists, tuples, slices and dicts included."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors_in(item)
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
     elif isinstance(value, slice):
-        yield from tensors_in((value.start, value.stop, value.step))
+        value = (value.start, value.stop, value.step)
+    if isinstance(value, list | tuple) and depth < DEEPEST:
+        for item in value:
+            if not isinstance(item, PLAIN):
+                yield from tensors_in(item, depth + 1)
+
+
+def is_plain(value: Any) -> bool:
+    """Tell numbers, texts, shapes, devices and dtypes: what a name is shown to hold."""
+    return isinstance(value, (*NUMBERS, str, torch.Size, torch.device, torch.dtype))
 
 
 def parts(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str | None, Any]]:
@@ -48,9 +63,12 @@ def _parts(value: Any) -> Iterator[Any]:
 
 def literal(value: Any) -> str:
     """Return a value as Python writes it; ``<its type>`` where that text may change from run to
-    run (an address, a hash order) or be costly."""
+    run (an address, a hash order) or be costly. An index is written as it stands between the
+    brackets: ``1:3, None, ...``."""
     text = ""
-    for piece in _pieces(value):
+    indexed = isinstance(value, tuple) and any(isinstance(item, INDEX) for item in value)
+    closing = "," if isinstance(value, tuple) and len(value) == 1 else ""
+    for piece in _sequence("", value, closing) if indexed else _pieces(value):
         text += piece
         if len(text) > LITERAL_LENGTH:
             return text[: LITERAL_LENGTH - 1] + "…"
@@ -58,14 +76,23 @@ def literal(value: Any) -> str:
 
 
 def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, np.number | np.bool_):
+        value = value.item()
     if isinstance(value, str | bytes):
         yield repr(value[:LITERAL_LENGTH])
     elif isinstance(value, torch.Tensor):
         yield "<tensor>"
+    elif value is ...:
+        yield "..."
+    elif isinstance(value, int) and value.bit_length() > WIDEST_INT:
+        yield f"<int of {value.bit_length()} bits>"
     elif isinstance(value, (*PLAIN, *TORCH)):
         yield repr(value)
     elif isinstance(value, slice):
-        yield from _sequence("slice(", [value.start, value.stop, value.step], ")")
+        ends = [value.start, value.stop] + ([] if value.step is None else [value.step])
+        for number, end in enumerate(ends):
+            yield ":" if number else ""
+            yield from () if end is None else _pieces(end)
     elif isinstance(value, list):
         yield from _sequence("[", value, "]")
     elif isinstance(value, tuple):  # torch.Size too: a shape is written as a tuple

@@ -26,8 +26,10 @@ from torch.overrides import (
 from torchreel.records import Operand, Run, Step
 from torchreel.tracer.autograd import Autograd
 from torchreel.tracer.cells import Script
+from torchreel.tracer.laps import Laps
 from torchreel.tracer.literals import literal, parts, tensors_in
 from torchreel.tracer.modules import Modules, is_construction
+from torchreel.tracer.names import Names
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.tensors import Tensors, version_of
@@ -96,6 +98,7 @@ class Recorder(TorchFunctionMode):
     def __init__(self, script: Script, places: Places) -> None:
         super().__init__()
         self.tensors = Tensors()
+        self.laps = Laps(script)
         self.runs: list[Run] = []
         self.steps: list[Step] = []
         self._script = script
@@ -104,7 +107,7 @@ class Recorder(TorchFunctionMode):
         self._yielding = {i for i, place in enumerate(script.places) if _yields(place.node)}
         self._counts = [0] * len(script.places)
         self._stack: list[_Open] = []
-        self._names: dict[str, int] = {}
+        self._names = Names(script, self.tensors)
         self._sleeper: _Open | None = None
         self._off = False
         self._aside = False
@@ -124,9 +127,15 @@ class Recorder(TorchFunctionMode):
     def enter(self, place: int) -> None:
         """A statement starts."""
         self._counts[place] += 1
-        if self._sleeper is not None or threading.get_ident() != self._thread:
+        if self._sleeper is not None and not self.laps.is_loop[place]:
+            return
+        if threading.get_ident() != self._thread:
             return
         frame = sys._getframe(1)
+        if self.laps.is_loop[place]:
+            self.laps.enter(place, frame)
+            if self._sleeper is not None:
+                return
         if self._stack:
             outer = self._stack[-1]
             self.modules.settle()
@@ -135,11 +144,16 @@ class Recorder(TorchFunctionMode):
 
     def leave(self, place: int) -> None:
         """A statement ends, by an exception or a jump too."""
-        if self._sleeper is not None and self._sleeper.place != place:
+        others = self._sleeper is not None and self._sleeper.place != place
+        if others and not self.laps.is_loop[place]:
             return
         if threading.get_ident() != self._thread:
             return
         frame = sys._getframe(1)
+        if self.laps.is_loop[place]:
+            self.laps.leave(place, frame)
+            if others:
+                return
         if self._sleeper is not None:
             if self._sleeper.frame != id(frame):
                 return
@@ -162,6 +176,7 @@ class Recorder(TorchFunctionMode):
         if threading.get_ident() != self._thread:
             return
         frame = sys._getframe(1)
+        self.laps.lap(place, frame)
         running = self._stack if self._sleeper is None else [self._sleeper]
         for loop in reversed(running):
             if loop.place == place and loop.frame == id(frame):
@@ -178,6 +193,8 @@ class Recorder(TorchFunctionMode):
             # Who iterates over a generator goes on while it waits in its loop: no sleep there.
             if not kept and loop.place not in self._yielding:
                 self._sleep(loop)
+            else:
+                self.laps.keep(loop.place)
 
     # -- torch calls and printed text ----------------------------------------------------------
 
@@ -222,10 +239,8 @@ class Recorder(TorchFunctionMode):
                 changed.append(after)
                 written = written or version_of(tensor) != version
         made = list(tensors_in(result))
-        results = [self.tensors.record(tensor) for tensor in made]
-        if op in UNINITIALIZED:
-            for record in results:
-                self.tensors.mark_unwritten(record)
+        record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
+        results = [record_of(tensor) for tensor in made]
         if results or changed or op in WITHOUT_RESULT:
             in_place = written and set(results) <= set(changed)
             number = self.add(pending, results or changed, written=in_place)
@@ -374,8 +389,8 @@ class Recorder(TorchFunctionMode):
 
     def _write_part(self, run: _Open, frame: FrameType | None) -> None:
         """Write what the run did since its last part; with a frame, what its names hold now."""
-        changed = self._changed(frame) if frame is not None else {}
-        if not (run.steps or run.printed or changed):
+        changed, plain = self._names.look(frame) if frame is not None else ({}, {})
+        if not (run.steps or run.printed or changed or plain):
             return
         for number in run.steps:
             self.steps[number] = replace(self.steps[number], run=len(self.runs))
@@ -388,23 +403,10 @@ class Recorder(TorchFunctionMode):
                 steps=tuple(run.steps),
                 changed=changed,
                 printed=run.printed,
+                plain=plain,
             )
         )
         run.steps, run.printed = [], ""
-
-    def _changed(self, frame: FrameType) -> dict[str, int | None]:
-        """Return the names whose tensor is another than at the last look.
-
-        The names are those that the frame's code sees: the script's globals, and in a function its
-        own names before them. So a call's names come and go with it.
-        """
-        seen = {name: self.tensors.record(value) for name, value in _visible(frame).items()}
-        changed: dict[str, int | None] = {
-            name: record for name, record in seen.items() if self._names.get(name) != record
-        }
-        changed |= {name: None for name in self._names if name not in seen}
-        self._names = seen
-        return changed
 
     # -- sleep -----------------------------------------------------------------------------------
 
@@ -422,6 +424,7 @@ class Recorder(TorchFunctionMode):
 
     def _wake(self) -> None:
         self._sleeper = None
+        self.tensors.slept()
         if self._off:
             self._off = False
             self.__enter__()  # type: ignore[no-untyped-call]

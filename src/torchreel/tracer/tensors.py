@@ -4,57 +4,59 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from torchreel.records import Array, TensorRecord
-
-KEPT_ELEMENTS = 4096
-"""Values are kept whole up to this many elements."""
-
-UNREADABLE = (RuntimeError, NotImplementedError, TypeError, ValueError)
-"""What torch raises where a tensor has no storage, strides, version or values to read (meta,
-sparse, nested, inside vmap)."""
+from torchreel.tracer.textures import statistics_of, texture_of
+from torchreel.tracer.values import SMALL, UNREADABLE, Room, array_of
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What the last look at a tensor object found."""
+    """What the last look at a tensor object found; ``moment`` is when its values were read."""
 
     tensor: weakref.ref[torch.Tensor]
     version: int
+    moment: tuple[int, int]
     record: TensorRecord
 
 
 class Tensors:
-    """Turns tensors into records and keeps the values of the small ones."""
+    """Turns tensors into records and keeps their values, as far as there is room for them.
+
+    ``values`` are the arrays that are kept whole, by record; ``arrays`` are the textures, by the
+    names that the records have for them.
+    """
 
     def __init__(self) -> None:
         self.records: list[TensorRecord] = []
-        self._arrays: dict[int, Array] = {}
+        self.values: dict[int, Array] = {}
+        self.arrays: dict[str, Array] = {}
+        self._room = Room()
         self._unwritten: set[int] = set()
-        self._without_values: set[int] = set()
         self._known: dict[int, _Known] = {}
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self._storages: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._writes: dict[int, int] = {}
+        self._slept = 0
         self._serial = 0
         self._purge_at = 1024
 
-    @property
-    def values(self) -> dict[int, Array]:
-        """The values that are kept, by record."""
-        return {id: array for id, array in self._arrays.items() if id not in self._without_values}
+    def slept(self) -> None:
+        """Say that ops ran which nobody saw: what they wrote past the counters is not known."""
+        self._slept += 1
 
-    def mark_unwritten(self, record: int) -> None:
-        """Keep no values of this record, nor of later ones of its storage until one is written.
+    def record_unwritten(self, tensor: torch.Tensor) -> int:
+        """Return the record's id of memory that was never written: it has no values.
 
-        They are what the memory happened to hold: another run would have others.
+        Nor have later records of its storage until one is written: they are what the memory
+        happened to hold, and another run would have others.
         """
-        self._unwritten.add(self.records[record].storage)
-        self._without_values.add(record)
+        with torch._C.DisableTorchFunction():
+            self._unwritten.add(self._storage(tensor, None)[0])
+            return self._record(tensor, written=False)
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Call a parameter or buffer by its name in its module's tree from now on."""
@@ -69,8 +71,10 @@ class Tensors:
         """Return the id of the record of this tensor as it is now.
 
         It is the record of the last look while nothing of it changed: its shape, strides, storage
-        and so on are the same, and so are its values, even those written past torch's version
-        counter (``w.data -= g``, NumPy); of a tensor too large to be kept, its version.
+        and so on are the same, and so are its values. Those of a small tensor are compared, so that
+        even what is written past torch's version counter (``w.data -= g``, NumPy) is seen; those of
+        a larger one, or on an accelerator, only after a write that was counted or seen, or after
+        laps that nobody saw. One too large to be kept whole is then another version in any case.
         """
         with torch._C.DisableTorchFunction():
             return self._record(tensor, written=False)
@@ -86,25 +90,55 @@ class Tensors:
         if known is not None and known.tensor() is not tensor:
             known = None
         record = self._look(tensor, known.record if known else None)
-        array = _array(tensor) if record.numel <= KEPT_ELEMENTS else None
+        if written:
+            self._writes[record.storage] = self._writes.get(record.storage, 0) + 1
         version = _version(tensor)
-        moved = written or (known is not None and version != known.version)
+        moment = self._writes.get(record.storage, 0), self._slept
+        moved = written or (
+            known is not None and (version != known.version or moment[0] != known.moment[0])
+        )
         if moved:
             self._unwritten.discard(record.storage)
+        array = None
         if known is not None and not written and _alike(known.record, record):
-            kept = self._arrays.get(known.record.id)
-            if _equal(kept, array) if array is not None else not moved:
+            kept = self.values.get(known.record.id)
+            looks = record.numel <= SMALL and record.device == "cpu"
+            if not (moved or looks or (kept is not None and moment != known.moment)):
+                return known.record.id
+            array = array_of(tensor) if kept is not None else None
+            same = not moved
+            if kept is not None and array is not None:  # inside vmap it may not be readable now
+                same = _equal(kept, array)
+            if same:
+                self._known[key] = replace(known, version=version, moment=moment)
                 return known.record.id
         self.records.append(record)
-        if array is not None:
-            self._arrays[record.id] = array
-        if record.storage in self._unwritten:
-            self._without_values.add(record.id)
+        if record.storage not in self._unwritten:
+            self._keep(tensor, array)
         gone = self._known
         self._known[key] = _Known(
-            weakref.ref(tensor, lambda ref: _forget(gone, key, ref)), version, record
+            weakref.ref(tensor, lambda ref: _forget(gone, key, ref)), version, moment, record
         )
         return record.id
+
+    def _keep(self, tensor: torch.Tensor, array: Array | None) -> None:
+        """Keep the values of the newest record; ``array`` holds them if they are read already."""
+        record = self.records[-1]
+        if self._room.has(record.numel):
+            array = array_of(tensor) if array is None else array
+            if array is not None:
+                self.values[record.id] = array
+                self._room.take(record.numel, array)
+                if record.numel > SMALL and not tensor.is_complex():
+                    self.records[-1] = replace(record, statistics=statistics_of(array))
+            return
+        told = texture_of(tensor)
+        if told is not None:
+            texture, statistics = told
+            name = f"texture{record.id}" if self._room.take_texture(texture) else None
+            if name is not None:
+                self.arrays[name] = texture
+            self.records[-1] = replace(record, texture=name, statistics=statistics)
 
     def _look(self, tensor: torch.Tensor, before: TensorRecord | None) -> TensorRecord:
         strided = tensor.layout == torch.strided and not tensor.is_nested
@@ -181,31 +215,10 @@ def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
         return (tensor.size(0),)
 
 
-def _array(tensor: torch.Tensor) -> Array | None:
-    """Return the values as NumPy holds them, or None where they cannot be read."""
-    if tensor.layout != torch.strided or tensor.device.type == "meta":
-        return None
-    try:
-        read = tensor.detach().to("cpu").resolve_conj().resolve_neg()
-        if read.is_complex():
-            read = torch.view_as_real(read)
-        if read.is_floating_point() and read.dtype not in (
-            torch.float16,
-            torch.float32,
-            torch.float64,
-        ):
-            read = read.to(torch.float32)
-        array: Any = np.array(read.numpy(), order="C", copy=True)
-    except UNREADABLE:
-        return None
-    kept: Array = array
-    return kept
-
-
 def _alike(one: TensorRecord, other: TensorRecord) -> bool:
     return replace(one, id=other.id) == other
 
 
-def _equal(one: Array | None, other: Array) -> bool:
+def _equal(one: Array, other: Array) -> bool:
     """Tell whether the bytes are equal: NaN equals itself, 0.0 is not -0.0."""
-    return one is not None and one.dtype == other.dtype and one.tobytes() == other.tobytes()
+    return one.dtype == other.dtype and one.tobytes() == other.tobytes()

@@ -1,0 +1,198 @@
+"""Counts the laps of every loop, and reads the numbers that each lap leaves behind.
+
+This runs in laps that are not kept, too, so it must be quick: a lap costs a few microseconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from torchreel.records import Array, Loop, Series
+from torchreel.tracer.cells import Script
+from torchreel.tracer.curves import Curve
+from torchreel.tracer.probes import LOOPS
+from torchreel.tracer.values import UNREADABLE
+
+Kind = Literal["name", "gradient", "update"]
+
+WAITING = 1000
+"""So many numbers are fetched from an accelerator at once: each fetch waits for its work."""
+
+
+@dataclass(eq=False)
+class _Running:
+    """A loop that has not ended: its statement's index, its frame's id; whether a lap started."""
+
+    place: int
+    frame: int
+    started: bool = False
+
+
+class Laps:
+    """The loops of a script as they run; recursion and generators may interleave them."""
+
+    def __init__(self, script: Script) -> None:
+        self._places = script.places
+        self.is_loop = [place.statement.kind == "loop" for place in script.places]
+        self._names = [names_bound(place.node) for place in script.places]
+        self._scopes: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._running: list[_Running] = []
+        self._counts = [0] * len(script.places)
+        self._kept: dict[int, list[int]] = {}
+        self._curves: dict[tuple[int, Kind, str], Curve] = {}
+        self._waiting: list[tuple[Curve, int, torch.Tensor]] = []
+
+    def enter(self, place: int, frame: FrameType) -> None:
+        """A loop starts."""
+        self._running.append(_Running(place, id(frame)))
+
+    def lap(self, place: int, frame: FrameType) -> None:
+        """A lap of it starts, and so the one before has ended."""
+        loop = self._find(place, frame)
+        if loop is None:
+            return
+        if loop.started:
+            self._read(place, frame)
+        loop.started = True
+        self._counts[place] += 1
+
+    def leave(self, place: int, frame: FrameType) -> None:
+        """A loop ends, by an exception or a jump too."""
+        loop = self._find(place, frame)
+        if loop is None:
+            return
+        self._running.remove(loop)
+        if loop.started:
+            self._read(place, frame)
+
+    def keep(self, place: int) -> None:
+        """The lap that has started is kept in detail."""
+        self._kept.setdefault(place, []).append(self._counts[place])
+
+    def add(self, kind: Kind, name: str, number: float) -> None:
+        """Add a number (a gradient's norm, an update's) to a series of the innermost loop."""
+        if self._running:
+            place = self._running[-1].place
+            self._curve(place, kind, name).add(self._counts[place], number)
+
+    def loops(self) -> tuple[Loop, ...]:
+        """Return the loops that ran, in the order of the source."""
+        return tuple(
+            Loop(at.cell, at.statement.number, count, tuple(self._kept.get(place, ())))
+            for place, (at, count) in enumerate(zip(self._places, self._counts, strict=True))
+            if count
+        )
+
+    def series(self) -> tuple[tuple[Series, ...], dict[str, Array]]:
+        """Return the series, and the arrays that they name."""
+        self._fetch()
+        series: list[Series] = []
+        arrays: dict[str, Array] = {}
+        for place, kind, name in sorted(self._curves):
+            at = self._places[place]
+            array = f"series{len(series)}"
+            arrays[array] = self._curves[place, kind, name].points()
+            series.append(Series(at.cell, at.statement.number, name, kind, array))
+        return tuple(series), arrays
+
+    def _find(self, place: int, frame: FrameType) -> _Running | None:
+        for loop in reversed(self._running):
+            if loop.place == place and loop.frame == id(frame):
+                return loop
+        return None
+
+    def _curve(self, place: int, kind: Kind, name: str) -> Curve:
+        key = place, kind, name
+        if key not in self._curves:
+            self._curves[key] = Curve()
+        return self._curves[key]
+
+    def _read(self, place: int, frame: FrameType) -> None:
+        """Read what the names hold that the loop's body binds."""
+        if not self._names[place]:
+            return
+        if place not in self._scopes:
+            self._scopes[place] = _scopes(self._names[place], frame.f_code)
+        local, in_global = self._scopes[place]
+        self._read_scope(place, local, frame.f_locals)
+        if in_global:
+            self._read_scope(place, in_global, frame.f_globals)
+
+    def _read_scope(self, place: int, names: tuple[str, ...], scope: dict[str, Any]) -> None:
+        lap = self._counts[place]
+        for name in names:
+            value: Any = scope.get(name)
+            kind = type(value)
+            number: float | None
+            if kind is float or kind is int:
+                number = value
+            elif issubclass(kind, torch.Tensor):
+                number = self._number(place, name, value)
+            elif issubclass(kind, np.floating | np.integer):
+                number = value
+            else:
+                continue
+            if number is not None:
+                self._curve(place, "name", name).add(lap, number)
+
+    def _number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
+        """Return the number that a tensor of one element holds; one on an accelerator waits."""
+        with torch._C.DisableTorchFunction():
+            try:
+                if tensor.numel() != 1 or tensor.is_complex():
+                    return None
+                if tensor.device.type == "cpu":
+                    return tensor.item()
+                if tensor.device.type != "meta":
+                    curve, lap = self._curve(place, "name", name), self._counts[place]
+                    self._waiting.append((curve, lap, tensor.detach().clone()))
+                    if len(self._waiting) >= WAITING:
+                        self._fetch()
+            except UNREADABLE:
+                pass
+        return None
+
+    def _fetch(self) -> None:
+        with torch._C.DisableTorchFunction():
+            for curve, lap, tensor in self._waiting:
+                curve.add(lap, tensor.item())
+        self._waiting.clear()
+
+
+def names_bound(loop: ast.stmt) -> tuple[str, ...]:
+    """Return the names that a loop's body binds, those excepted that its own header binds, and
+    those that only a loop within it binds; none of what is no loop."""
+    if not isinstance(loop, LOOPS):
+        return ()
+    header: set[str] = set()
+    for part in ("target", "test"):
+        header |= set(_bound(getattr(loop, part, None)))
+    body = (name for statement in getattr(loop, "body", ()) for name in _bound(statement))
+    return tuple(name for name in dict.fromkeys(body) if name not in header)
+
+
+def _bound(node: ast.AST | None) -> list[str]:
+    scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.comprehension)
+    if node is None or isinstance(node, scopes):
+        return []
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    inner: Any = ast.iter_child_nodes(node)
+    if isinstance(node, LOOPS):
+        inner = node.orelse
+    return [name for child in inner for name in _bound(child)]
+
+
+def _scopes(names: tuple[str, ...], code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell the names that are local where this code runs from those that are global there."""
+    if not code.co_flags & inspect.CO_OPTIMIZED:
+        return names, ()
+    own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    return tuple(n for n in names if n in own), tuple(n for n in names if n not in own)
