@@ -4,12 +4,18 @@
 Each script times itself and prints the seconds, so both runs measure the same lines and nothing of
 what comes before (importing torch) or after (writing the trace). A round runs every script once
 plain and once traced, each in a process of its own; medians and ratios are of all rounds.
+
+To see torchlens beside it, which traces a forward pass and no training loop, put it in an
+environment of its own, outside the project, and name its Python:
+
+    python -m venv /tmp/torchlens
+    /tmp/torchlens/bin/pip install torch==2.13.0 torchlens
+    .venv/bin/python benchmarks/trace_overhead.py --torchlens /tmp/torchlens/bin/python
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import re
 import subprocess
@@ -98,21 +104,23 @@ class Task:
 def main() -> None:
     """Run the rounds and print the table."""
     options = _options()
-    tasks = _tasks(options.laps, options.passes)
+    tasks = _tasks(options.laps, options.passes, options.torchlens)
     times: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="torchreel-benchmark-") as folder:
         for number in range(options.rounds):
             for task in tasks:
-                for form, run in _forms(task, Path(folder)).items():
+                for form, run in _forms(task, Path(folder), options.torchlens).items():
                     times.setdefault((task.name, form), []).append(run())
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
     print(_table(tasks, times))
-    if not _has_torchlens():
-        print("\ntorchlens is not installed; to see it beside: pip install torchlens")
+    if options.torchlens is None:
+        print("\nWithout torchlens; --help says how to see it beside.")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     parser.add_argument(
         "--laps", type=int, default=600, help="laps of the training loop (default: %(default)s)"
@@ -123,17 +131,20 @@ def _options() -> argparse.Namespace:
         default=20,
         help="forward passes, and repetitions of the small ops (default: %(default)s)",
     )
+    parser.add_argument(
+        "--torchlens", metavar="PYTHON", help="the Python of an environment that has torchlens"
+    )
     return parser.parse_args()
 
 
-def _tasks(laps: int, passes: int) -> list[Task]:
+def _tasks(laps: int, passes: int, torchlens: str | None) -> list[Task]:
     train = NET + TRAINING.replace("{laps}", str(laps))
     small = "import time\nimport torch\n\nx = torch.arange(12.0)\nstarted = time.perf_counter()\n"
     small += SMALL_OPS * passes + 'print("seconds", time.perf_counter() - started)\n'
     # Line after line, not in a loop: of a loop the tracer keeps few laps.
     forward = _passes("y = model(x)", passes)
     beside = {}
-    if _has_torchlens():
+    if torchlens:
         beside["torchlens"] = "import torchlens\n" + _passes(TORCHLENS, passes)
     return [
         Task(f"SimpleNet, {laps} laps of training", train, {}),
@@ -148,25 +159,21 @@ def _passes(call: str, passes: int) -> str:
     return NET + first + timed * passes + 'print("seconds", statistics.median(seconds))\n'
 
 
-def _has_torchlens() -> bool:
-    return importlib.util.find_spec("torchlens") is not None
-
-
-def _forms(task: Task, folder: Path) -> dict[str, Callable[[], float]]:
-    forms = {"plain": lambda: _plain(task.plain, folder)}
+def _forms(task: Task, folder: Path, torchlens: str | None) -> dict[str, Callable[[], float]]:
+    forms = {"plain": lambda: _plain(task.plain, folder, sys.executable)}
     forms["traced"] = lambda: _traced(task.plain, folder)
     for name, text in task.beside.items():
-        forms[name] = lambda text=text: _plain(text, folder)
+        forms[name] = lambda text=text: _plain(text, folder, torchlens or sys.executable)
     return forms
 
 
-def _plain(text: str, folder: Path) -> float:
+def _plain(text: str, folder: Path, python: str) -> float:
     script = folder / "script.py"
     script.write_text(text)
     # The tracer sets both for its own run.
     environment = os.environ | {"PYTHONHASHSEED": "0", "TORCH_COMPILE_DISABLE": "1"}
     ran = subprocess.run(
-        [sys.executable, "-B", str(script)],
+        [python, "-B", str(script)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
