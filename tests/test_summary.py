@@ -112,14 +112,17 @@ def test_a_backward_pass_names_the_gradients_it_left() -> None:
 
 
 def test_an_optimizer_step_says_how_far_each_parameter_moved() -> None:
+    settings = {"lr": "0.1", "foreach": "None", "nesterov": "False", "weight_decay": "0"}
     update = ParameterUpdate("0.weight", 1, 1, 1, 1.0, 0.5, 0.01234)
-    trace = replace(TRACE, optimizers=(OptimizerStep(2, "SGD", {"lr": "0.1"}, (update,)),))
+    trace = replace(TRACE, optimizers=(OptimizerStep(2, "SGD", settings, (update,)),))
     assert "SGD(lr=0.1) moved 0.weight by 0.0123" in said(trace)
 
 
 def test_a_loop_says_which_of_its_laps_are_below() -> None:
     trace = replace(TRACE, loops=(Loop("a", 1, 40, (1, 2, 3, 10, 30)),))
     assert said(trace)[3:5] == ["# %% a", "for x in data: 40 laps, below: 1, 2, 3, 10, 30"]
+    trace = replace(TRACE, loops=(Loop("a", 1, 40, tuple(range(1, 31))),))
+    assert "for x in data: 40 laps, below: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more" in said(trace)
     trace = replace(TRACE, loops=(Loop("a", 1, 2, (1, 2)),))
     assert "for x in data: 2 laps" in said(trace)
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from torchreel.records import (
     Backward,
+    Loop,
     ModuleCall,
     Operand,
     OptimizerStep,
@@ -25,6 +26,11 @@ MEMORY = """memory: a view shares the memory of an operand; a copy holds an oper
 more; in place wrote over an operand; new is none of these."""
 NARROWEST = 12
 """So many characters are left to the shapes however narrow the terminal is."""
+
+LAPS_NAMED = 10
+"""So many of the laps of a loop that were kept are named."""
+
+UNSET = ("None", "False", "0")
 
 
 @dataclass(frozen=True)
@@ -127,10 +133,7 @@ class _Lister:
         """Say of each loop once, where its first lap is, how many of its laps are below."""
         for statement in reversed(around):
             if loop := self._loops.pop((cell, statement.number), None):
-                laps = f"{loop.laps} lap{'s' * (loop.laps != 1)}"
-                kept = ", ".join(map(str, loop.kept))
-                below = f", below: {kept}" if len(loop.kept) < loop.laps else ""
-                yield Note(f"{statement.text} {laps}{below}", "magenta", 6)
+                yield Note(f"{statement.text} {_laps(loop)}", "magenta", 6)
 
     def _run(self, run: Run) -> Iterator[Row | Note]:
         for number in run.steps:
@@ -205,6 +208,15 @@ class _Lister:
         return Note(text + (f": {', '.join(grads)}" if grads else ""), "yellow", 6)
 
 
+def _laps(loop: Loop) -> str:
+    told = f"{loop.laps} lap{'s' * (loop.laps != 1)}"
+    if len(loop.kept) == loop.laps:
+        return told
+    more = len(loop.kept) - LAPS_NAMED
+    named = ", ".join(map(str, loop.kept[:LAPS_NAMED]))
+    return f"{told}, below: {named}" + (f" and {more} more" if more > 0 else "")
+
+
 def _in_function(statements: list[Statement]) -> bool:
     return any(statement.kind == "definition" for statement in statements)
 
@@ -231,7 +243,9 @@ def _takes(step: Step) -> bool:
 
 
 def _optimizer(step: OptimizerStep) -> Note:
-    settings = ", ".join(f"{name}={value}" for name, value in step.settings.items())
+    settings = ", ".join(
+        f"{name}={value}" for name, value in step.settings.items() if value not in UNSET
+    )
     updates = ", ".join(f"{each.name} by {each.update_norm:.3g}" for each in step.updates)
     return Note(f"{step.kind}({settings}) moved {updates or 'nothing'}", "yellow", 6)
 
