@@ -161,6 +161,18 @@ def test_a_file_that_the_script_reads_is_an_input(project: Project) -> None:
     assert why(done)[LESSON] == ("lessons/small/size.txt changed",)
 
 
+def test_a_variable_that_the_script_asks_for_is_an_input(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENGTH", "4")
+    write(project, SCRIPT.replace("arange(4)", "arange(int(__import__('os').environ['LENGTH']))"))
+    assert states(made(project))[LESSON] == "traced"
+    assert set(states(made(project)).values()) == {"reused"}
+    monkeypatch.setenv("LENGTH", "5")
+    stale = {outcome.key: outcome.why for outcome in status(project, quality="draft")}
+    assert stale[LESSON] == ("$LENGTH changed",)
+
+
 def test_a_trace_of_another_tracer_or_schema_is_made_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

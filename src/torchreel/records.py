@@ -424,9 +424,10 @@ class Trace:
     ``script`` is its path relative to the project, with forward slashes. ``names`` maps the names
     that held tensors before the first run to their records (empty for a whole script; filled in a
     slice, see :meth:`of_cell`). ``inputs`` maps each file the run depended on (script, local
-    modules, data) to the sha256 of its content. ``values`` maps record ids to arrays, contiguous
-    and of a dtype that NumPy knows (bfloat16 and float8 widened to float32). ``arrays`` are further
-    arrays by name, such as the maps of :class:`Provenance`.
+    modules, data) to the sha256 of its content, and ``$NAME`` to that of the environment variable.
+    ``values`` maps record ids to arrays, contiguous and of a dtype that NumPy knows (bfloat16 and
+    float8 widened to float32). ``arrays`` are further arrays by name, such as the maps of
+    :class:`Provenance`.
     """
 
     script: str

@@ -44,6 +44,11 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def variable_digest(value: str | None) -> str:
+    """Return the sha256 of an environment variable's value (None: it is not set)."""
+    return digest_of(value)
+
+
 def trace_digest(trace: Trace) -> str:
     """Return the sha256 of everything in a trace, values included."""
     arrays = [

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from torchreel.records import Problem, ScriptError, TorchReelError, Trace
+from torchreel.store import variable_digest
 from torchreel.tracer import source_digest, torch_version, trace_script
 
 Write = Callable[[Path, str, str], Path]
@@ -139,6 +140,32 @@ def test_inputs_are_the_script_local_modules_and_data_that_was_read(
         for file in files
     }
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_an_environment_variable_that_the_script_asks_for_is_an_input(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+    import os, torch, near
+    os.environ["SET_HERE"] = "1"
+    assert os.environ["SET_HERE"] == "1"
+    assert os.getenv("NOT_SET") is None
+    assert "NOT_SET_EITHER" not in os.environ
+    assert os.environ["PYTHONHASHSEED"] == "0"
+    """
+    monkeypatch.setenv("KIND", "mnist")
+    write(tmp_path, "import os\nassert os.environ.get('KIND') == 'mnist'\n", "near")
+    trace = trace_script(write(tmp_path, source, "asks"), root=tmp_path)
+    assert trace.error is None
+    variables = {name: digest for name, digest in trace.inputs.items() if name.startswith("$")}
+    unset = variable_digest(None)
+    assert variables == {
+        "$KIND": variable_digest("mnist"),
+        "$SET_HERE": unset,
+        "$NOT_SET": unset,
+        "$NOT_SET_EITHER": unset,
+    }
+    assert variable_digest("mnist") != variable_digest("") != unset
 
 
 BAD = {

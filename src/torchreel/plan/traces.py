@@ -16,7 +16,14 @@ from torchreel.plan.outcome import changes
 from torchreel.plan.project import Project
 from torchreel.records import TRACE_VERSION, Problem, TorchReelError, Trace
 from torchreel.render.source import source_digest
-from torchreel.store import Store, digest_of, file_digest, trace_digest, write_trace
+from torchreel.store import (
+    Store,
+    digest_of,
+    file_digest,
+    trace_digest,
+    variable_digest,
+    write_trace,
+)
 
 _SUMMARY = "summary.json"
 _MISSING = "missing"
@@ -115,6 +122,8 @@ class Traces:
         return {name: self._digest(name) for name in sorted(files)} | self._fixed
 
     def _digest(self, name: str) -> str:
+        if name.startswith("$"):
+            return variable_digest(os.environ.get(name[1:]))
         try:
             return file_digest(self._project.root / name)
         except OSError:
