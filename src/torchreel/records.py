@@ -181,9 +181,11 @@ class Clash:
 
     ``type`` and ``message`` are the exception's. ``kind`` says what did not fit, ``facts`` are the
     two texts that differ, as they are drawn on both sides of a not-equal sign (``cpu`` and
-    ``cuda:0``, ``28`` and ``784``, ``int64`` and ``float32``), ``operands`` the positions in
-    ``Step.operands`` that they are facts of, and ``dims`` the dimension of each where the fact is a
-    size. All three are empty where the kind is "other": nothing truthful can be told in two words.
+    ``cuda:0``, ``28`` and ``784``, ``int64`` and ``float32``, ``index 3`` and ``size 3``),
+    ``operands`` the positions in ``Step.operands`` that they are facts of (of the first alone,
+    where the second is what the op wants), and ``dims`` the dimensions where the facts are sizes
+    (-1 for one that is none; empty where neither is). All three are empty where the kind is
+    "other": nothing truthful can be told in two words.
     """
 
     type: str

@@ -17,19 +17,17 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.overrides import (
-    TorchFunctionMode,
-    _get_current_function_mode_stack,
-    resolve_name,
-)
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from torchreel.records import Operand, Run, Step
+from torchreel.records import Clash, Operand, Run, Step
 from torchreel.tracer.autograd import Autograd
 from torchreel.tracer.cells import Script
+from torchreel.tracer.clash import clash_of
 from torchreel.tracer.laps import Laps
 from torchreel.tracer.literals import literal, parts, tensors_in
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
+from torchreel.tracer.ops import op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.tensors import Tensors, version_of
@@ -111,6 +109,7 @@ class Recorder(TorchFunctionMode):
         self._sleeper: _Open | None = None
         self._off = False
         self._aside = False
+        self._raised: Exception | None = None
         self._thread = threading.get_ident()
         self.autograd = Autograd(self)
         self.modules = Modules(self)
@@ -209,7 +208,7 @@ class Recorder(TorchFunctionMode):
         frame = self.caller(sys._getframe(1))
         if frame is None:
             return func(*args, **kwargs)
-        op = resolve_name(func) or f"{func.__module__}.{func.__qualname__}"
+        op = op_name(func)
         self._aside = True  # torch has taken the mode off
         try:
             return self.observe(func, op, frame, args, kwargs)
@@ -231,7 +230,14 @@ class Recorder(TorchFunctionMode):
         ids = {id(tensor): record for tensor, record, _ in before}
         pending = self.pending(op, frame, self.operands(args, kwargs, ids))
         mark = self.autograd.mark()
-        result = func(*args, **kwargs)
+        try:
+            result = func(*args, **kwargs)
+        except Exception as error:
+            self.autograd.forget()
+            if error is not self._raised:  # else a step within this one has told
+                self._raised = error
+                self.add(pending, [], clash=clash_of(error, op, args, kwargs))
+            raise
         changed, written = [], False
         for tensor, record, version in before:
             after = self.tensors.record_written(tensor, version)
@@ -309,8 +315,15 @@ class Recorder(TorchFunctionMode):
             for name, part in parts(args, kwargs)
         )
 
-    def add(self, pending: Pending, results: Sequence[int], *, written: bool = False) -> int:
-        """Write a step that has ended, and return its number."""
+    def add(
+        self,
+        pending: Pending,
+        results: Sequence[int],
+        *,
+        written: bool = False,
+        clash: Clash | None = None,
+    ) -> int:
+        """Write a step that has ended, or raised, and return its number."""
         results = tuple(dict.fromkeys(results)) if written else tuple(results)
         given = {self._storage(each.tensor) for each in pending.operands if each.tensor is not None}
         number = len(self.steps)
@@ -327,6 +340,7 @@ class Recorder(TorchFunctionMode):
                 written=written,
                 line=pending.line,
                 call=pending.call,
+                clash=clash,
             )
         )
         top = self._stack[0]

@@ -1,0 +1,21 @@
+"""The names of torch's ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import resolve_name
+
+
+def op_name(function: Callable[..., Any]) -> str:
+    """Return the qualified torch name (``torch.Tensor.reshape``) of what a mode was called with.
+
+    Where torch has one function under several names (``torch.mm`` is ``torch.spmm``), it is the one
+    that the function itself has.
+    """
+    own = getattr(function, "__name__", "")
+    if own and getattr(torch, own, None) is function:
+        return f"torch.{own}"
+    return resolve_name(function) or f"{function.__module__}.{function.__qualname__}"
