@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,7 +98,7 @@ def test_a_traced_script_does_what_an_untraced_one_does(tmp_path: Path, write: W
     untraced = subprocess.run(
         [sys.executable, "-B", str(script)],
         cwd=tmp_path,
-        env={"PYTHONHASHSEED": "0"},
+        env=os.environ | {"PYTHONHASHSEED": "0"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
