@@ -157,15 +157,24 @@ class Operand:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which input elements went into each element of a step's result, as measured.
+    """Which input elements went into each element of a step's result, as measured on the operands
+    as they were before the op ran. A step that no tensor went into has none.
 
-    ``kind`` is "moves" (elements were only moved; ``array`` names an (n, 2) int64 array of
-    ``Trace.arrays``: for each element of the result in row-major order, which operand it came from
-    and its row-major place there, both -1 where the element came from no operand), "feeds"
-    (``array`` names an (m, 3) int64 array of result place, operand, operand place, sorted, and
-    ``derivatives`` an (m,) float64 array of the local derivatives at the actual operands) or
-    "opaque" (``reason`` says why nothing truthful can be told). ``result`` is the position in
-    ``Step.results``, operands are counted as in ``Step.operands``.
+    ``kind`` "moves" promises that each element is, bit for bit, the named element of the named
+    operand, whatever the values that are moved: ``array`` names an (n, 2) int64 array of
+    ``Trace.arrays``, for each element of the result in row-major order the operand and the
+    row-major place there, both -1 where the element is a constant that came from no operand.
+    Indices and masks are held at their values: they say from where, and are no source themselves.
+
+    "feeds" promises that an element of the result depends on exactly these: ``array`` names an
+    (m, 3) int64 array of result place, operand, operand place, sorted. An op that chooses (relu,
+    sort, max) is fed by all that it chooses from, by those not chosen with derivative 0.
+    ``derivatives`` names an (m,) float64 array of the local derivatives at the actual operands as
+    autograd defines them (x ** 2 at 2 is 4, relu at 0 is 0); NaN where the operand has none (its
+    elements are integers or truths); it is None where there are none at all.
+
+    "opaque" promises nothing; ``reason`` says why nothing truthful can be told. ``result`` is the
+    position in ``Step.results``, operands are counted as in ``Step.operands``.
     """
 
     kind: Literal["moves", "feeds", "opaque"]
@@ -489,6 +498,27 @@ class Trace:
     def tensor(self, id: int) -> TensorRecord:
         """Return the tensor record with this id."""
         return self.tensors[id]
+
+    def moves(self, step: int, result: int = 0) -> Array | None:
+        """Return from where each element of a result was moved: (n, 2), operand and place, -1 for
+        none; None where the step did not only move elements."""
+        found = self._provenance(step, result)
+        return self.arrays[found.array] if found and found.kind == "moves" and found.array else None
+
+    def feeds(self, step: int, result: int = 0) -> tuple[Array, Array] | None:
+        """Return which elements feed which of a result: (m, 3), result place, operand, operand
+        place, and their derivatives (m,), NaN for none; None where that is not known."""
+        found = self._provenance(step, result)
+        if found is None or found.kind != "feeds" or found.array is None:
+            return None
+        entries = self.arrays[found.array]
+        if found.derivatives is None:
+            return entries, np.full(len(entries), np.nan)
+        return entries, self.arrays[found.derivatives]
+
+    def _provenance(self, step: int, result: int) -> Provenance | None:
+        known = self.steps[step].provenance
+        return next((each for each in known if each.result == result), None)
 
 
 @dataclass(frozen=True)
