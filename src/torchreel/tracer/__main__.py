@@ -79,7 +79,7 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
         inputs=inputs.digests | {script.path: digest},
         error=error,
         values=recorder.tensors.values,
-        arrays=recorder.tensors.arrays | curves,
+        arrays=recorder.tensors.arrays | curves | recorder.provenances.arrays,
     )
 
 

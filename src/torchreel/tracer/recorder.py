@@ -30,6 +30,7 @@ from torchreel.tracer.names import Names
 from torchreel.tracer.ops import op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
+from torchreel.tracer.provenance import Provenances
 from torchreel.tracer.tensors import Tensors, version_of
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
@@ -97,6 +98,7 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.tensors = Tensors()
         self.laps = Laps(script)
+        self.provenances = Provenances(self.tensors)
         self.runs: list[Run] = []
         self.steps: list[Step] = []
         self._script = script
@@ -251,6 +253,8 @@ class Recorder(TorchFunctionMode):
             in_place = written and set(results) <= set(changed)
             number = self.add(pending, results or changed, written=in_place)
             self.autograd.note(number, mark, [*made, *given])
+            provenance = self.provenances.measure(self.steps[number], func, args, kwargs)
+            self.steps[number] = replace(self.steps[number], provenance=provenance)
         else:
             self.autograd.forget()
         return result

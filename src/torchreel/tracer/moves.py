@@ -1,0 +1,225 @@
+"""Finds from where elements were only moved: the call is run on labels, and labels come out.
+
+Labels are signed, random, not integers and of all magnitudes, so that relu, abs, floor or clamp do
+not leave them as they are; further runs have NaN, infinities, zeros and equal values everywhere, so
+that what seems constant is. An element of the result came from the one whose labels it has, bit for
+bit, in every run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from torchreel.tracer.replay import Replay
+
+Map = NDArray[np.int64]
+"""(n, 2): for each element of a result the operand (of the tensors) and the place there, or -1."""
+
+FAILS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AttributeError)
+"""What a call raises on operands that it was not made for."""
+
+RUNS, RUNS_OF_TRUTHS = 8, 40
+"""Runs on labels; of truths, which have one bit, more are needed to tell the elements apart."""
+
+CONSTANT = re.compile(
+    r"(zeros|ones|full)_like|new_(zeros|ones|full|tensor)|zero_|fill_|(zeros|ones)_"
+)
+"""Ops that may use their operands for nothing but shape, dtype and device."""
+
+
+CHOOSING = frozenset(["where", "masked_fill", "masked_fill_", "index_put", "index_put_"])
+"""Inner ops whose operand of truths is a mask: it chooses, and takes no part in a computation."""
+
+
+def find_moves(
+    call: Replay, op: str, operands: Sequence[torch.Tensor], shapes: Sequence[torch.Size]
+) -> list[Map | None] | None:
+    """Return a map for each result that was only moved; None where that is true of none.
+
+    ``shapes`` are those of the results. Indices and masks are held at their actual values.
+    """
+    constant = CONSTANT.fullmatch(op.rpartition(".")[2]) is not None
+    for labelled in _choices(call, operands, shapes):
+        maps = _maps(call, operands, labelled, shapes)
+        for i, found in enumerate(maps):
+            if found is not None and found.size and (found == -1).all() and not constant:
+                maps[i] = None
+        if any(found is not None for found in maps):
+            return maps
+    return None
+
+
+def is_data(
+    call: Replay, operands: Sequence[torch.Tensor], which: int, shapes: Sequence[torch.Size]
+) -> bool:
+    """Tell whether an operand may hold any values; false of indices and sizes."""
+    try:
+        results = call(
+            [_label(t, 0, i) if i == which else t.clone() for i, t in enumerate(operands)]
+        )
+    except FAILS:
+        return False
+    return [result.shape for result in results] == list(shapes)
+
+
+def _choices(
+    call: Replay, operands: Sequence[torch.Tensor], shapes: Sequence[torch.Size]
+) -> Iterator[frozenset[int]]:
+    """Yield which operands to label: all, or all but indices and masks.
+
+    An integer tensor is an index only if it may not hold just any value (else ``n * ones`` and a
+    product with a permutation matrix would be moves), a tensor of truths a mask only if it chooses
+    (else ``n * mask`` would).
+    """
+    every = frozenset(range(len(operands)))
+    yield every
+    truths = frozenset(i for i in every if operands[i].dtype == torch.bool)
+    floats = frozenset(i for i in every if _is_floating(operands[i]))
+    integers = every - floats - truths
+    held = frozenset(i for i in truths | integers if not is_data(call, operands, i, shapes))
+    inner = call.inner_ops(operands)
+    if not inner.pointwise and floats:
+        held |= integers  # take_along_dim takes any: it counts modulo
+    if (not inner.pointwise or inner.names & CHOOSING) and every - held - truths:
+        held |= truths
+    if held and held != every:
+        yield every - held
+
+
+def _is_floating(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _maps(
+    call: Replay,
+    operands: Sequence[torch.Tensor],
+    labelled: frozenset[int],
+    shapes: Sequence[torch.Size],
+) -> list[Map | None]:
+    """Return a map for each result, None where its elements are not the labelled ones."""
+    nothing: list[Map | None] = [None] * len(shapes)
+    given: list[list[NDArray[np.uint8]]] = [[] for _ in operands]
+    came: list[list[NDArray[np.uint8]]] = [[] for _ in shapes]
+    truths = any(operands[i].dtype == torch.bool for i in labelled)
+    for run in range(RUNS_OF_TRUTHS if truths else RUNS):
+        inputs = [_label(t, run, i) if i in labelled else t.clone() for i, t in enumerate(operands)]
+        for i in labelled:
+            given[i].append(_bytes(inputs[i]))
+        try:
+            results = call(inputs)
+        except FAILS:
+            return nothing
+        if [result.shape for result in results] != list(shapes):
+            return nothing
+        for result, kept in zip(results, came, strict=True):
+            kept.append(_bytes(result))
+        if run == 1 and not any(_possible(kept, given, labelled) for kept in came):
+            return nothing
+    kinds = [result.dtype for result in results]
+    return [
+        _decode(kept, {i: given[i] for i in labelled if operands[i].dtype == kind})
+        for kept, kind in zip(came, kinds, strict=True)
+    ]
+
+
+def _possible(
+    came: list[NDArray[np.uint8]], given: list[list[NDArray[np.uint8]]], labelled: frozenset[int]
+) -> bool:
+    """Tell after two runs whether each element is constant or a label."""
+    labels = {row.tobytes() for i in labelled for row in given[i][0]}
+    first, second = came
+    moved = (first != second).any(axis=1)
+    return all(row.tobytes() in labels for row in first[moved])
+
+
+def _decode(came: list[NDArray[np.uint8]], given: dict[int, list[NDArray[np.uint8]]]) -> Map | None:
+    """Look up each element's labels of all runs among the operands'."""
+    if not given:
+        return None
+    known: dict[bytes, tuple[int, int]] = {}
+    count = 0
+    for operand, runs in given.items():
+        for place, labels in enumerate(np.concatenate(runs, axis=1)):
+            known[labels.tobytes()] = operand, place
+            count += 1
+    if len(known) != count:
+        return None  # two elements have the same labels
+    found = np.full((len(came[0]), 2), -1, dtype=np.int64)
+    constant = np.all([run == came[0] for run in came], axis=(0, 2))
+    for place, labels in enumerate(np.concatenate(came, axis=1)):
+        source = known.get(labels.tobytes())
+        if source is not None:
+            found[place] = source
+        elif not constant[place]:
+            return None
+    return found
+
+
+def _bytes(tensor: torch.Tensor) -> NDArray[np.uint8]:
+    """Return the elements' bytes, one row an element."""
+    flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1).contiguous()
+    array: NDArray[np.uint8] = (
+        flat.view(torch.uint8).numpy().reshape(len(flat), tensor.element_size())
+    )
+    return array.copy()
+
+
+def _label(operand: torch.Tensor, run: int, number: int) -> torch.Tensor:
+    """Return a tensor like the operand that holds the labels of a run."""
+    labels = _labels(operand.dtype, operand.numel(), run, number).reshape(operand.shape)
+    if operand.is_contiguous():
+        return labels.clone()
+    return torch.empty_like(operand).copy_(labels)
+
+
+@lru_cache(maxsize=1024)
+def _labels(dtype: torch.dtype, count: int, run: int, number: int) -> torch.Tensor:
+    random = np.random.default_rng([run, number, count])
+    if dtype == torch.bool:
+        values = random.random(count) < 0.5 if run not in (5, 6) else np.full(count, run == 5)
+        return torch.from_numpy(np.asarray(values))
+    if dtype.is_complex:
+        part = torch.float32 if dtype == torch.complex64 else torch.float64
+        pairs = _labels(part, 2 * count, run, number)
+        return torch.view_as_complex(pairs.reshape(count, 2).clone()).to(dtype)
+    if dtype.is_floating_point:
+        return torch.from_numpy(_floats(dtype, count, run, random)).to(dtype)
+    return torch.from_numpy(_integers(dtype, count, run, random)).to(dtype)
+
+
+def _floats(
+    dtype: torch.dtype, count: int, run: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    limits = torch.finfo(dtype)
+    signs = random.choice([-1.0, 1.0], count)
+    if run in (4, 5, 6, 7):
+        return np.full(count, [0.0, np.inf, -np.inf, np.nan][run - 4])
+    near = signs * random.uniform(0.1, 9.0, count)
+    if run in (0, 2):
+        return near
+    low, high = np.log(limits.tiny) / 2, np.log(limits.max) / 2
+    wide: NDArray[np.float64] = signs * np.exp(random.uniform(low, high, count))
+    if run == 3:
+        special = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, limits.max, limits.min])
+        return np.where(random.random(count) < 0.5, random.choice(special, count), wide)
+    return wide
+
+
+def _integers(
+    dtype: torch.dtype, count: int, run: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    limits = torch.iinfo(dtype)
+    least, most = max(limits.min, -(2**62)), min(limits.max, 2**62)
+    if run in (4, 5, 6):
+        return np.full(count, [0, most, least][run - 4])
+    if run == 0:  # beyond any index of a small tensor, and harmless as sizes
+        values = random.integers(min(300, most // 2), min(600, most), count, endpoint=True)
+        return values * random.choice([-1, 1], count) if least < 0 else values
+    bound = {1: 10**6, 2: 10**6}.get(run, most)
+    return random.integers(max(least, -bound), min(most, bound), count, endpoint=True)

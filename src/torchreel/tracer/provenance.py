@@ -1,0 +1,242 @@
+"""Measures which elements of a step's operands went into which of its results.
+
+:class:`torchreel.records.Provenance` says what "moves", "feeds" and "opaque" promise. A map of
+moves is kept only if the real result, gathered by it from the real operands, has the same bits;
+feeds only if the call, run again, makes the real result but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from torchreel.records import Array, Provenance, Step, TensorRecord
+from torchreel.tracer.feeds import derivatives, find_feeds
+from torchreel.tracer.literals import LITERAL_LENGTH
+from torchreel.tracer.moves import FAILS, Map, find_moves
+from torchreel.tracer.replay import Replay, Unmeasured, clone_of, random_state, unnoticed
+from torchreel.tracer.tensors import Tensors
+
+MOST_ELEMENTS = 256
+"""Steps are measured whose operands and results have at most so many elements each."""
+
+MOST_ENTRIES = 16_384
+"""At most so many entries are kept of what feeds one result."""
+
+MOST_KEPT = 500_000
+"""At most so many entries of all maps are kept of a script (12 to 16 MB)."""
+
+MOST_STEPS = 2_000
+"""At most so many steps of a script are measured."""
+
+Structure = tuple[str, list[Any]]
+"""Maps of moves, or patterns of feeds, one a result."""
+
+
+class Provenances:
+    """Measures steps; ``arrays`` are the maps, by the names that the records have for them."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._tensors = tensors
+        self._names: dict[bytes, str] = {}
+        self._structures: dict[Any, Structure] = {}
+        self._steps = 0
+        self._kept = 0
+
+    def measure(
+        self, step: Step, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Provenance, ...]:
+        """Return the provenance of each result of a step that has just run by calling ``func``; ()
+        where no tensor went in or none came out."""
+        given = [i for i, operand in enumerate(step.operands) if operand.tensor is not None]
+        positions = [i for i in given if step.operands[i].name != "out"]
+        if not positions or not step.results:
+            return ()
+        try:
+            with unnoticed():
+                return self._measure(step, Replay(step.op, func, args, kwargs), positions)
+        except Unmeasured as why:
+            reason = str(why)
+        return tuple(Provenance("opaque", i, reason=reason) for i in range(len(step.results)))
+
+    def _measure(self, step: Step, call: Replay, positions: list[int]) -> tuple[Provenance, ...]:
+        ids = [each.tensor for i in positions if (each := step.operands[i]).tensor is not None]
+        values = [self._value(id) for id in ids]
+        made = [self._value(id) for id in step.results]
+        if self._steps >= MOST_STEPS or self._kept >= MOST_KEPT:
+            raise Unmeasured("too much was measured before it")
+        self._steps += 1
+        records = [self._tensors.records[id] for id in ids]
+        actual = [clone_of(*each) for each in zip(records, values, strict=True)]
+        results = [self._tensors.records[id] for id in step.results]
+        state = random_state()
+        again = _run(call, actual)
+        if state != random_state():
+            raise Unmeasured("it draws random numbers")
+        if not _same(again, results, made):
+            raise Unmeasured("run again, it came out otherwise")
+        shapes = [torch.Size(record.shape) for record in results]
+        key = _key(step, records, values, shapes)
+        kind, maps = self._structures.get(key) or self._structure(call, step.op, actual, shapes)
+        self._structures[key] = kind, maps
+        if kind == "moves":
+            return tuple(
+                self._moved(i, found, positions, values, made[i]) for i, found in enumerate(maps)
+            )
+        return self._fed(call, actual, maps, positions, results, made)
+
+    def _value(self, record: int) -> Array:
+        known = self._tensors.records[record]
+        if known.numel > MOST_ELEMENTS:
+            raise Unmeasured("it is too large")
+        values = self._tensors.values.get(record)
+        if values is None:
+            raise Unmeasured("values cannot be read, or were never written")
+        return values
+
+    def _structure(
+        self, call: Replay, op: str, actual: list[torch.Tensor], shapes: list[torch.Size]
+    ) -> Structure:
+        moves = find_moves(call, op, actual, shapes)
+        if moves is not None:
+            return "moves", moves
+        for precise in (_double, torch.Tensor.clone):
+            operands = [precise(each) for each in actual]
+            try:
+                return "feeds", find_feeds(call, operands, shapes)
+            except FAILS:
+                continue
+        raise Unmeasured("it cannot be run on other values")
+
+    def _moved(
+        self,
+        result: int,
+        found: Map | None,
+        positions: list[int],
+        values: list[Array],
+        made: Array,
+    ) -> Provenance:
+        if found is None or not _gathers(found, values, made):
+            return Provenance("opaque", result, reason="which elements moved could not be told")
+        where = np.array([*positions, -1])
+        kept = np.stack([where[found[:, 0]], found[:, 1]], axis=1)
+        return Provenance("moves", result, array=self._keep(kept))
+
+    def _fed(
+        self,
+        call: Replay,
+        actual: list[torch.Tensor],
+        patterns: list[NDArray[np.int64]],
+        positions: list[int],
+        results: list[TensorRecord],
+        made: list[Array],
+    ) -> tuple[Provenance, ...]:
+        if any(len(pattern) > MOST_ENTRIES for pattern in patterns):
+            raise Unmeasured("it is too large")
+        operands = [_double(each) for each in actual]
+        try:
+            if not _same(call([each.clone() for each in operands]), results, made):
+                operands = actual  # a comparison that float64 decides otherwise
+        except FAILS:
+            operands = actual
+        slopes = derivatives(call, operands, patterns)
+        found = []
+        for i, (pattern, slope) in enumerate(zip(patterns, slopes, strict=True)):
+            entries = pattern.copy()
+            entries[:, 1] = np.array(positions)[pattern[:, 1]]
+            found.append(
+                Provenance(
+                    "feeds",
+                    i,
+                    array=self._keep(entries),
+                    derivatives=None if slope is None else self._keep(slope),
+                )
+            )
+        return tuple(found)
+
+    def _keep(self, array: Array) -> str:
+        """Return the array's name; equal arrays are kept once."""
+        key = str((array.dtype, array.shape)).encode() + array.tobytes()
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = f"provenance{len(self._names)}"
+            self.arrays[name] = array
+            self._kept += len(array)
+        return name
+
+
+def _run(call: Replay, operands: list[torch.Tensor]) -> list[torch.Tensor]:
+    try:
+        return call([operand.clone() for operand in operands])
+    except FAILS:
+        raise Unmeasured("run again, it came out otherwise") from None
+
+
+def _key(
+    step: Step,
+    records: Sequence[TensorRecord],
+    values: Sequence[Array],
+    shapes: Sequence[torch.Size],
+) -> Any:
+    """Return what a structure depends on: all but the values of floating operands."""
+    literals = tuple((each.name, each.literal) for each in step.operands)
+    if any(text and ("<" in text or len(text) >= LITERAL_LENGTH) for _, text in literals):
+        return object()  # an array, or a text that was cut, does not say all
+    tensors = tuple(
+        (
+            record.dtype,
+            record.shape,
+            record.stride,
+            None if "float" in record.dtype or "complex" in record.dtype else array.tobytes(),
+        )
+        for record, array in zip(records, values, strict=True)
+    )
+    return step.op, literals, tensors, tuple(shapes)
+
+
+def _double(operand: torch.Tensor) -> torch.Tensor:
+    if operand.is_complex():
+        return operand.to(torch.complex128)
+    return operand.to(torch.float64) if operand.is_floating_point() else operand.clone()
+
+
+def _same(again: list[torch.Tensor], records: Sequence[TensorRecord], made: list[Array]) -> bool:
+    """Tell whether these results are the real ones, but for rounding in the real ones' dtype."""
+    if [tuple(each.shape) for each in again] != [record.shape for record in records]:
+        return False
+    return all(
+        _close(each, clone_of(record, array))
+        for each, record, array in zip(again, records, made, strict=True)
+    )
+
+
+def _close(again: torch.Tensor, real: torch.Tensor) -> bool:
+    if not (real.is_floating_point() or real.is_complex()):
+        return bool(torch.equal(again.to(real.dtype), real))
+    precision = torch.finfo(real.dtype).eps ** 0.75
+    wide = torch.complex128 if real.is_complex() else torch.float64
+    one, other = again.to(wide), real.to(wide)
+    finite = other[other.isfinite()].abs()
+    largest = float(finite.max()) if finite.numel() else 0.0
+    return bool(
+        torch.allclose(one, other, rtol=precision, atol=precision * largest, equal_nan=True)
+    )
+
+
+def _gathers(found: Map, values: Sequence[Array], made: Array) -> bool:
+    """Tell whether the result, gathered from the operands by the map, has the real one's bits."""
+    rows = made.reshape(len(found), -1) if len(found) else made.reshape(0, 1)
+    for operand, array in enumerate(values):
+        mine = found[:, 0] == operand
+        if mine.any():
+            count = array.reshape(-1).size if array.ndim == 0 else None
+            source = array.reshape(count or -1, rows.shape[1])
+            gathered = source[found[mine, 1]]
+            if gathered.dtype != rows.dtype or gathered.tobytes() != rows[mine].tobytes():
+                return False
+    return True
