@@ -254,7 +254,7 @@ def window(out: torch.Tensor, operand: torch.Tensor) -> NDArray[np.bool_]:
     """max_pool1d(3, 2): windows of 3, two apart."""
     start = 2 * np.arange(out.numel()).reshape(-1, 1)
     place = np.arange(operand.numel())
-    return (place >= start) & (place < start + 3)
+    return np.asarray((place >= start) & (place < start + 3))
 
 
 FEEDS = [
@@ -598,7 +598,7 @@ def jacobian(line: str, names: list[str], result: int, **at: torch.Tensor) -> li
         return result_of(eval(line, {**DOUBLE, **dict(zip(names, tensors, strict=True))}), result)
 
     points = tuple(at.get(name, DOUBLE[name]).detach() for name in names)
-    found = torch.autograd.functional.jacobian(run, points)
+    found: Any = torch.autograd.functional.jacobian(run, points)  # type: ignore[no-untyped-call]
     out = run(*points).numel()
     return [each.reshape(out, point.numel()) for each, point in zip(found, points, strict=True)]
 

@@ -8,7 +8,7 @@ the test: elements outside of it are changed all at once, and the result has to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -16,12 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch._vmap_internals import _vmap
+from torch.autograd.graph import _engine_run_backward
 
 from torchreel.tracer.moves import FAILS, is_data
 from torchreel.tracer.replay import Replay, Unmeasured
 
 Pattern = NDArray[np.int64]
 """(m, 3): place in the result, operand (of the tensors), place there; sorted."""
+
+Matrices = dict[int, NDArray[np.float64]]
+"""The Jacobian of one result, by operand: (elements of the result, elements of the operand)."""
 
 MOST_RUNS = 6144
 """An op that would have to be run more often than this is not measured."""
@@ -49,7 +54,8 @@ def find_feeds(
     points = _points(call, operands, free, shapes)
     patterns = _pointwise(call, operands, shapes)
     if patterns is None:
-        patterns = _Changes(call, operands, free, shapes, points).patterns()
+        changes = _Changes(call, operands, free, shapes, points)
+        patterns = _steady(call, changes, points) or changes.patterns()
     for result, pattern in enumerate(patterns):
         if not len(pattern) and shapes[result].numel():
             raise Unmeasured("no operand was seen to matter")
@@ -163,11 +169,56 @@ def _pointwise(
     return patterns
 
 
+# -- smooth ops ------------------------------------------------------------------------------------
+
+
+def _steady(call: Replay, changes: _Changes, points: list[_Point]) -> list[Pattern] | None:
+    """Return the patterns of an op whose Jacobian is zero in the same places at two points.
+
+    None where it is not, or where far changes reach other elements: an op that chooses (sort, max)
+    may have chosen the same ones by chance.
+    """
+    if len(points) < 2:
+        return None
+    near, far = (_nonzero(call, point.operands) for point in points[:2])
+    if near is None or far is None:
+        return None
+    if any(not np.array_equal(one, other) for one, other in zip(near, far, strict=True)):
+        return None
+    floating = [i for i, t in enumerate(points[0].operands) if t.is_floating_point()]
+    reached = changes.patterns(floating, points[1:2], slice(1, 3))
+    for pattern, found in zip(near, reached, strict=True):
+        if len(np.unique(np.concatenate([pattern, found]), axis=0)) != len(pattern):
+            return None
+    others = [i for i in range(len(points[0].operands)) if i not in floating]
+    rest = changes.patterns(others)
+    return [_sorted(np.concatenate(both)) for both in zip(near, rest, strict=True)]
+
+
+def _nonzero(call: Replay, operands: list[torch.Tensor]) -> list[Pattern] | None:
+    """Return which entries of the Jacobian are not zero; None where there is none, or a NaN."""
+    matrices = jacobians(call, operands)
+    if matrices is None:
+        return None
+    patterns = []
+    for of_result in matrices:
+        entries = [np.zeros((0, 3), np.int64)]
+        for i, matrix in of_result.items():
+            if not np.isfinite(matrix).all():
+                return None
+            places, sources = np.nonzero(matrix)
+            entries.append(np.stack([places, np.full_like(places, i), sources], axis=1))
+        if not of_result:
+            return None
+        patterns.append(_sorted(np.concatenate(entries)))
+    return patterns
+
+
 # -- change by change ------------------------------------------------------------------------------
 
 
 class _Changes:
-    """Changes one element after the other at every point and notes which results change."""
+    """Changes one element after the other and notes which elements of the results change."""
 
     def __init__(
         self,
@@ -181,21 +232,27 @@ class _Changes:
         self._free = free
         self._shapes = shapes
         self._points = points
-        candidates = [self._candidates(operand, i) for i, operand in enumerate(operands)]
-        runs = sum(
-            operand.numel() * len(each) for operand, each in zip(operands, candidates, strict=True)
-        )
-        if runs * len(points) > MOST_RUNS:
-            raise Unmeasured("it is too large")
-        self._of = candidates
+        self._candidates = [self._of(operand, i) for i, operand in enumerate(operands)]
 
-    def patterns(self) -> list[Pattern]:
-        """Return for each result which elements change it."""
-        found: list[list[NDArray[np.int64]]] = [[] for _ in self._shapes]
-        for (i, candidates), point in product(enumerate(self._of), self._points):
-            for place in range(point.operands[i].numel()):
+    def patterns(
+        self,
+        which: Sequence[int] | None = None,
+        points: Sequence[_Point] | None = None,
+        some: slice = slice(None),
+    ) -> list[Pattern]:
+        """Return for each result which elements (of ``which`` operands, all by default) change it,
+        at ``points`` (all), changed in ``some`` ways (all)."""
+        points = self._points if points is None else points
+        which = range(len(self._candidates)) if which is None else which
+        sizes = [operand.numel() for operand in points[0].operands]
+        runs = sum(sizes[i] * len(self._candidates[i][some]) for i in which) * len(points)
+        if runs > MOST_RUNS:
+            raise Unmeasured("it is too large")
+        found = [[np.zeros((0, 3), np.int64)] for _ in self._shapes]
+        for i, point in product(which, points):
+            for place in range(sizes[i]):
                 changed = [np.zeros(shape.numel(), bool) for shape in self._shapes]
-                for candidate in candidates:
+                for candidate in self._candidates[i][some]:
                     self._change(point, i, place, candidate, changed)
                 for entries, mask in zip(found, changed, strict=True):
                     where = np.flatnonzero(mask)
@@ -204,12 +261,12 @@ class _Changes:
                     )
         return [_sorted(np.concatenate(entries)) for entries in found]
 
-    def _candidates(self, operand: torch.Tensor, which: int) -> list[Any]:
-        """Return what each element is changed to: functions of its value, or values."""
+    def _of(self, operand: torch.Tensor, which: int) -> list[Callable[[Any], Any]]:
+        """Return how each element of an operand is changed: functions of its value."""
         if operand.dtype == torch.bool:
             return [lambda value: not value]
+        far: Any = 1e3 * (_scale(operand) + 1)
         if operand.is_floating_point() or operand.is_complex():
-            far = 1e3 * (_scale(operand) + 1)
             return [
                 lambda value: value * 0.97 if value != 0 else 0.001,
                 lambda value: value + far,
@@ -224,19 +281,24 @@ class _Changes:
                 lambda value: 0 if value != 0 else 1,
             ]
         sizes = [size for shape in self._shapes for size in shape]
-        sizes += [size for point in self._points[:1] for t in point.operands for size in t.shape]
+        sizes += [size for operand in self._points[0].operands for size in operand.shape]
         values = {int(value) for value in operand.reshape(-1)} | set(range(max(sizes, default=0)))
         if len(values) > MOST_CANDIDATES:
             raise Unmeasured("it is too large")
-        return [lambda _, value=value: value for value in sorted(values)]
+        return [lambda _, value=value: value for value in sorted(values)]  # type: ignore[misc]
 
     def _change(
-        self, point: _Point, which: int, place: int, candidate: Any, changed: list[Any]
+        self,
+        point: _Point,
+        which: int,
+        place: int,
+        change: Callable[[Any], Any],
+        changed: list[NDArray[np.bool_]],
     ) -> None:
         inputs = [operand.clone() for operand in point.operands]
         element = inputs[which][tuple(np.unravel_index(place, tuple(inputs[which].shape)))]
         try:
-            element.fill_(candidate(element.item()))
+            element.fill_(change(element.item()))
             results = self._call(inputs)
         except FAILS:
             return  # an index too far, a probability above 1
@@ -256,10 +318,9 @@ def _differs(result: torch.Tensor, before: torch.Tensor) -> NDArray[np.bool_]:
     one, other = (each.detach().reshape(-1).numpy() for each in (result, before))
     if not (result.is_floating_point() or result.is_complex()):
         return np.asarray(one != other)
-    with np.errstate(all="ignore"):
-        rounding = 1e-9 * np.maximum(np.abs(one), np.abs(other))
-        close = (np.abs(one - other) <= rounding) | (one == other)
-        return ~(close | (np.isnan(one) & np.isnan(other)))
+    rounding = 1e-9 * np.maximum(np.abs(one), np.abs(other))
+    close = (np.abs(one - other) <= rounding) | (one == other)
+    return np.asarray(~(close | (np.isnan(one) & np.isnan(other))))
 
 
 # -- the test --------------------------------------------------------------------------------------
@@ -347,26 +408,19 @@ def _slopes(
     variables: list[int],
 ) -> list[NDArray[np.float64] | None] | None:
     """Return the derivatives with respect to some operands, None where torch cannot tell."""
-    leaves = [t.clone().requires_grad_(i in variables) for i, t in enumerate(operands)]
-    try:
-        with torch.enable_grad():
-            results = call([leaf.clone() for leaf in leaves])
-            return [
-                _of_result(result, leaves, pattern)
-                for result, pattern in zip(results, patterns, strict=True)
-            ]
-    except FAILS:
+    matrices = jacobians(call, operands, variables)
+    if matrices is None:
         return None
+    return [
+        _picked(of_result, pattern) if of_result else None
+        for of_result, pattern in zip(matrices, patterns, strict=True)
+    ]
 
 
-def _of_result(
-    result: torch.Tensor, leaves: list[torch.Tensor], pattern: Pattern
-) -> NDArray[np.float64] | None:
-    which = [i for i, leaf in enumerate(leaves) if leaf.requires_grad]
-    if not result.requires_grad or not result.is_floating_point():
-        return None
+def _picked(matrices: Matrices, pattern: Pattern) -> NDArray[np.float64]:
+    """Return the entries of the Jacobian that the pattern names."""
     found = np.full(len(pattern), np.nan)
-    for i, matrix in zip(which, _jacobian(result, [leaves[i] for i in which]), strict=True):
+    for i, matrix in matrices.items():
         mine = pattern[:, 1] == i
         places, sources = pattern[mine, 0], pattern[mine, 2]
         found[mine] = matrix[places, sources]
@@ -377,19 +431,40 @@ def _of_result(
     return found
 
 
+def jacobians(
+    call: Replay, operands: Sequence[torch.Tensor], variables: Sequence[int] | None = None
+) -> list[Matrices] | None:
+    """Return for each result the matrices (its elements, an operand's) by operand.
+
+    They are with respect to ``variables``, by default all floating operands, and empty for a result
+    that has no derivative. None where torch refuses.
+    """
+    if variables is None:
+        variables = [i for i, t in enumerate(operands) if t.is_floating_point()]
+    leaves = [t.clone().requires_grad_(i in variables) for i, t in enumerate(operands)]
+    try:
+        with torch.enable_grad():
+            results = call([leaf.clone() for leaf in leaves])
+            return [
+                dict(zip(variables, _jacobian(each, [leaves[i] for i in variables]), strict=True))
+                if each.requires_grad and each.is_floating_point()
+                else {}
+                for each in results
+            ]
+    except FAILS:
+        return None
+
+
 def _jacobian(result: torch.Tensor, leaves: list[torch.Tensor]) -> list[NDArray[np.float64]]:
     """Return a matrix for each leaf: elements of the result, elements of the leaf."""
     count = result.numel()
     unit = torch.eye(count, dtype=result.dtype).reshape(count, *result.shape)
     try:
-        rows: Any = torch.autograd.grad(
-            result, leaves, unit, retain_graph=True, allow_unused=True, is_grads_batched=True
+        rows: Any = _vmap(lambda row: _backward(result, leaves, row), allow_none_pass_through=True)(
+            unit
         )
     except FAILS:  # a backward function that cannot be run on a batch
-        each = [
-            torch.autograd.grad(result, leaves, row, retain_graph=True, allow_unused=True)
-            for row in unit
-        ]
+        each = [_backward(result, leaves, row) for row in unit]
         rows = [
             None if column[0] is None else torch.stack(column) for column in zip(*each, strict=True)
         ]
@@ -399,3 +474,10 @@ def _jacobian(result: torch.Tensor, leaves: list[torch.Tensor]) -> list[NDArray[
         else row.detach().reshape(count, leaf.numel()).double().numpy()
         for row, leaf in zip(rows, leaves, strict=True)
     ]
+
+
+def _backward(result: torch.Tensor, leaves: list[torch.Tensor], row: torch.Tensor) -> Any:
+    """Do what ``torch.autograd.grad`` does, which would import sympy for the sake of one check."""
+    return _engine_run_backward(
+        (result,), (row,), True, False, tuple(leaves), True, accumulate_grad=False
+    )

@@ -41,14 +41,18 @@ class Unmeasured(Exception):  # noqa: N818 (a finding, not an error)
     """Nothing truthful can be told of where the elements went; the message says why."""
 
 
-class InnerOps(TorchDispatchMode):
+class InnerOps(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hears of which of torch's inner ops a call consists: their names, and whether torch declares
     all of them to work element by element."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
         self.pointwise = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else its first use would import torch._dynamo, which takes seconds
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -105,30 +109,31 @@ def unnoticed() -> Iterator[None]:
     """Let what runs inside leave no trace; raises Unmeasured where that cannot be promised."""
     if torch._C._functorch.peek_interpreter_stack() is not None:
         raise Unmeasured("it ran inside a torch.func transform")
-    if _get_current_dispatch_mode_stack():  # type: ignore[no-untyped-call]
+    if _get_current_dispatch_mode_stack():
         raise Unmeasured("the script's own dispatch mode is active")
     if torch._C._get_tracing_state() is not None:
         raise Unmeasured("the script was being traced by torch.jit")
-    if torch.autograd._profiler_enabled():
+    if torch._C._autograd._profiler_enabled():
         raise Unmeasured("the script's profiler is running")
-    state = torch.random.default_generator.get_state()
+    state = torch.default_generator.get_state()
     try:
         with (
             torch._C.DisableTorchFunction(),
             torch.inference_mode(False),
             torch.no_grad(),
+            np.errstate(all="ignore"),
             _exact(),
             _silent(),
             _unhooked(),
         ):
             yield
     finally:
-        torch.random.default_generator.set_state(state)
+        torch.default_generator.set_state(state)
 
 
 def random_state() -> bytes:
     """Return the state of the CPU's default generator."""
-    return bytes(torch.random.default_generator.get_state().numpy())
+    return bytes(torch.default_generator.get_state().numpy())
 
 
 def clone_of(record: TensorRecord, array: Array) -> torch.Tensor:
