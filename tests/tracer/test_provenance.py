@@ -247,7 +247,7 @@ def over(dim: int) -> Callable[[torch.Tensor, torch.Tensor], NDArray[np.bool_]]:
 def before(out: torch.Tensor, operand: torch.Tensor) -> NDArray[np.bool_]:
     """Along the last dimension, those before and itself (cumulative ops)."""
     place = torch.arange(operand.shape[-1]).expand(operand.shape).reshape(-1)
-    return over(-1)(out, operand) & np.asarray(place.reshape(-1, 1) >= place)
+    return np.asarray(over(-1)(out, operand) & np.asarray(place.reshape(-1, 1) >= place))
 
 
 def window(out: torch.Tensor, operand: torch.Tensor) -> NDArray[np.bool_]:
@@ -864,3 +864,8 @@ def test_attention_without_dropout_is_measured(traced: Trace) -> None:
         traced, "others", "attention = F.scaled_dot_product_attention(cube, cube, cube)"
     )
     assert provenance(step).kind == "feeds"
+
+
+def test_measuring_never_failed(traced: Trace) -> None:
+    reasons = {each.reason for step in traced.steps for each in step.provenance}
+    assert not [reason for reason in reasons if "failed" in reason]

@@ -58,20 +58,30 @@ class Provenances:
         if not positions or not step.results:
             return ()
         try:
+            call = Replay(step.op, func, args, kwargs)
+            values = [self._value(step.operands[i].tensor) for i in positions]
+            made = [self._value(id) for id in step.results]
             with unnoticed():
-                return self._measure(step, Replay(step.op, func, args, kwargs), positions)
+                return self._measure(step, call, positions, values, made)
         except Unmeasured as why:
             reason = str(why)
+        except Exception as error:  # the script must not fail for what it cannot see
+            reason = f"measuring it failed: {type(error).__name__}"
         return tuple(Provenance("opaque", i, reason=reason) for i in range(len(step.results)))
 
-    def _measure(self, step: Step, call: Replay, positions: list[int]) -> tuple[Provenance, ...]:
-        ids = [each.tensor for i in positions if (each := step.operands[i]).tensor is not None]
-        values = [self._value(id) for id in ids]
-        made = [self._value(id) for id in step.results]
+    def _measure(
+        self,
+        step: Step,
+        call: Replay,
+        positions: list[int],
+        values: list[Array],
+        made: list[Array],
+    ) -> tuple[Provenance, ...]:
         if self._steps >= MOST_STEPS or self._kept >= MOST_KEPT:
             raise Unmeasured("too much was measured before it")
         self._steps += 1
-        records = [self._tensors.records[id] for id in ids]
+        ids = (step.operands[i].tensor for i in positions)
+        records = [self._tensors.records[id] for id in ids if id is not None]
         actual = [clone_of(*each) for each in zip(records, values, strict=True)]
         results = [self._tensors.records[id] for id in step.results]
         state = random_state()
@@ -90,7 +100,8 @@ class Provenances:
             )
         return self._fed(call, actual, maps, positions, results, made)
 
-    def _value(self, record: int) -> Array:
+    def _value(self, record: int | None) -> Array:
+        assert record is not None
         known = self._tensors.records[record]
         if known.numel > MOST_ELEMENTS:
             raise Unmeasured("it is too large")
