@@ -317,6 +317,11 @@ def test_indexing(traced: Tracing) -> None:
     assert len(window) == 1
     assert held(trace, "y")[0].tolist() == [7, 101, 102, 103, 104, 105]
     assert held(trace, "board").tolist() == [[1, 5, 0], [0, 5, 0], [0, 5, 1]]
+    (clash,) = (step.clash for step in trace.steps if step.clash)
+    assert (clash.type, clash.message) == (
+        "IndexError",
+        "index 4 is out of bounds for dimension 0 with size 4",
+    )
 
 
 def test_the_code_of_the_article(traced: Tracing) -> None:
