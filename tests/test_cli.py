@@ -270,7 +270,7 @@ def test_trace_lists_a_row_for_each_op(traced: tuple[Path, str]) -> None:
     _, said = traced
     assert said.startswith("mine.py: ")
     rows = [" ".join(line.split()) for line in said.splitlines()]
-    assert "line lap op in out memory device" in rows
+    assert "line run op in out memory device" in rows
     assert rows.index("# %% made") < rows.index("4 arange (4,) new cpu")
     assert rows.index("5 reshape (4,) (2, 2) view cpu") < rows.index("# %% mixed")
     assert "8 matmul (2, 2), (2, 2) (2, 2) new cpu" in rows

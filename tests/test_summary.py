@@ -64,7 +64,8 @@ TRACE = Trace(
 def said(trace: Trace, width: int = 100) -> list[str]:
     """Return the lines, each with single spaces, without the last ones about the words."""
     lines = [" ".join(str(line).split()) for line in summary(trace, width)]
-    return lines[: next((i for i, line in enumerate(lines) if line.startswith("memory:")), None)]
+    words = [i for i, line in enumerate(lines) if line.startswith(("run:", "memory:"))]
+    return lines[: words[0]] if words else lines
 
 
 def test_the_title_names_device_and_seed() -> None:

@@ -21,9 +21,10 @@ from torchreel.records import (
     Trace,
 )
 
-HEADS = ("line", "lap", "op", "in", "out", "memory", "device")
+HEADS = ("line", "run", "op", "in", "out", "memory", "device")
 MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
 more; in place wrote over an operand; new is none of these."""
+RUN = "run: how often its line had run, where it runs more than once."
 NARROWEST = 12
 """So many characters are left to the shapes however narrow the terminal is."""
 
@@ -41,7 +42,7 @@ class Row:
     """
 
     line: str = ""
-    lap: str = ""
+    run: str = ""
     op: str = ""
     taken: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
@@ -71,9 +72,11 @@ def summary(trace: Trace, width: int) -> Iterator[Text]:
     entries = list(_folded(_Lister(trace).entries()))
     yield from _laid_out(entries, width)
     yield from _series(trace.series, trace)
-    if any(isinstance(entry, Row) for entry in entries):
+    rows = [entry for entry in entries if isinstance(entry, Row)]
+    if rows:
         yield Text()
-        yield from (Text(line, "dim") for line in textwrap.wrap(MEMORY, width))
+    for words in ([RUN] if any(row.run for row in rows) else []) + ([MEMORY] if rows else []):
+        yield from (Text(line, "dim") for line in textwrap.wrap(words, width))
 
 
 def _title(trace: Trace) -> str:
@@ -150,7 +153,7 @@ class _Lister:
         repeated = (run.cell, run.statement) in self._repeated
         yield Row(
             line=str(step.line),
-            lap=str(run.lap) if repeated else "",
+            run=str(run.lap) if repeated else "",
             op="  " * depth + short(step.op),
             taken=tuple(self._shapes(step.operands)),
             made=tuple(str(self._trace.tensors[record].shape) for record in step.results),
@@ -310,7 +313,7 @@ def _columns(rows: list[Row], width: int) -> list[int]:
 
     fixed = [
         widest((row.line for row in rows), "line"),
-        widest((row.lap for row in rows), "lap") if any(row.lap for row in rows) else 0,
+        widest((row.run for row in rows), "run") if any(row.run for row in rows) else 0,
         min(widest((row.name for row in rows), "op"), width // 3),
         widest((row.memory for row in rows), "memory"),
         widest((row.device for row in rows), "device"),
@@ -325,9 +328,9 @@ def _columns(rows: list[Row], width: int) -> list[int]:
 
 def _lines(row: Row, columns: list[int]) -> Iterator[Text]:
     """Yield a row: more than one line where its shapes do not fit side by side."""
-    line, lap, op, taken, made, memory, device = columns
+    line, run, op, taken, made, memory, device = columns
     name = row.name if len(row.name) <= op else f"{row.name[: op - 1]}…"
-    first = (row.line.rjust(line), *([row.lap.rjust(lap)] if lap else []), name.ljust(op))
+    first = (row.line.rjust(line), *([row.run.rjust(run)] if run else []), name.ljust(op))
     lefts, rights = _wrapped(row.taken, taken), _wrapped(row.made, made)
     for index in range(max(len(lefts), len(rights), 1)):
         start = first if index == 0 else tuple(" " * len(text) for text in first)
