@@ -1,0 +1,140 @@
+"""The last layer of a network as cells: indices, values as colours, bars, the greatest lit."""
+
+from __future__ import annotations
+
+import numpy as np
+from manim import VGroup
+
+from torchreel.records import Drawn
+from torchreel.stage import numerals
+from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.colors import Color, mix
+from torchreel.stage.nets.arrangement import Slot
+from torchreel.stage.nets.column import size_label
+from torchreel.stage.nets.sample import Sample
+from torchreel.stage.nets.shades import shade
+from torchreel.stage.text import text_width
+
+_INDEX, _CELL = 0.16, 0.22
+_BAR_FROM = 90
+
+
+class Cells(VGroup):
+    """Each feature of a small last layer: its index, a cell, and a bar where it is positive.
+
+    The greatest is lit: its index large, a ring, its bar and its value in focus.
+    """
+
+    def __init__(self, canvas: Canvas, slot: Slot, sample: Sample, limit: float) -> None:
+        self.canvas = canvas
+        self.sample = sample
+        numbers = sample.numbers
+        known = numbers is not None and numbers.ndim == 1 and np.isfinite(numbers).all()
+        self.count = sample.features
+        self.best = int(np.argmax(numbers)) if known and numbers is not None else None
+        self.lit = self.best if self.count > 1 else None
+        self.pitch = min(slot.zone.height / self.count, canvas.artboard.px(60))
+        self.slot = slot
+        self.top = slot.center_y - self.pitch * self.count / 2
+        self.cell_x = slot.x + slot.width * _INDEX
+        self.cell_width = slot.width * _CELL
+        fills = shade(numbers, limit, canvas.theme) if known and numbers is not None else None
+        self._parts = [
+            self._row(place, fills, lit=place == self.lit) for place in range(self.count)
+        ]
+        super().__init__()
+        self.reveal(1.0)
+
+    @property
+    def middle_x(self) -> float:
+        """The x of the middle of the cells."""
+        return self.cell_x + self.cell_width / 2
+
+    def reveal(self, share: float) -> None:
+        """Show the first ``share`` of the values; the greatest is lit when all are there."""
+        there = round(self.count * share)
+        self.submobjects = []
+        for place, (empty, index, cell, lit) in enumerate(self._parts):
+            self.add(index[0 if share < 1 else -1])
+            self.add(cell if place < there else empty)
+            if share >= 1:
+                self.add(lit)
+
+    def label(self, y: float, color: Color) -> VGroup:
+        """Return how many features there are, to be written below."""
+        return size_label(self.canvas, self.sample, self.middle_x, y, color)
+
+    def _row(
+        self,
+        place: int,
+        fills: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None,
+        *,
+        lit: bool,
+    ) -> tuple[VGroup, list[Label], VGroup, VGroup]:
+        canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
+        y = self.top + self.pitch * place
+        inset = min(px(4), self.pitch * 0.07)
+        box = (self.cell_x, y + inset, self.cell_width, self.pitch - 2 * inset)
+        empty = canvas.rectangle(*box, fill=theme.surface, line=theme.line, stroke=px(2))
+        cell = canvas.rectangle(*box, fill=theme.surface if fills is None else fills[place])
+        indices = [self._index(place, y + self.pitch / 2, lit=False)]
+        marks = VGroup()
+        if lit:
+            indices.append(self._index(place, y + self.pitch / 2, lit=True))
+            ring = px(5)
+            marks.add(
+                canvas.rectangle(
+                    box[0] - ring / 2,
+                    box[1] - ring / 2,
+                    box[2] + ring,
+                    box[3] + ring,
+                    radius=px(6),
+                    line=theme.focus,
+                    stroke=ring,
+                )
+            )
+        marks.add(*self._bar(place, y, lit=lit))
+        return VGroup(empty), indices, VGroup(cell), marks
+
+    def _index(self, place: int, y: float, *, lit: bool) -> Label:
+        canvas, artboard = self.canvas, self.canvas.artboard
+        size = min(self.pitch * 0.92, artboard.type_size if lit else artboard.type_op)
+        text = str(place)
+        return canvas.label(
+            text,
+            self.cell_x - artboard.px(10),
+            y,
+            max(size, artboard.floor),
+            canvas.theme.focus if lit else canvas.theme.muted,
+            align=1.0,
+            source=Drawn(0, text, "index", self.sample.record.id, (place,)),
+        )
+
+    def _bar(self, place: int, y: float, *, lit: bool) -> list[VGroup]:
+        canvas, theme, artboard = self.canvas, self.canvas.theme, self.canvas.artboard
+        numbers = self.sample.numbers
+        if numbers is None or self.best is None or float(numbers[place]) <= 0:
+            return []
+        share = float(numbers[place]) / float(numbers[self.best])
+        x = self.cell_x + self.cell_width + artboard.px(11)
+        room = self.slot.width * (1 - _INDEX - _CELL) - artboard.px(11)
+        text = numerals.write(float(numbers[place]), 5) if lit or self.count == 1 else None
+        size = artboard.type_op
+        after = text_width("00.00", size) + artboard.px(8)
+        if room - after < artboard.px(_BAR_FROM):
+            text, after = None, 0.0
+        width = max(artboard.px(5), share * (room - after))
+        height = min(self.pitch * 0.5, artboard.px(22))
+        color = theme.focus if lit else mix(theme.muted, theme.bg, 0.15)
+        ink = theme.focus if lit else theme.text
+        bar = canvas.rectangle(
+            x, y + (self.pitch - height) / 2, width, height, radius=artboard.px(4), fill=color
+        )
+        found = [VGroup(bar)]
+        if text is not None:
+            index = (0, place) if len(self.sample.record.shape) == 2 else (place,)
+            source = Drawn(0, text, "value", self.sample.record.id, index)
+            middle = y + self.pitch / 2
+            at = x + width + artboard.px(8)
+            found.append(VGroup(canvas.label(text, at, middle, size, ink, align=0, source=source)))
+        return found

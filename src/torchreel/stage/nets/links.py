@@ -1,0 +1,168 @@
+"""What data passes on its way through a module: calls of modules, and ops of the forward itself.
+
+Read from the calls and steps of a trace, so any tree of modules has links (no Manim here).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torchreel.records import ModuleCall, ModuleRecord, Step, Trace
+from torchreel.stage.registry import op_name
+
+INPUT = -1
+"""The place of what went into the module, as links count."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of a chain; ``call`` of a module, or ``step`` of the forward itself.
+
+    ``weight`` is the largest parameter of the module (of all its tree, where the call stands for
+    calls within), ``sources`` the links whose results go in (INPUT: the module's own operand),
+    ``result`` the tensor that comes out. ``name`` is what it is called in the forward.
+    """
+
+    name: str
+    kind: str
+    sources: tuple[int, ...]
+    operands: tuple[int, ...]
+    result: int
+    call: int | None = None
+    step: int | None = None
+    module: int | None = None
+    weight: int | None = None
+    folded: bool = False
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether it is drawn as a funnel."""
+        return self.weight is not None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The links of one call, in the order in which they ran; ``operand`` is what went in."""
+
+    call: int
+    operand: int
+    links: tuple[Link, ...]
+
+    @property
+    def skips(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of links (from, to) where data passes by the links between."""
+        return tuple(
+            (source, place)
+            for place, link in enumerate(self.links)
+            for source in link.sources
+            if source != place - 1
+        )
+
+
+def chain_of(trace: Trace, call: ModuleCall, most: int) -> Chain:
+    """Return the chain of a call: as deep into the tree as ``most`` links allow."""
+    operand = _first_tensor(call)
+    depth = 1
+    links = _links(trace, call, depth)
+    while any(link.folded for link in links):
+        deeper = _links(trace, call, depth + 1)
+        if len(deeper) > most:
+            break
+        links, depth = deeper, depth + 1
+    return Chain(call.number, operand, _connected(links, operand))
+
+
+def _links(trace: Trace, call: ModuleCall, depth: int) -> list[Link]:
+    """Return the links of a call, those of calls within down to ``depth`` levels."""
+    children = [each for each in trace.calls if each.parent == call.number and each.results]
+    steps = [
+        step
+        for step in trace.steps
+        if step.call == call.number and step.results and _tensors(step) and not step.clash
+    ]
+    if not children:
+        return [_of_call(trace, call, [])]
+    timed: list[tuple[int, list[Link]]] = [(step.number, [_of_step(step)]) for step in steps]
+    for child in children:
+        within = [each for each in trace.calls if each.parent == child.number]
+        links = (
+            _links(trace, child, depth - 1)
+            if within and depth > 1
+            else [_of_call(trace, child, within)]
+        )
+        timed.append((child.first if child.first is not None else -1, links))
+    return [link for _, links in sorted(timed, key=lambda each: each[0]) for link in links]
+
+
+def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
+    module = trace.modules[call.module]
+    return Link(
+        name=module.path.split(".")[-1] or module.name or module.kind,
+        kind=module.kind,
+        sources=(),
+        operands=tuple(each.tensor for each in call.operands if each.tensor is not None),
+        result=call.results[0],
+        call=call.number,
+        module=module.number,
+        weight=_weight(trace, call, whole=bool(within)),
+        folded=bool(within),
+    )
+
+
+def _of_step(step: Step) -> Link:
+    return Link(
+        name=op_name(step.op),
+        kind=op_name(step.op),
+        sources=(),
+        operands=_tensors(step),
+        result=step.results[0],
+        step=step.number,
+    )
+
+
+def _connected(links: list[Link], operand: int) -> tuple[Link, ...]:
+    """Tell each link whose results go in; a tensor that no link made came in from outside."""
+    made = {operand: INPUT}
+    connected = []
+    for place, link in enumerate(links):
+        sources = tuple(dict.fromkeys(made[each] for each in link.operands if each in made))
+        connected.append(replace(link, sources=sources or (place - 1,)))
+        made[link.result] = place
+    return tuple(connected)
+
+
+def _weight(trace: Trace, call: ModuleCall, *, whole: bool) -> int | None:
+    """Return the largest parameter that the call worked with, as it was then."""
+    module = trace.modules[call.module]
+    tree = [
+        each for each in trace.modules if each is module or (whole and _inside(trace, each, module))
+    ]
+    own = [tensor for each in tree for tensor in each.parameters.values()]
+    weight = max(own, key=lambda tensor: trace.tensor(tensor).numel, default=None)
+    if weight is None:
+        return None
+    name, shape = trace.tensor(weight).name, trace.tensor(weight).shape
+    for step in trace.steps:
+        if step.call == call.number:
+            for tensor in _tensors(step):
+                record = trace.tensor(tensor)
+                if record.name == name and record.shape == shape and name:
+                    return tensor
+    return weight
+
+
+def _inside(trace: Trace, module: ModuleRecord, root: ModuleRecord) -> bool:
+    parent = module.parent
+    while parent is not None:
+        if parent == root.number:
+            return True
+        parent = trace.modules[parent].parent
+    return False
+
+
+def _tensors(step: Step) -> tuple[int, ...]:
+    return tuple(each.tensor for each in step.operands if each.tensor is not None)
+
+
+def _first_tensor(call: ModuleCall) -> int:
+    return next((each.tensor for each in call.operands if each.tensor is not None), call.results[0])

@@ -1,0 +1,270 @@
+"""A network of linear layers as nodes: one circle a feature, one line a weight, both real."""
+
+from __future__ import annotations
+
+import numpy as np
+from manim import Group, VGroup, VMobject
+
+from torchreel.records import Drawn, Trace
+from torchreel.stage.artboard import Zone
+from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.colors import Color, mix, signed
+from torchreel.stage.nets.links import INPUT, Chain, Link
+from torchreel.stage.nets.sample import Floats, Sample, sample_of
+from torchreel.stage.nets.selection import Selection, select
+from torchreel.stage.nets.shades import ink, limit_of, shade
+
+_UNFOLLOWED = 0.34
+_GAP = 1.25
+"""Room that dots take, in nodes."""
+
+
+class Layer:
+    """The nodes of one layer: which are drawn, where, and their colours; positions in pixels."""
+
+    def __init__(self, sample: Sample, selection: Selection, x: float, zone: Zone) -> None:
+        self.sample = sample
+        self.selection = selection
+        self.x = x
+        rows = len(selection.indices) + _GAP * len(selection.gaps)
+        self.pitch = zone.height / max(rows, 3.0)
+        y = zone.center_y - self.pitch * rows / 2 + self.pitch / 2
+        self.ys: list[float] = []
+        self.dots: list[float] = []
+        for place in range(len(selection.indices)):
+            if place in selection.gaps:
+                self.dots.append(y + (_GAP - 1) * self.pitch / 2)
+                y += _GAP * self.pitch
+            self.ys.append(y)
+            y += self.pitch
+
+    @property
+    def values(self) -> Floats:
+        """The values of the nodes that are drawn."""
+        assert self.sample.numbers is not None
+        chosen: Floats = self.sample.numbers.reshape(-1)[list(self.selection.indices)]
+        return chosen
+
+
+class NodeView(Group):
+    """The layers of a call whose parameters are all matrices, from left to right in ``zone``.
+
+    The last layer's greatest node is followed: lines that do not lead into it are dim. ``reveal``
+    shows the layers one by one, as the data reaches them.
+    """
+
+    def __init__(self, canvas: Canvas, trace: Trace, chain: Chain, zone: Zone) -> None:
+        self.canvas, self.trace, self.chain = canvas, trace, chain
+        artboard = canvas.artboard
+        self.matrices = [link for link in chain.links if link.weight is not None]
+        samples = layers_of(trace, chain)
+        numbers = [each.numbers for each in samples]
+        self.limit = limit_of(*numbers)
+        self.best = _best(samples[-1])
+        self.radius = artboard.px(23)
+        self.head_y = zone.y + artboard.type_title * 0.55
+        room = zone.inset(top=artboard.type_title * 1.35)
+        edge = artboard.px(100)
+        xs = np.linspace(zone.x + edge, zone.right - edge, len(samples))
+        self.layers = [
+            Layer(sample, select(sample.numbers.reshape(-1)), float(x), room)
+            for sample, x in zip(samples, xs, strict=True)
+            if sample.numbers is not None
+        ]
+        self.radius = min(
+            self.radius, *(layer.pitch * 0.4 for layer in self.layers if len(layer.ys) > 1)
+        )
+        self.edges = [self._edges(at) for at in range(len(self.matrices))]
+        self.nodes = [self._nodes(at) for at in range(len(self.layers))]
+        self.heads = self._heads()
+        super().__init__(*self.edges, *self.nodes, self.heads)
+
+    def reveal(self, share: float) -> None:
+        """Show the layers up to ``share`` of the way (0: the first alone, 1: all)."""
+        reached = share * len(self.matrices)
+        for at, group in enumerate(self.edges):
+            (self.add_to_back if at < reached else self.remove)(group)
+        for at, nodes in enumerate(self.nodes):
+            for empty, full in nodes.pairs:
+                nodes.remove(empty, full)
+                nodes.add_to_back(full if at <= reached else empty)
+
+    def _edges(self, at: int) -> VGroup:
+        """Return one line for each weight between two layers, the heaviest painted last."""
+        weight = self._matrix(self.matrices[at])
+        left, right = self.layers[at], self.layers[at + 1]
+        limit = limit_of(weight)
+        last = at == len(self.matrices) - 1
+        found: list[tuple[float, VMobject]] = []
+        for j, y1 in zip(right.selection.indices, right.ys, strict=True):
+            followed = not last or self.best is None or j == self.best
+            for i, y0 in zip(left.selection.indices, left.ys, strict=True):
+                strength = min(1.0, abs(float(weight[j, i])) / limit)
+                color = signed(float(weight[j, i]), limit, self.canvas.theme.name)
+                if not followed:
+                    color = mix(self.canvas.theme.bg, color, _UNFOLLOWED)
+                width = self.canvas.artboard.px(1.0 + 3.6 * strength)
+                line = self.canvas.path([(left.x, y0), (right.x, y1)], color, width)
+                found.append((strength + (2 if followed and last else 0), line))
+        return VGroup(*(line for _, line in sorted(found, key=lambda each: each[0])))
+
+    def _nodes(self, at: int) -> Nodes:
+        layer = self.layers[at]
+        first = at == 0
+        paper = first and layer.sample.picture is not None
+        fills = (
+            ink(layer.values, self.canvas.theme)
+            if paper
+            else shade(layer.values, self.limit, self.canvas.theme)
+        )
+        best = self.best if at == len(self.layers) - 1 else None
+        return Nodes(self.canvas, layer, list(fills), self.radius, best, before=first)
+
+    def _heads(self) -> VGroup:
+        """Return the number of features over every layer, the modules' names between them."""
+        canvas, artboard, theme = self.canvas, self.canvas.artboard, self.canvas.theme
+        group = VGroup()
+        for layer in self.layers:
+            record = layer.sample.record
+            text = str(layer.sample.features)
+            source = Drawn(0, text, "size", record.id, (len(record.shape) - 1,))
+            at = (layer.x, self.head_y, artboard.type_title)
+            group.add(canvas.label(text, *at, theme.text, source=source))
+        for place, link in enumerate(self.matrices):
+            x = (self.layers[place].x + self.layers[place + 1].x) / 2
+            source = Drawn(0, link.name, "module", module=link.module)
+            at = (x, self.head_y, artboard.type_chip)
+            group.add(canvas.label(link.name, *at, theme.param, source=source))
+        return group
+
+    def _matrix(self, link: Link) -> Floats:
+        assert link.weight is not None
+        return self.trace.values[link.weight].astype(float)
+
+
+class Nodes(VGroup):
+    """The circles of one layer with their indices; ``pairs`` are each node empty and filled."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        layer: Layer,
+        fills: list[Color],
+        radius: float,
+        best: int | None,
+        *,
+        before: bool,
+    ) -> None:
+        super().__init__()
+        self.canvas, self.layer, self.radius = canvas, layer, radius
+        self.pairs: list[tuple[VMobject, VMobject]] = []
+        for index, y, fill in zip(layer.selection.indices, layer.ys, fills, strict=True):
+            empty, full = self._circle(y, canvas.theme.surface), self._circle(y, fill)
+            self.pairs.append((empty, full))
+            self.add(full)
+            if index == best:
+                self.add(self._ring(y))
+            self.add(*self._index(index, y, lit=index == best, before=before))
+        for y in layer.dots:
+            self.add(*self._dots(y))
+
+    def _circle(self, y: float, fill: Color) -> VMobject:
+        r = self.radius
+        line = mix(self.canvas.theme.muted, self.canvas.theme.bg, 0.2)
+        box = (self.layer.x - r, y - r, 2 * r, 2 * r)
+        stroke = self.canvas.artboard.px(2.5)
+        return self.canvas.rectangle(*box, radius=r, fill=fill, line=line, stroke=stroke)
+
+    def _ring(self, y: float) -> VMobject:
+        r = self.radius + self.canvas.artboard.px(3)
+        box = (self.layer.x - r, y - r, 2 * r, 2 * r)
+        focus = self.canvas.theme.focus
+        return self.canvas.rectangle(*box, radius=r, line=focus, stroke=self.canvas.artboard.px(6))
+
+    def _index(self, index: int, y: float, *, lit: bool, before: bool) -> list[VMobject]:
+        """Return a node's true index beside it, on a plate that keeps lines off."""
+        canvas, artboard, theme = self.canvas, self.canvas.artboard, self.canvas.theme
+        text = str(index)
+        size = min(max(self.layer.pitch * 0.7, artboard.floor), artboard.type_chip)
+        gap = self.radius + artboard.px(12)
+        x = self.layer.x + (-gap if before else gap)
+        source = Drawn(0, text, "index", self.layer.sample.record.id, (index,))
+        label: Label = canvas.label(
+            text,
+            x,
+            y,
+            size,
+            theme.focus if lit else theme.muted,
+            align=1.0 if before else 0.0,
+            source=source,
+        )
+        pad = artboard.px(4)
+        wide = len(text) * 0.6 * size
+        plate = canvas.rectangle(
+            (x - wide if before else x) - pad,
+            y - size * 0.45,
+            wide + 2 * pad,
+            size * 0.9,
+            radius=pad,
+            fill=theme.bg,
+        )
+        return [plate, label]
+
+    def _dots(self, y: float) -> list[VMobject]:
+        px = self.canvas.artboard.px
+        r = px(4.5)
+        step = min(px(14), self.layer.pitch * 0.22)
+        return [
+            self.canvas.rectangle(
+                self.layer.x - r,
+                y + place * step - r,
+                2 * r,
+                2 * r,
+                radius=r,
+                fill=self.canvas.theme.muted,
+            )
+            for place in (-1, 0, 1)
+        ]
+
+
+def has_nodes(trace: Trace, chain: Chain) -> bool:
+    """Tell whether a chain can be drawn as nodes: every parameter a matrix kept whole, no ways
+    around, samples known."""
+    links = [link for link in chain.links if link.weight is not None]
+    whole = all(
+        link.weight in trace.values
+        and len(trace.tensor(link.weight).shape) == 2
+        and link.kind == "Linear"
+        for link in links
+        if link.weight is not None
+    )
+    known = all(
+        sample.numbers is not None and sample.numbers.ndim == 1
+        for sample in layers_of(trace, chain)
+    )
+    return bool(links) and whole and known and not chain.skips
+
+
+def layers_of(trace: Trace, chain: Chain) -> list[Sample]:
+    """Return the samples that stand as layers: what goes in, then what each matrix led to.
+
+    A gate after a matrix works on its nodes: the layer shows what came out of the gate.
+    """
+    samples = [sample_of(trace, chain.operand)]
+    for place, link in enumerate(chain.links):
+        if link.weight is not None:
+            samples.append(sample_of(trace, link.result))
+        elif place and chain.links[place - 1].result in link.operands:
+            after = sample_of(trace, link.result)
+            if after.features == samples[-1].features and len(samples) > 1:
+                samples[-1] = after
+    return samples
+
+
+def _best(sample: Sample) -> int | None:
+    if sample.numbers is None or sample.numbers.size < 2:
+        return None
+    return int(np.argmax(sample.numbers))
+
+
+__all__ = ["INPUT", "NodeView", "has_nodes", "layers_of"]
