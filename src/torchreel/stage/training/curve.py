@@ -1,0 +1,191 @@
+"""The loss over many laps as a curve, an accuracy as a bar, the weights as tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from manim import Group, VGroup, VMobject
+from numpy.typing import NDArray
+
+from torchreel.records import Drawn
+from torchreel.stage import numerals
+from torchreel.stage.artboard import Zone
+from torchreel.stage.canvas import Canvas, paint, polyline
+from torchreel.stage.colors import mix
+
+Floats = NDArray[np.float64]
+
+BINS = 160
+"""A curve of more laps shows the mean, the least and the greatest value of so many stretches."""
+
+
+@dataclass(frozen=True)
+class Binned:
+    """A series in stretches of laps: its last lap, mean, least and greatest value in each."""
+
+    first: Floats
+    last: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def binned(points: Floats, most: int = BINS) -> Binned:
+    """Return a series (n, 2) of lap and value in at most so many stretches; NaN stays NaN."""
+    count = min(most, len(points))
+    parts = np.array_split(points, count)
+    return Binned(
+        first=np.array([part[0, 0] for part in parts]),
+        last=np.array([part[-1, 0] for part in parts]),
+        mean=np.array([part[:, 1].mean() for part in parts]),
+        low=np.array([part[:, 1].min() for part in parts]),
+        high=np.array([part[:, 1].max() for part in parts]),
+    )
+
+
+class LossCurve(Group):
+    """A series as a curve from its first lap to the last, with a dot where it has come to.
+
+    The bright line is the mean of each stretch, the faint band reaches from its least to its
+    greatest value; ``number`` is the series' position in the trace. The large number is the mean of
+    the stretch of the dot.
+    """
+
+    def __init__(self, canvas: Canvas, zone: Zone, name: str, number: int, points: Floats) -> None:
+        self.canvas, self.zone, self.number = canvas, zone, number
+        self.bins = binned(points)
+        finite = self.bins.mean[np.isfinite(self.bins.mean)]
+        theme, artboard = canvas.theme, canvas.artboard
+        px = artboard.px
+        self.top = float(max(finite.max(initial=0.0), 1e-9))
+        self.bottom = float(min(finite.min(initial=0.0), 0.0))
+        self.first, self.last = float(points[0, 0]), float(points[-1, 0])
+        self.plot = zone.inset(left=px(8), top=px(16), right=px(10), bottom=px(8))
+        axis = canvas.path(
+            [
+                (self.plot.x, zone.y),
+                (self.plot.x, self.plot.bottom),
+                (zone.right, self.plot.bottom),
+            ],
+            theme.line,
+            px(4),
+        )
+        source = Drawn(0, name, "series", index=(number,))
+        label = canvas.label(
+            name,
+            zone.right,
+            zone.y + artboard.type_chip * 0.5,
+            artboard.type_chip,
+            theme.muted,
+            weight="Medium",
+            align=1.0,
+            source=source,
+        )
+        self.band, self.line, self.dot = VMobject(), VMobject(), VMobject()
+        self.value = VGroup()
+        super().__init__(axis, self.band, self.line, self.dot, label, self.value)
+        self.come_to(0.0)
+
+    def come_to(self, share: float) -> int:
+        """Draw the curve up to ``share`` of its laps; return the lap it has come to."""
+        canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
+        count = max(1, round(share * len(self.bins.mean)))
+        xs, ys = self._x(self.bins.last[:count]), self._y(self.bins.mean[:count])
+        there = np.isfinite(ys)
+        line = np.stack([xs[there], ys[there]], axis=1)
+        self._set(self.line, line, px(4))
+        low, high = self._y(self.bins.low[:count]), self._y(self.bins.high[:count])
+        band = np.concatenate(
+            [np.stack([xs, high], axis=1)[there], np.stack([xs, low], axis=1)[there][::-1]]
+        )
+        closed = polyline(np.array([*band, band[0]])) if there.sum() > 1 else np.zeros((0, 2))
+        self.band.points = canvas.points(closed)
+        paint(self.band, mix(theme.bg, theme.muted, 0.22), None, 0)
+        if len(line):
+            x, y = line[-1]
+            r = px(12)
+            self.dot.points = canvas.rectangle(x - r, y - r, 2 * r, 2 * r, radius=r).points
+            paint(self.dot, theme.focus, theme.bg, canvas.stroke(px(3)))
+        self._write(count - 1)
+        return int(self.bins.last[count - 1])
+
+    def _write(self, place: int) -> None:
+        artboard, zone = self.canvas.artboard, self.zone
+        mean = float(self.bins.mean[place])
+        text = numerals.write(mean, 6) or numerals.write(mean, 6, 1) or "?"
+        laps = (self.number, int(self.bins.first[place]), int(self.bins.last[place]))
+        source = Drawn(0, text, "series", index=laps)
+        size = artboard.type_title * 1.5
+        y = zone.y + artboard.type_chip * 1.15 + size * 0.5
+        color = self.canvas.theme.text
+        self.value.submobjects = [
+            self.canvas.label(text, zone.right, y, size, color, align=1.0, source=source)
+        ]
+
+    def _x(self, laps: Floats) -> Floats:
+        share = (laps - self.first) / max(1.0, self.last - self.first)
+        return np.asarray(self.plot.x + share * self.plot.width)
+
+    def _y(self, values: Floats) -> Floats:
+        share = (np.clip(values, self.bottom, self.top) - self.bottom) / (self.top - self.bottom)
+        return np.asarray(self.plot.bottom - share * self.plot.height)
+
+    def _set(self, mobject: VMobject, corners: Floats, width: float) -> None:
+        points = polyline(corners) if len(corners) > 1 else np.zeros((0, 2))
+        mobject.points = self.canvas.points(points)
+        paint(mobject, None, self.canvas.theme.text, self.canvas.stroke(width))
+
+
+class ShareBar(Group):
+    """A series of numbers from 0 to 1, an accuracy for one, as a bar with its percentage."""
+
+    def __init__(self, canvas: Canvas, zone: Zone, name: str, number: int, points: Floats) -> None:
+        self.canvas, self.zone, self.title, self.number = canvas, zone, name, number
+        self.points_of_series = points
+        theme, px = canvas.theme, canvas.artboard.px
+        self.frame = canvas.rectangle(
+            zone.x,
+            zone.y,
+            zone.width,
+            zone.height,
+            radius=px(12),
+            fill=theme.surface,
+            line=theme.line,
+            stroke=px(2.5),
+        )
+        super().__init__(self.frame)
+        self.come_to(int(points[0, 0]))
+
+    def come_to(self, lap: int) -> None:
+        """Show the value of a lap, the last one kept before it."""
+        canvas, theme, artboard = self.canvas, self.canvas.theme, self.canvas.artboard
+        zone, px = self.zone, self.canvas.artboard.px
+        at = max(0, int(np.searchsorted(self.points_of_series[:, 0], lap, side="right")) - 1)
+        kept, value = self.points_of_series[at]
+        width = max(px(12), zone.width * float(value))
+        fill = mix(theme.surface, theme.text, 0.82)
+        bar = canvas.rectangle(zone.x, zone.y, width, zone.height, radius=px(12), fill=fill)
+        text = f"{round(100 * float(value))}%"
+        size = artboard.type_chip
+        room = (len(text) + len(self.title) + 2) * 0.6 * size
+        inside = width > room
+        ink = theme.bg if inside else theme.text
+        x = zone.x + width + (-px(18) if inside else px(18))
+        source = Drawn(0, text, "series", index=(self.number, int(kept), int(kept)))
+        name = Drawn(0, self.title, "series", index=(self.number,))
+        align = 1.0 if inside else 0.0
+        y = zone.center_y
+        percent = canvas.label(text, x, y, size, ink, align=align, source=source)
+        at_x, name_align = (zone.x + px(20), 0.0) if inside else (zone.right - px(20), 1.0)
+        label = canvas.label(
+            self.title,
+            at_x,
+            y,
+            size,
+            theme.bg if inside else theme.muted,
+            weight="Medium",
+            align=name_align,
+            source=name,
+        )
+        self.submobjects = [self.frame, bar, percent, label]

@@ -1,0 +1,150 @@
+"""Weights as pictures: rows of a matrix as the image they look at, or the matrix itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from manim import Group
+
+from torchreel.records import Drawn
+from torchreel.stage.artboard import Zone
+from torchreel.stage.canvas import Canvas, polyline
+from torchreel.stage.colors import Color
+from torchreel.stage.nets.picture import Picture
+from torchreel.stage.nets.sample import PICTURE_FROM, Floats
+from torchreel.stage.nets.shades import boxed, limit_of, shade
+
+TILES = 5
+
+
+def tiles_of(weight: Floats) -> list[Floats]:
+    """Return a matrix as tiles: each of its rows a square picture, or the matrix as one tile."""
+    side = math.isqrt(weight.shape[1])
+    if side * side == weight.shape[1] >= PICTURE_FROM:
+        return [row.reshape(side, side) for row in weight]
+    return [weight]
+
+
+def liveliest(before: Floats, after: Floats, count: int = TILES) -> list[int]:
+    """Return which tiles changed most between two versions of a weight, in their own order."""
+    changes = [
+        float(np.linalg.norm(new - old))
+        for old, new in zip(tiles_of(before), tiles_of(after), strict=True)
+    ]
+    return sorted(np.argsort(changes)[::-1][:count].tolist())
+
+
+class Tile(Group):
+    """One tile in a rectangle, as large as its proportions allow, with a frame."""
+
+    def __init__(
+        self, canvas: Canvas, zone: Zone, numbers: Floats, limit: float, frame: Color | None
+    ) -> None:
+        self.canvas, self.limit = canvas, limit
+        rows, columns = numbers.shape
+        cell = min(zone.width / columns, zone.height / rows)
+        width, height = cell * columns, cell * rows
+        self.zone = Zone(zone.center_x - width / 2, zone.center_y - height / 2, width, height)
+        self.picture = Picture(canvas, self._colors(numbers), self.zone)
+        super().__init__(self.picture)
+        if frame is not None:
+            edge = canvas.artboard.px(4)
+            x, y = self.zone.x - edge, self.zone.y - edge
+            size = (width + 2 * edge, height + 2 * edge)
+            self.add(canvas.rectangle(x, y, *size, radius=edge, line=frame, stroke=edge))
+
+    def become_numbers(self, numbers: Floats) -> None:
+        """Show other numbers."""
+        self.picture.paint(self._colors(numbers))
+
+    def _colors(self, numbers: Floats) -> Floats:
+        reduced = boxed(numbers, self.zone.height, self.zone.width)
+        return shade(reduced, self.limit, self.canvas.theme)
+
+
+class TileShelf(Group):
+    """A few tiles of a weight side by side in the frame of a parameter, with its corner pin."""
+
+    def __init__(
+        self, canvas: Canvas, zone: Zone, weight: Floats, rows: list[int], limit: float
+    ) -> None:
+        self.rows = rows
+        theme, px = canvas.theme, canvas.artboard.px
+        pad = px(10)
+        tiles = tiles_of(weight)
+        count = len(rows)
+        gap = px(20)
+        inner = zone.inset(pad, pad, pad, pad)
+        step = (inner.width + gap) / count
+        self.tiles = [
+            Tile(
+                canvas,
+                Zone(inner.x + place * step, inner.y, step - gap, inner.height),
+                tiles[row],
+                limit,
+                None,
+            )
+            for place, row in enumerate(rows)
+        ]
+        frame = canvas.rectangle(
+            zone.x,
+            zone.y,
+            zone.width,
+            zone.height,
+            radius=px(10),
+            line=theme.param,
+            stroke=px(4),
+        )
+        pin = px(26)
+        corner = [(zone.x, zone.y), (zone.x + pin, zone.y), (zone.x, zone.y + pin)]
+        triangle = canvas.shape(polyline(np.array([*corner, corner[0]])), theme.param)
+        super().__init__(*self.tiles, frame, triangle)
+
+    def become_weight(self, weight: Floats) -> None:
+        """Show another version of the weight."""
+        tiles = tiles_of(weight)
+        for tile, row in zip(self.tiles, self.rows, strict=True):
+            tile.become_numbers(tiles[row])
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step did to one tile of a weight: the tile before, and the gradient or the change.
+
+    ``sign`` is what stands between them: ``−η`` where the step was plain gradient descent and
+    ``other`` is the gradient, else ``+`` and ``other`` is what the step added.
+    """
+
+    canvas: Canvas
+    before: Floats
+    other: Floats
+    sign: str
+    limit: float
+    source: Drawn
+
+    def draw(self, zone: Zone) -> Group:
+        """Return the picture of it in a zone."""
+        theme, artboard = self.canvas.theme, self.canvas.artboard
+        size = artboard.type_size
+        room = size * 0.6 * len(self.sign) + artboard.px(16)
+        side = min((zone.width - room) / 2 - artboard.px(8), zone.height)
+        x = zone.center_x - (2 * side + room) / 2
+        y = zone.center_y - side / 2
+        gradient = self.source.source == "sign"
+        first = Zone(x, y, side, side)
+        second = Zone(x + side + room, y, side, side)
+        frame = theme.grad if gradient and "η" in self.sign else theme.param
+        return Group(
+            Tile(self.canvas, first, self.before, self.limit, theme.param),
+            self.canvas.label(
+                self.sign,
+                x + side + room / 2,
+                zone.center_y,
+                size,
+                theme.text,
+                source=self.source,
+            ),
+            Tile(self.canvas, second, self.other, limit_of(self.other), frame),
+        )
