@@ -389,6 +389,7 @@ class Run:
     A run that nested runs interrupt (a loop, a call, a ``with``) comes in several parts with the
     same cell, statement and lap, so that ``Trace.runs`` is in the order of time.
 
+    What a function of another cell does is of the statement that called it, not of its own.
     ``cell`` is None for lines before the first mark. ``lap`` counts the runs of the same statement
     from 1. ``changed`` maps each name whose tensor is another one after the run than before it to
     the tensor's record id, or to None when the name no longer holds a tensor. ``plain`` maps each

@@ -354,3 +354,39 @@ def test_lines_before_the_first_mark_run_in_no_cell(trace: Tracing) -> None:
     )
     assert [(run.cell, run.statement) for run in traced.runs] == [(None, 2), (None, 3), ("only", 1)]
     assert set(traced.of_cell("only").names) == {"data"}
+
+
+def test_what_a_function_of_another_cell_does_is_of_the_statement_that_called_it(
+    trace: Tracing,
+) -> None:
+    traced = trace(
+        """
+        import torch
+
+        def twice(x):
+            y = x + x
+            return y * 1
+
+        # %% model
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = torch.nn.Linear(2, 3)
+
+            def forward(self, x):
+                x = self.layer(x)
+                return torch.relu(x)
+
+        # %% own
+        model = Net()
+        data = torch.ones(1, 2)
+        out = twice(model(data))
+        """
+    )
+    own = [run for run in traced.runs if run.cell == "own"]
+    assert [run.statement for run in own] == [1, 2, 3]
+    ops = [traced.steps[number].op.split(".")[-1] for number in own[-1].steps]
+    assert ops == ["linear", "relu", "add", "mul"]
+    assert own[-1].changed.keys() == {"out"}
+    assert [call.parent for call in traced.of_cell("own").calls] == [None, 0]
+    assert all(traced.runs[step.run].cell == "own" for step in traced.steps[-4:])

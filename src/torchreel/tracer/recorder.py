@@ -407,24 +407,40 @@ class Recorder(TorchFunctionMode):
 
     def _write_part(self, run: _Open, frame: FrameType | None) -> None:
         """Write what the run did since its last part; with a frame, what its names hold now."""
-        changed, plain = self._names.look(frame) if frame is not None else ({}, {})
+        told = self._told_as(run)
+        seen = frame if told is run else None
+        changed, plain = self._names.look(seen) if seen is not None else ({}, {})
         if not (run.steps or run.printed or changed or plain):
             return
+        place = self._script.places[told.place]
+        part = Run(
+            cell=place.cell,
+            statement=place.statement.number,
+            lap=told.lap,
+            steps=tuple(run.steps),
+            changed=changed,
+            printed=run.printed,
+            plain=plain,
+        )
+        if self.runs and _same(self.runs[-1], part):  # nothing was written between
+            part = _joined(self.runs.pop(), part)
         for number in run.steps:
             self.steps[number] = replace(self.steps[number], run=len(self.runs))
-        place = self._script.places[run.place]
-        self.runs.append(
-            Run(
-                cell=place.cell,
-                statement=place.statement.number,
-                lap=run.lap,
-                steps=tuple(run.steps),
-                changed=changed,
-                printed=run.printed,
-                plain=plain,
-            )
-        )
+        self.runs.append(part)
         run.steps, run.printed = [], ""
+
+    def _told_as(self, run: _Open) -> _Open:
+        """Return the run whose part it is: in a function of another cell, the one that called it.
+
+        So a cell holds all that its statements do, wherever the functions and classes are.
+        """
+        if not self._stack:
+            return run
+        home = self._script.places[self._stack[0].place].cell
+        if self._script.places[run.place].cell == home:
+            return run
+        own = [each for each in self._stack if self._script.places[each.place].cell == home]
+        return own[-1]
 
     # -- sleep -----------------------------------------------------------------------------------
 
@@ -472,3 +488,18 @@ def _parents(script: Script) -> list[int | None]:
         None if place.statement.parent is None else index[place.cell, place.statement.parent]
         for place in script.places
     ]
+
+
+def _same(one: Run, other: Run) -> bool:
+    return (one.cell, one.statement, one.lap) == (other.cell, other.statement, other.lap)
+
+
+def _joined(one: Run, other: Run) -> Run:
+    """Return two parts of a run as one."""
+    return replace(
+        one,
+        steps=one.steps + other.steps,
+        changed={**one.changed, **other.changed},
+        printed=one.printed + other.printed,
+        plain={**one.plain, **other.plain},
+    )
