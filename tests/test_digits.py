@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,27 @@ def test_the_digits_import_where_the_operators_of_torchvision_do_not_load() -> N
     assert (beside.stdout, beside.stderr) == ("1440\n", "")
 
 
+def test_a_lesson_reaches_the_digits_as_contributing_says(tmp_path: Path) -> None:
+    paper = (LESSONS.parent / "CONTRIBUTING.md").read_text()
+    lines = [line.strip() for line in paper.splitlines()]
+    first = next(i for i, line in enumerate(lines) if line.startswith("sys.path.append"))
+    imports = "\n".join(lines[first : first + 2])
+    lesson = tmp_path / "lessons/network/lesson.py"
+    lesson.parent.mkdir(parents=True)
+    shutil.copy(LESSONS / "digits.py", tmp_path / "lessons")
+    lesson.write_text(f"import sys\nfrom pathlib import Path\n{imports}\nprint(len(Digits()))\n")
+    for folder in (tmp_path, lesson.parent):
+        ran = subprocess.run(
+            [sys.executable, "-B", os.path.relpath(lesson, folder)],
+            cwd=folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.stdout, ran.stderr) == ("1440\n", "")
+
+
 def test_mnist_that_cannot_be_downloaded_says_what_to_do(digits: ModuleType, mnist: Path) -> None:
     with pytest.raises(RuntimeError, match="unset LESSON_DATA") as raised:
         digits.Digits()
@@ -121,8 +143,12 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", "-c", code],
         cwd=LESSONS,
-        env={key: value for key, value in os.environ.items() if key != "LESSON_DATA"},
+        env=_environment(),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "LESSON_DATA"}
