@@ -170,22 +170,13 @@ def test_equal_rows_are_counted() -> None:
     assert "2 linear ×2 (8, 3), (2, 3) (8, 2) new cpu" in said(trace)
 
 
-def test_what_runs_in_a_function_stands_below_the_cell_that_called_it() -> None:
-    definition = Statement(1, (1, 2), "def f():", kind="definition")
-    inner = Statement(2, (2, 2), "return x * 2", parent=1)
+def test_a_cell_is_named_above_its_rows() -> None:
     trace = replace(
         TRACE,
-        cells=(
-            Cell("defined", 1, "", (definition, inner)),
-            Cell("called", 4, "", STATEMENTS),
-            Cell("last", 9, "", STATEMENTS),
-        ),
-        runs=(Run("called", 2, steps=(0,)), Run("defined", 2, steps=(1,)), Run("called", 2)),
+        cells=(*TRACE.cells, Cell("b", 4, "", STATEMENTS)),
+        runs=(Run(None, 1, steps=(0,)), Run("a", 2, steps=(1,)), Run("b", 2), Run("a", 3)),
     )
-    assert [line for line in said(trace) if line.startswith("#")] == ["# %% called"]
-    unsure = replace(trace, runs=(*trace.runs[:2], Run("last", 2, steps=(2,))))
-    headings = [line for line in said(unsure) if line.startswith("#")]
-    assert headings == ["# %% called", "# %% defined", "# %% last"]
+    assert [line for line in said(trace) if line.startswith("#")] == ["# %% a"]
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:

@@ -99,29 +99,15 @@ class _Lister:
         self._seen: set[int] = set()
 
     def entries(self) -> Iterator[Row | Note]:
-        """Yield a row for each op and module call, and notes about the rest.
-
-        What runs in a function stands below the cell that called it, where that is sure.
-        """
+        """Yield a row for each op and module call, and notes about the rest."""
         shown: str | None = None
-        around = [list(self._statements(run)) for run in self._trace.runs]
-        for run, statements, then in zip(self._trace.runs, around, self._next(around), strict=True):
-            entries = [*self._loops_at(run.cell, statements), *self._run(run)]
-            if entries and run.cell != shown and not (_in_function(statements) and then == shown):
+        for run in self._trace.runs:
+            entries = [*self._loops_at(run), *self._run(run)]
+            if entries and run.cell != shown:
                 shown = run.cell
                 yield Note("")
                 yield Note(f"# %% {shown}" if shown else "(in no cell)", "bold")
             yield from entries
-
-    def _next(self, around: list[list[Statement]]) -> list[str | None]:
-        """Return for each run the cell of the first run from there on that is in no function."""
-        cells: list[str | None] = []
-        cell: str | None = None
-        for run, statements in zip(reversed(self._trace.runs), reversed(around), strict=True):
-            if not _in_function(statements):
-                cell = run.cell
-            cells.append(cell)
-        return cells[::-1]
 
     def _statements(self, run: Run) -> Iterator[Statement]:
         """Yield the statement of a run and those around it, the innermost first."""
@@ -132,10 +118,10 @@ class _Lister:
             yield statement
             number = statement.parent
 
-    def _loops_at(self, cell: str | None, around: list[Statement]) -> Iterator[Note]:
+    def _loops_at(self, run: Run) -> Iterator[Note]:
         """Say of each loop once, where its first lap is, how many of its laps are below."""
-        for statement in reversed(around):
-            if loop := self._loops.pop((cell, statement.number), None):
+        for statement in reversed(list(self._statements(run))):
+            if loop := self._loops.pop((run.cell, statement.number), None):
                 yield Note(f"{statement.text} {_laps(loop)}", "magenta", 6)
 
     def _run(self, run: Run) -> Iterator[Row | Note]:
@@ -218,10 +204,6 @@ def _laps(loop: Loop) -> str:
     more = len(loop.kept) - LAPS_NAMED
     named = ", ".join(map(str, loop.kept[:LAPS_NAMED]))
     return f"{told}, below: {named}" + (f" and {more} more" if more > 0 else "")
-
-
-def _in_function(statements: list[Statement]) -> bool:
-    return any(statement.kind == "definition" for statement in statements)
 
 
 def short(op: str) -> str:
