@@ -331,15 +331,16 @@ class ModuleCall:
 @dataclass(frozen=True)
 class ParameterUpdate:
     """What one optimizer step did to one parameter; the norms are Euclidean (of the parameter
-    before the step, of its gradient, of the difference). ``name`` as in ``TensorRecord.name``."""
+    before the step, of its gradient, of the difference), None where they are not finite. ``name``
+    as in ``TensorRecord.name``."""
 
     name: str
     before: TensorId
     after: TensorId
     gradient: TensorId | None
-    norm: float
-    gradient_norm: float
-    update_norm: float
+    norm: float | None
+    gradient_norm: float | None
+    update_norm: float | None
 
 
 @dataclass(frozen=True)
@@ -369,7 +370,8 @@ class Series:
 
     ``kind`` "name": the plain number or the tensor of one element that ``name`` held at the end of
     a lap; "gradient": the Euclidean norm of the gradient of the parameter ``name`` when an
-    optimizer stepped; "update": the norm of what the step changed of it. ``array`` names an (n, 2)
+    optimizer stepped; "update": the norm of what the step changed of it (both of every lap up to
+    128, then of every second, from 256 on of every fourth, and so on). ``array`` names an (n, 2)
     float64 array of lap (from 1, counted over all the runs of the loop) and value: n is at most
     10,000, and where there were more laps the least and the greatest value of each stretch are
     kept. ``cell`` and ``statement`` are the innermost loop's.

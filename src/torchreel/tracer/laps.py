@@ -46,7 +46,7 @@ class Laps:
         self._running: list[_Running] = []
         self._counts = [0] * len(script.places)
         self._kept: dict[int, list[int]] = {}
-        self._curves: dict[tuple[int, Kind, str], Curve] = {}
+        self._curves: dict[tuple[int, Kind, int, str], Curve] = {}
         self._waiting: list[tuple[Curve, int, torch.Tensor]] = []
 
     def enter(self, place: int, frame: FrameType) -> None:
@@ -76,11 +76,15 @@ class Laps:
         """The lap that has started is kept in detail."""
         self._kept.setdefault(place, []).append(self._counts[place])
 
-    def add(self, kind: Kind, name: str, number: float) -> None:
-        """Add a number (a gradient's norm, an update's) to a series of the innermost loop."""
-        if self._running:
-            place = self._running[-1].place
-            self._curve(place, kind, name).add(self._counts[place], number)
+    @property
+    def number(self) -> int:
+        """The number of the lap that is running, in the innermost loop; 0 outside of loops."""
+        return self._counts[self._running[-1].place] if self._running else 0
+
+    def add(self, kind: Kind, name: str, number: float, of: int) -> None:
+        """Add a number to a series of the innermost loop, that of parameter number ``of``."""
+        place = self._running[-1].place
+        self._curve(place, kind, name, of).add(self._counts[place], number)
 
     def loops(self) -> tuple[Loop, ...]:
         """Return the loops that ran, in the order of the source."""
@@ -95,10 +99,11 @@ class Laps:
         self._fetch()
         series: list[Series] = []
         arrays: dict[str, Array] = {}
-        for place, kind, name in sorted(self._curves):
+        for key in sorted(self._curves):
+            place, kind, _, name = key
             at = self._places[place]
             array = f"series{len(series)}"
-            arrays[array] = self._curves[place, kind, name].points()
+            arrays[array] = self._curves[key].points()
             series.append(Series(at.cell, at.statement.number, name, kind, array))
         return tuple(series), arrays
 
@@ -108,8 +113,8 @@ class Laps:
                 return loop
         return None
 
-    def _curve(self, place: int, kind: Kind, name: str) -> Curve:
-        key = place, kind, name
+    def _curve(self, place: int, kind: Kind, name: str, of: int = 0) -> Curve:
+        key = place, kind, of, name
         if key not in self._curves:
             self._curves[key] = Curve()
         return self._curves[key]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.nn.utils import clip_grad
@@ -20,9 +21,19 @@ from torchreel.tracer.literals import literal, tensors_in
 if TYPE_CHECKING:
     from torchreel.tracer.recorder import Recorder
 
-Norms = Callable[[Optimizer, Sequence[float], Sequence[float]], None]
-"""Told after each ``step()``: the optimizer, and for each parameter that has a gradient (see
-:func:`trained`) the Euclidean norms of its gradient and of what the step changed of it."""
+
+class Listener(Protocol):
+    """Who is told what a step measured."""
+
+    def wanted(self) -> bool:
+        """Tell whether a step that is not kept shall be measured."""
+
+    def __call__(
+        self, optimizer: Optimizer, gradients: Sequence[float], updates: Sequence[float]
+    ) -> None:
+        """Hear, for each parameter that has a gradient (see :func:`trained`), the Euclidean norms
+        of its gradient and of what the step changed of it."""
+
 
 PLAIN = (bool, int, float, str, list, tuple, type(None))
 
@@ -32,7 +43,7 @@ class Optimizers:
 
     def __init__(self, recorder: Recorder) -> None:
         self.steps: list[OptimizerStep] = []
-        self.listener: Norms | None = None
+        self.listener: Listener | None = None
         self._recorder = recorder
         self._tensors = recorder.tensors
         self._scratch: weakref.WeakKeyDictionary[Optimizer, list[torch.Tensor]] = (
@@ -67,7 +78,7 @@ class Optimizers:
             frame = self._recorder.caller(sys._getframe(1))
             if frame is not None:
                 return self._step(step, optimizer, frame, args, kwargs)
-            if self.listener is not None:
+            if self.listener is not None and self.listener.wanted():
                 return self._listened(step, optimizer, args, kwargs)
             return step(optimizer, *args, **kwargs)
 
@@ -255,8 +266,9 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to_dense() if tensor.is_sparse else tensor
 
 
-def _norm(tensor: torch.Tensor) -> float:
-    return float(torch.linalg.vector_norm(_dense(tensor.detach())).item())
+def _norm(tensor: torch.Tensor) -> float | None:
+    norm = float(torch.linalg.vector_norm(_dense(tensor.detach())).item())
+    return norm if math.isfinite(norm) else None
 
 
 def _op(optimizer: Optimizer, method: str) -> str:

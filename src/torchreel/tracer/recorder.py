@@ -27,6 +27,7 @@ from torchreel.tracer.laps import Laps
 from torchreel.tracer.literals import literal, parts, tensors_in
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
+from torchreel.tracer.norms import Norms
 from torchreel.tracer.ops import op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
@@ -122,6 +123,7 @@ class Recorder(TorchFunctionMode):
         self.autograd.install()
         self.modules.install()
         self.optimizers.install()
+        self.optimizers.listener = Norms(self.laps, self.tensors, self.names_of_tensors)
 
     # -- probes ------------------------------------------------------------------------------
 
