@@ -95,9 +95,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is told of a large tensor: of its finite elements the least, the greatest, the mean and
-    the standard deviation (``torch.std``'s; all None where no element is finite), and how many
-    elements are NaN or infinite."""
+    """What is told of a tensor whose values were not kept whole: of its finite elements the least,
+    the greatest, the mean and the standard deviation (``torch.std``'s; all None where no element
+    is finite), and how many elements are NaN or infinite."""
 
     min: float | None
     max: float | None
@@ -115,11 +115,11 @@ class TensorRecord:
     ``Trace.values[id]`` where they were kept whole; else ``texture`` names an array of at most two
     dimensions, in which each element is the mean of a box of the tensor's (leading dimensions one
     below the other: of a tensor of r rows, row i of a texture of n rows is the mean of its rows
-    from ``i * r // n`` up to ``(i + 1) * r // n``; columns alike). ``statistics`` tells of all
-    elements of a tensor of more than 4,096, kept whole or not. A tensor whose values cannot be read
-    has none of the three; of a complex one there are whole values or none; where a trace would
-    become too large, there is no texture. ``name`` is the parameter's or buffer's name in its
-    module's tree (``layer1.weight``), else empty.
+    from ``i * r // n`` up to ``(i + 1) * r // n``; columns alike). ``statistics`` then tells of all
+    elements. A tensor whose values cannot be read has none of the three; of a complex one there
+    are whole values or none; where a trace would become too large, there is no texture.
+    ``name`` is the parameter's or buffer's name in its module's tree (``layer1.weight``), else
+    empty.
     """
 
     id: TensorId

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from torchreel.records import Array, TensorRecord
-from torchreel.tracer.textures import statistics_of, texture_of
+from torchreel.records import Array, Shape, TensorRecord
+from torchreel.tracer.textures import texture_of
 from torchreel.tracer.values import SMALL, UNREADABLE, Room, array_of
 
 
-@dataclass(frozen=True)
+class _Facts(NamedTuple):
+    """The fields of a record that can be read from the tensor at once, in the record's order."""
+
+    shape: Shape
+    stride: Shape
+    dtype: str
+    device: str
+    storage: int
+    offset: int
+    storage_size: int
+    requires_grad: bool
+    leaf: bool
+    name: str
+
+
+@dataclass(slots=True)
 class _Known:
     """What the last look at a tensor object found; ``moment`` is when its values were read."""
 
     tensor: weakref.ref[torch.Tensor]
+    record: int
+    facts: _Facts
     version: int
     moment: tuple[int, int]
-    record: TensorRecord
 
 
 class Tensors:
@@ -89,36 +107,36 @@ class Tensors:
         known = self._known.get(key)
         if known is not None and known.tensor() is not tensor:
             known = None
-        record = self._look(tensor, known.record if known else None)
+        facts = self._look(tensor, known.facts if known else None)
         if written:
-            self._writes[record.storage] = self._writes.get(record.storage, 0) + 1
+            self._writes[facts.storage] = self._writes.get(facts.storage, 0) + 1
         version = _version(tensor)
-        moment = self._writes.get(record.storage, 0), self._slept
+        moment = self._writes.get(facts.storage, 0), self._slept
         moved = written or (
             known is not None and (version != known.version or moment[0] != known.moment[0])
         )
         if moved:
-            self._unwritten.discard(record.storage)
+            self._unwritten.discard(facts.storage)
         array = None
-        if known is not None and not written and _alike(known.record, record):
-            kept = self.values.get(known.record.id)
-            looks = record.numel <= SMALL and record.device == "cpu"
+        if known is not None and not written and facts == known.facts:
+            kept = self.values.get(known.record)
+            looks = kept is not None and kept.size <= 2 * SMALL and facts.device == "cpu"
             if not (moved or looks or (kept is not None and moment != known.moment)):
-                return known.record.id
+                return known.record
             array = array_of(tensor) if kept is not None else None
             same = not moved
             if kept is not None and array is not None:  # inside vmap it may not be readable now
                 same = _equal(kept, array)
             if same:
-                self._known[key] = replace(known, version=version, moment=moment)
-                return known.record.id
+                known.version, known.moment = version, moment
+                return known.record
+        record = TensorRecord(len(self.records), *facts)
         self.records.append(record)
-        if record.storage not in self._unwritten:
+        if facts.storage not in self._unwritten:
             self._keep(tensor, array)
         gone = self._known
-        self._known[key] = _Known(
-            weakref.ref(tensor, lambda ref: _forget(gone, key, ref)), version, moment, record
-        )
+        ref = weakref.ref(tensor, lambda ref: _forget(gone, key, ref))
+        self._known[key] = _Known(ref, record.id, facts, version, moment)
         return record.id
 
     def _keep(self, tensor: torch.Tensor, array: Array | None) -> None:
@@ -129,8 +147,6 @@ class Tensors:
             if array is not None:
                 self.values[record.id] = array
                 self._room.take(record.numel, array)
-                if record.numel > SMALL and not tensor.is_complex():
-                    self.records[-1] = replace(record, statistics=statistics_of(array))
             return
         told = texture_of(tensor)
         if told is not None:
@@ -140,15 +156,14 @@ class Tensors:
                 self.arrays[name] = texture
             self.records[-1] = replace(record, texture=name, statistics=statistics)
 
-    def _look(self, tensor: torch.Tensor, before: TensorRecord | None) -> TensorRecord:
+    def _look(self, tensor: torch.Tensor, before: _Facts | None) -> _Facts:
         strided = tensor.layout == torch.strided and not tensor.is_nested
         storage, size = self._storage(tensor, before)
-        return TensorRecord(
-            id=len(self.records),
+        return _Facts(
             shape=_shape(tensor),
-            stride=tuple(tensor.stride()) if strided else (),
-            dtype=str(tensor.dtype).removeprefix("torch."),
-            device=str(tensor.device),
+            stride=tensor.stride() if strided else (),
+            dtype=_dtype(tensor.dtype),
+            device=_device(tensor.device),
             storage=storage,
             offset=int(tensor.storage_offset()) if strided else 0,
             storage_size=size,
@@ -157,7 +172,7 @@ class Tensors:
             name=self.name_of(tensor),
         )
 
-    def _storage(self, tensor: torch.Tensor, before: TensorRecord | None) -> tuple[int, int]:
+    def _storage(self, tensor: torch.Tensor, before: _Facts | None) -> tuple[int, int]:
         """Return the storage's serial number and its size in elements.
 
         A tensor without a storage that can be read gets a serial of its own, and size 0.
@@ -210,13 +225,19 @@ def _version(tensor: torch.Tensor) -> int:
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
     try:
-        return tuple(int(size) for size in tensor.shape)
+        return tuple(map(int, tensor.shape))
     except UNREADABLE:  # a nested tensor has no one shape: how many it holds
         return (tensor.size(0),)
 
 
-def _alike(one: TensorRecord, other: TensorRecord) -> bool:
-    return replace(one, id=other.id) == other
+@cache
+def _dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@cache
+def _device(device: torch.device) -> str:
+    return str(device)
 
 
 def _equal(one: Array, other: Array) -> bool:

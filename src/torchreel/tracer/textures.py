@@ -47,14 +47,6 @@ def texture_of(tensor: torch.Tensor) -> tuple[Array, Statistics] | None:
     return _read(tensor)
 
 
-def statistics_of(array: Array) -> Statistics | None:
-    """Return the statistics of an array; None where there are no elements."""
-    counts = _Counts()
-    with np.errstate(all="ignore"):
-        counts.add(array.astype(np.float64))
-    return counts.statistics() if array.size else None
-
-
 def _read(tensor: torch.Tensor) -> tuple[Array, Statistics] | None:
     columns = tensor.shape[-1] if tensor.dim() else 1
     boxes, counts = _Boxes(tensor.numel() // columns, columns), _Counts()
