@@ -191,6 +191,49 @@ BAD = {
     "crashes": "import ctypes\n\nctypes.string_at(0)\n",
     "killed": "import os, signal\nprint('last words')\nos.kill(os.getpid(), signal.SIGKILL)\n",
     "broken": "x = 1\nx = = 2\n",
+    "eats": "rows = []\nwhile True:\n    rows.append([0.0] * 5_000_000)\n",
+    "huge": "import torch\nx = torch.ones(2)\ny = torch.zeros(10**14)\n",
+    "recurses": "def down(n):\n    return down(n + 1)\n\ndown(0)\n",
+    "speechless": """
+        import sys
+        print("heard")
+        sys.stdout.close()
+        sys.stderr.close()
+        raise ValueError("of no use: \\udcff")
+        """,
+    "stays": """
+        import sys, threading, torch
+        threading.Thread(target=threading.Event().wait).start()
+        thread = threading.Thread(target=lambda: print("elsewhere", torch.ones(2) + 1))
+        thread.start(); thread.join()
+        x = torch.ones(3)
+        """,
+    "forks": """
+        import os, torch
+        x = torch.ones(2)
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        else:
+            x = torch.zeros(5)
+            print("in the child")
+        print("both")
+        """,
+    "shouts": """
+        import sys, torch
+        sys.stdout.buffer.write(bytes(range(256)) * 4)
+        for _ in range(200):
+            print("x" * 50_000)
+        try:
+            print("\\udcff")
+        except UnicodeEncodeError:
+            print("as Python does")
+        def down(n):
+            return n and 1 + down(n - 1)
+        depth = down(960)
+        sys.argv.clear()
+        x = torch.ones(1)
+        """,
 }
 
 
@@ -204,7 +247,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory, write: Write) -> dict[str, Tra
         script = write(root, BAD[name], name)
         try:
             timeout = 2.0 if name in ("endless", "sleeps") else 60.0
-            return trace_script(script, root=root, timeout=timeout)
+            return trace_script(script, root=root, timeout=timeout, memory=1 << 30)
         except TorchReelError as error:
             return error.problem
 
@@ -267,6 +310,55 @@ def test_a_crash_is_a_problem_with_its_signal(bad: dict[str, Trace | Problem]) -
 
 def test_a_syntax_error_is_a_problem_with_its_line(bad: dict[str, Trace | Problem]) -> None:
     assert problem_of(bad["broken"]).where == "lessons/broken.py:2"
+
+
+def trace_of(outcome: Trace | Problem) -> Trace:
+    assert isinstance(outcome, Trace), outcome
+    return outcome
+
+
+def test_asking_for_too_much_memory_is_an_error_with_its_line(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    assert error_of(bad["eats"]) == ScriptError(3, "MemoryError", "")
+    huge = error_of(bad["huge"])
+    assert (huge.line, huge.type) == (3, "RuntimeError")
+    (clash,) = [step.clash for step in trace_of(bad["huge"]).steps if step.clash]
+    assert clash.message == huge.message
+    recursion = error_of(bad["recurses"])
+    assert (recursion.line, recursion.type) == (2, "RecursionError")
+
+
+def test_a_closed_output_and_a_text_that_no_file_can_hold_leave_a_trace(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    assert error_of(bad["speechless"]) == ScriptError(6, "ValueError", "of no use: \\udcff")
+    assert [run.printed for run in trace_of(bad["speechless"]).runs if run.printed] == ["heard\n"]
+
+
+def test_threads_are_not_seen_and_one_that_stays_is_left_behind(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    trace = trace_of(bad["stays"])
+    assert trace.error is None
+    assert [step.op for step in trace.steps] == ["torch.ones"]
+    assert not any(run.printed for run in trace.runs)
+
+
+def test_a_forked_child_writes_no_trace(bad: dict[str, Trace | Problem]) -> None:
+    trace = trace_of(bad["forks"])
+    assert trace.error is None
+    assert [trace.tensor(each).shape for each in trace.names_after("forks").values()] == [(2,)]
+    assert "".join(run.printed for run in trace.runs) == "both\n"
+
+
+def test_megabytes_and_bytes_on_the_output_are_cut(bad: dict[str, Trace | Problem]) -> None:
+    trace = trace_of(bad["shouts"])
+    assert trace.error is None
+    printed = "".join(run.printed for run in trace.runs)
+    assert "as Python does" in printed
+    assert len(printed) < 200_000
+    assert {"depth": "960"} in [run.plain for run in trace.runs]
 
 
 def test_a_script_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

@@ -143,11 +143,20 @@ def _cells(trace: Trace) -> dict[str, CellSummary]:
     return cells
 
 
+ADVICE = {
+    "EOFError": "Nobody answers input() while a lesson is traced: write the value into the script.",
+    "MemoryError": "It asked for more than half of the machine's memory: let it take less.",
+}
+
+
 def raised(trace: Trace) -> Problem:
     """Return the problem of a script that raised."""
-    assert trace.error is not None
+    error = trace.error
+    assert error is not None
     return Problem(
-        f"{trace.script}:{trace.error.line}",
-        f"the script raised {trace.error.type}: {trace.error.message}",
-        "Mend the line, or catch the exception where the lesson is about it.",
+        f"{trace.script}:{error.line}",
+        f"the script raised {error.type}" + (f": {error.message}" if error.message else ""),
+        ADVICE.get(
+            error.type, "Mend the line, or catch the exception where the lesson is about it."
+        ),
     )

@@ -1,12 +1,14 @@
-"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT``.
+"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT MEMORY``.
 
 Runs the script as ``python SCRIPT`` would from ROOT, under observation, and writes its trace to
 ``FOLDER/trace``. The current folder must be ROOT. ``FOLDER/fault`` gets the stack of a run that
-did not come back: a crash, ``os._exit``, more than TIMEOUT seconds.
+did not come back: a crash, ``os._exit``, more than TIMEOUT seconds. The script may take MEMORY
+bytes (0: as many as there are).
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
 import os
@@ -24,27 +26,38 @@ import torch
 
 from torchreel.records import Environment, ScriptError, Trace
 from torchreel.store import file_digest, write_trace
+from torchreel.tracer import guard
 from torchreel.tracer.cells import parse_script
+from torchreel.tracer.clash import message_of
+from torchreel.tracer.guard import Leave
 from torchreel.tracer.inputs import Inputs
 from torchreel.tracer.places import Places
 from torchreel.tracer.probes import ENTER, LAP, LEAVE, probe
 from torchreel.tracer.recorder import Recorder
 
+UNSEEDED = torch.default_generator.initial_seed()
+"""The seed that torch starts with where no script sets one."""
 
-def main(script: str, root: str, folder: str, timeout: str) -> None:
+
+def main(script: str, root: str, folder: str, timeout: str, memory: str) -> None:
     """Trace ``script`` (its path as the trace names it) and write what was seen."""
     file = Path(root, script)
     with tokenize.open(file) as opened:
         source = opened.read()
+    leave = os._exit
     with Path(folder, "fault").open("w") as fault:
-        trace = _trace(source, script, Path(root), float(timeout), fault)
+        trace = _trace(source, script, Path(root), float(timeout), int(memory), fault)
     scratch = Path(folder, "writing")
     scratch.mkdir()
     write_trace(trace, scratch)
     scratch.rename(Path(folder, "trace"))
+    if guard.lingering():  # Python would wait for them
+        leave(0)
 
 
-def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -> Trace:
+def _trace(
+    source: str, path: str, root: Path, timeout: float, memory: int, fault: IO[str]
+) -> Trace:
     script, file = parse_script(source, path), root / path
     digest = file_digest(file)
     code = compile(probe(parse_script(source, path)), str(file), "exec", dont_inherit=True)
@@ -55,10 +68,14 @@ def _trace(source: str, path: str, root: Path, timeout: float, fault: IO[str]) -
     sys.stdout = _Printed(sys.stdout, recorder.heard)
     faulthandler.enable(fault)
     faulthandler.dump_traceback_later(timeout, exit=True, file=fault)
-    _note_exit(fault)
+    leave = _note_exit(fault)
     recorder.install()
+    forks = guard.Forks(recorder.abandon)
     inputs.listen()
-    error = _run(code, module, recorder)
+    with guard.limited(memory), guard.deeper():
+        error = _run(code, module, recorder)
+        forks.leave_if_child(leave, failed=error is not None)
+        guard.linger()
     inputs.stop()
     faulthandler.cancel_dump_traceback_later()
     recorder.finish()
@@ -109,7 +126,8 @@ def _run(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> 
         return _script_error(error, file)
     except BaseException as error:
         own = error.__traceback__  # starts with this function's frame
-        traceback.print_exception(error.with_traceback(own and own.tb_next))
+        with contextlib.suppress(Exception):  # the script may have closed its output
+            traceback.print_exception(error.with_traceback(own and own.tb_next))
         return _script_error(error, file)
     return None
 
@@ -120,21 +138,35 @@ def _script_error(error: BaseException, file: str) -> ScriptError:
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == file:
             line = number
-    return ScriptError(line, type(error).__name__, str(error))
+    return ScriptError(line, type(error).__name__, message_of(error))
 
 
 def _environment(recorder: Recorder) -> Environment:
     devices = {record.device.partition(":")[0] for record in recorder.tensors.records}
     accelerators = sorted(devices - {"cpu", "meta"})
+    seed = torch.initial_seed()
     return Environment(
         python=platform.python_version(),
         torch=str(torch.__version__),
         device=accelerators[0] if accelerators else "cpu",
+        device_name=_device_name(accelerators[0]) if accelerators else "",
+        seed=seed if seed != UNSEEDED else None,
     )
 
 
-def _note_exit(fault: IO[str]) -> None:
-    """Let ``os._exit`` leave the stack behind: it ends the process before anything is written."""
+def _device_name(kind: str) -> str:
+    """Return what the accelerator calls itself, or nothing (Apple's has no name)."""
+    try:
+        return str(torch.get_device_module(kind).get_device_name())
+    except (RuntimeError, AttributeError, ValueError, AssertionError):
+        return ""
+
+
+def _note_exit(fault: IO[str]) -> Leave:
+    """Let ``os._exit`` leave the stack behind: it ends the process before anything is written.
+
+    Returns the function as it was.
+    """
     leave, pid = os._exit, os.getpid()
 
     def leave_noted(status: int) -> None:
@@ -143,6 +175,7 @@ def _note_exit(fault: IO[str]) -> None:
         leave(status)
 
     os._exit = leave_noted  # type: ignore[assignment]
+    return leave
 
 
 class _Printed(io.TextIOWrapper):
@@ -154,8 +187,9 @@ class _Printed(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         """Pass the text on, and tell."""
+        written = super().write(text)
         self._heard(text)
-        return super().write(text)
+        return written
 
 
 if __name__ == "__main__":

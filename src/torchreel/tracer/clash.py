@@ -44,7 +44,7 @@ INDEX_OPERANDS = {"embedding": 0, "cross_entropy": 1, "nll_loss": 1, "__getitem_
 
 def clash_of(error: Exception, op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Clash:
     """Return the record of an exception that this call raised; never raises itself."""
-    message = _text(error)
+    message = message_of(error)
     given = list(parts(args, kwargs))
     call = Call(
         op=op.removesuffix(".__get__").removesuffix(".__set__").rpartition(".")[2],
@@ -59,16 +59,16 @@ def clash_of(error: Exception, op: str, args: tuple[Any, ...], kwargs: Mapping[s
             kind, misfit = _kind(call)
     except (*UNREADABLE, IndexError, KeyError, AttributeError, AssertionError):
         pass  # operands of a kind not thought of: nothing is told
-    told = (type(error).__name__, message[:MESSAGE_LENGTH])
+    told = (type(error).__name__, message)
     if misfit is None:
         return Clash(*told)
     return Clash(*told, kind, misfit.facts, misfit.operands, misfit.dims)  # type: ignore[arg-type]
 
 
-def _text(error: Exception) -> str:
-    """Return the message, without what no file could hold."""
+def message_of(error: BaseException) -> str:
+    """Return an exception's message, cut, and without what no file could hold."""
     try:
-        return str(error).encode("utf-8", "backslashreplace").decode()
+        return str(error).encode("utf-8", "backslashreplace").decode()[:MESSAGE_LENGTH]
     except Exception:  # an exception class of somebody's own
         return ""
 

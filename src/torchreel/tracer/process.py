@@ -30,19 +30,23 @@ LOG_KEPT, LOG_LINES = 10_000, 10
 """So many of the last bytes of a script's output are kept, so many last lines are shown."""
 
 
-def trace_script(script: Path, *, root: Path, timeout: float = 600.0) -> Trace:
+def trace_script(
+    script: Path, *, root: Path, timeout: float = 600.0, memory: int | None = None
+) -> Trace:
     """Run a script from ``root`` in a process of its own and return what torch did.
 
-    ``timeout`` is in seconds. A script that raises gives a trace with ``error`` set. Raises
-    TorchReelError where the script cannot be read or parsed, does not end in time, crashes, or
-    ends itself by ``os._exit``.
+    ``timeout`` is in seconds. ``memory`` is how many bytes the script may take, half of what the
+    machine has unless it is given: asking for more raises in the script (on Linux; there is no
+    limit elsewhere). A script that raises gives a trace with ``error`` set. Raises TorchReelError
+    where the script cannot be read or parsed, does not end in time, crashes, or ends itself by
+    ``os._exit``.
     """
     root = root.resolve()
     file = (root / script).resolve()
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     _check(file, name)
     with tempfile.TemporaryDirectory(prefix="torchreel-") as folder:
-        status, output = _run(name, root, folder, timeout)
+        status, output = _run(name, root, folder, timeout, _memory() if memory is None else memory)
         if Path(folder, "trace").is_dir():
             return read_trace(Path(folder, "trace"))
         fault = Path(folder, "fault")
@@ -82,9 +86,20 @@ def _check(file: Path, name: str) -> None:
     parse_script(source, name)
 
 
-def _run(name: str, root: Path, folder: str, timeout: float) -> tuple[int | None, str]:
+def _memory() -> int:
+    """Return half of the machine's or the container's memory in bytes; 0 where none is told."""
+    told = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        told.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(ValueError, OSError):  # "max" is no number
+        told.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(told, default=0) // 2
+
+
+def _run(name: str, root: Path, folder: str, timeout: float, memory: int) -> tuple[int | None, str]:
     """Return the child's exit status (None: it had to be ended) and the end of its output."""
-    arguments = ["-B", "-P", "-m", "torchreel.tracer", name, str(root), folder, str(timeout)]
+    arguments = ["-B", "-P", "-m", "torchreel.tracer", name, str(root), folder]
+    arguments += [str(timeout), str(memory)]
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=root,

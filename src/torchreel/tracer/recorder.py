@@ -268,7 +268,11 @@ class Recorder(TorchFunctionMode):
         frame = self._places.innermost(sys._getframe(1))
         if frame is not None:
             run = self._run_at(self._places.find(frame)[0])
-            run.printed = (run.printed + text)[:PRINTED_KEPT]
+            run.printed += text[: PRINTED_KEPT - len(run.printed)]
+
+    def abandon(self) -> None:
+        """Record nothing any more: this is a forked child."""
+        self._thread = -1
 
     def finish(self) -> None:
         """Write the parts of the runs that did not end."""

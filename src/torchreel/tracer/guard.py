@@ -1,0 +1,87 @@
+"""What keeps a script from taking the build down: limits, forked children, threads that stay."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+LINGER = 5.0
+"""Seconds granted to threads that outlive the script; then the trace is written without them."""
+
+DEEPER = 60
+"""So many frames more than Python's limit are allowed: the tracer's own, below and above the
+script's."""
+
+Leave = Callable[[int], None]
+
+
+@contextlib.contextmanager
+def limited(memory: int) -> Iterator[None]:
+    """Let the process have at most ``memory`` bytes more than it has now (0: as many as there are).
+
+    More raises MemoryError where the script asks for it, or torch's RuntimeError. Counted is what
+    the process may write (Linux's RLIMIT_DATA), so what drivers of accelerators only reserve is
+    not. On other systems there is no limit.
+    """
+    if not memory or not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    limit = pages * resource.getpagesize() + memory
+    with contextlib.suppress(ValueError, OSError):  # a lower limit was set already
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:  # writing the trace may need more
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@contextlib.contextmanager
+def deeper() -> Iterator[None]:
+    """Let the script recurse as deep as it could untraced."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + DEEPER)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(max(before, sys.getrecursionlimit() - DEEPER))
+
+
+class Forks:
+    """Tells a forked child from the process that is traced: a child writes no trace."""
+
+    def __init__(self, forked: Callable[[], None]) -> None:
+        """``forked`` is called in each child, first of all."""
+        self._pid = os.getpid()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=forked)
+
+    def leave_if_child(self, leave: Leave, failed: bool) -> None:
+        """End the process here if it is a child that ran on to the script's end."""
+        if os.getpid() != self._pid:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            leave(int(failed))
+
+
+def linger() -> None:
+    """Wait a while for the threads that Python would wait for at its end."""
+    until = time.monotonic() + LINGER
+    for thread in lingering():
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+def lingering() -> list[threading.Thread]:
+    """Return those threads: all that run, but daemons and this one."""
+    own = threading.current_thread()
+    return [each for each in threading.enumerate() if each is not own and not each.daemon]
