@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -172,25 +173,27 @@ def _bytes(tensor: torch.Tensor) -> NDArray[np.uint8]:
 
 def _label(operand: torch.Tensor, run: int, number: int) -> torch.Tensor:
     """Return a tensor like the operand that holds the labels of a run."""
-    labels = _labels(operand.dtype, operand.numel(), run, number).reshape(operand.shape)
-    if operand.is_contiguous():
-        return labels.clone()
-    return torch.empty_like(operand).copy_(labels)
-
-
-@lru_cache(maxsize=1024)
-def _labels(dtype: torch.dtype, count: int, run: int, number: int) -> torch.Tensor:
-    random = np.random.default_rng([run, number, count])
-    if dtype == torch.bool:
-        values = random.random(count) < 0.5 if run not in (5, 6) else np.full(count, run == 5)
-        return torch.from_numpy(np.asarray(values))
+    dtype, count = operand.dtype, operand.numel()
     if dtype.is_complex:
         part = torch.float32 if dtype == torch.complex64 else torch.float64
-        pairs = _labels(part, 2 * count, run, number)
-        return torch.view_as_complex(pairs.reshape(count, 2).clone()).to(dtype)
+        pairs = torch.from_numpy(_labels(part, 2 * count, run, number).copy()).to(part)
+        labels = torch.view_as_complex(pairs.reshape(count, 2))
+    else:
+        labels = torch.from_numpy(_labels(dtype, count, run, number).copy()).to(dtype)
+    labels = labels.reshape(operand.shape)
+    return labels if operand.is_contiguous() else torch.empty_like(operand).copy_(labels)
+
+
+@lru_cache(maxsize=1024)  # of arrays: the script may count the tensors that are alive
+def _labels(dtype: torch.dtype, count: int, run: int, number: int) -> NDArray[Any]:
+    random = np.random.default_rng([run, number, count])
+    if dtype == torch.bool:
+        if run in (5, 6):
+            return np.full(count, run == 5)
+        return np.asarray(random.random(count) < 0.5)
     if dtype.is_floating_point:
-        return torch.from_numpy(_floats(dtype, count, run, random)).to(dtype)
-    return torch.from_numpy(_integers(dtype, count, run, random)).to(dtype)
+        return _floats(dtype, count, run, random)
+    return _integers(dtype, count, run, random)
 
 
 def _floats(

@@ -8,6 +8,10 @@ from typing import Any
 import torch
 from torch.overrides import resolve_name
 
+resolve_name(torch.add)  # fills torch's table of names, before the script runs
+# As it is wrapped, each call would make Python forget which warnings it has shown once.
+_resolve: Callable[[Any], str | None] = getattr(resolve_name, "__wrapped__", resolve_name)
+
 
 def op_name(function: Callable[..., Any]) -> str:
     """Return the qualified torch name (``torch.Tensor.reshape``) of what a mode was called with.
@@ -18,4 +22,4 @@ def op_name(function: Callable[..., Any]) -> str:
     own = getattr(function, "__name__", "")
     if own and getattr(torch, own, None) is function:
         return f"torch.{own}"
-    return resolve_name(function) or f"{function.__module__}.{function.__qualname__}"
+    return _resolve(function) or f"{function.__module__}.{function.__qualname__}"
