@@ -488,6 +488,14 @@ with torch.no_grad():
 function = Doubled.apply(leaf)
 complexes = z * 2
 lengths = z.abs()
+shrunk = F.hardshrink(two)
+positive_only = F.relu(two)
+thresholded = F.threshold(two, 0.1, 0.0)
+ones = same[:1, :1].expand(2, 3)
+by_ones = m * ones
+by_mask = m * high
+by_unit = m @ torch.eye(3, dtype=torch.int64)
+histogram = torch.histc(a, 4)
 zeros = torch.zeros_like(a)
 nearly = a * 0
 created = torch.ones(3)
@@ -857,6 +865,15 @@ def test_what_came_from_no_operand_is_not_made_up(traced: Trace) -> None:
     assert (moved == -1).all()
     assert provenance(last_step(traced, "others", "nearly = a * 0")).kind == "feeds"
     assert last_step(traced, "others", "created = torch.ones(3)").provenance == ()
+
+
+def test_what_happens_to_leave_the_values_is_no_move(traced: Trace) -> None:
+    for name in ("shrunk", "positive_only", "thresholded", "by_ones", "by_mask", "by_unit"):
+        (text,) = [
+            s.text for s in traced.cell("others").statements if s.text.startswith(name + " ")
+        ]
+        assert provenance(last_step(traced, "others", text)).kind == "feeds", text
+    assert provenance(last_step(traced, "others", "histogram = torch.histc(a, 4)")).kind == "opaque"
 
 
 def test_attention_without_dropout_is_measured(traced: Trace) -> None:

@@ -28,7 +28,7 @@ Pattern = NDArray[np.int64]
 Matrices = dict[int, NDArray[np.float64]]
 """The Jacobian of one result, by operand: (elements of the result, elements of the operand)."""
 
-MOST_RUNS = 6144
+MOST_RUNS = 3072
 """An op that would have to be run more often than this is not measured."""
 
 MOST_CANDIDATES = 32

@@ -25,8 +25,11 @@ Map = NDArray[np.int64]
 FAILS = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What a call raises on operands that it was not made for."""
 
-RUNS, RUNS_OF_TRUTHS = 8, 40
+RUNS, RUNS_OF_TRUTHS = 22, 40
 """Runs on labels; of truths, which have one bit, more are needed to tell the elements apart."""
+
+SIZES = (1e-3, 0.03, 0.3, 0.7, 3.0, 20.0, 300.0)
+"""Magnitudes that each element has in some run."""
 
 CONSTANT = re.compile(
     r"(zeros|ones|full)_like|new_(zeros|ones|full|tensor)|zero_|fill_|(zeros|ones)_"
@@ -164,11 +167,10 @@ def _decode(came: list[NDArray[np.uint8]], given: dict[int, list[NDArray[np.uint
 
 def _bytes(tensor: torch.Tensor) -> NDArray[np.uint8]:
     """Return the elements' bytes, one row an element."""
-    flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1).contiguous()
-    array: NDArray[np.uint8] = (
-        flat.view(torch.uint8).numpy().reshape(len(flat), tensor.element_size())
-    )
-    return array.copy()
+    flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1)
+    flat = flat.clone(memory_format=torch.contiguous_format)
+    rows: NDArray[np.uint8] = flat.view(torch.uint8).numpy().reshape(-1, tensor.element_size())
+    return rows
 
 
 def _label(operand: torch.Tensor, run: int, number: int) -> torch.Tensor:
@@ -201,6 +203,9 @@ def _floats(
 ) -> NDArray[np.float64]:
     limits = torch.finfo(dtype)
     signs = random.choice([-1.0, 1.0], count)
+    if run >= 8:  # both signs of every magnitude, however few the elements are
+        size = SIZES[(run // 2) % len(SIZES)] * (-1.0) ** run
+        return np.asarray(size * random.uniform(0.5, 1, count))
     if run in (4, 5, 6, 7):
         return np.full(count, [0.0, np.inf, -np.inf, np.nan][run - 4])
     near = signs * random.uniform(0.1, 9.0, count)
@@ -225,5 +230,5 @@ def _integers(
     if run == 0:  # beyond any index of a small tensor, and harmless as sizes
         values = random.integers(min(260, most // 2), min(400, most), count, endpoint=True)
         return values * random.choice([-1, 1], count) if least < 0 else values
-    bound = {1: 10**6, 2: 10**6}.get(run, most)
+    bound = {1: 10**6, 2: 10**6}.get(run, most if run < 8 else 10 ** (run % 6))
     return random.integers(max(least, -bound), min(most, bound), count, endpoint=True)
