@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from manim import VMobject
@@ -51,7 +51,7 @@ class Pictures:
         values = self._values(record)
         base = mix(self._theme.surface2, self._theme.muted, 0.25)
         parts = self._solid(box, base)
-        parts += self._grid(record, values, box, lambda value: self._signed(value))
+        parts += self._grid(record, values, box, self._signed)
         return Part(*parts, *self._frame(node, box))
 
     def op(self, node: Node, box: Box) -> tuple[Part, list[VMobject]]:
@@ -122,21 +122,27 @@ class Pictures:
         return Part(body, label)
 
     def _gradient(self, node: Node, box: Box, gradient: int) -> Part:
-        px, theme = self._artboard.px, self._theme
-        record = self._trace.tensor(gradient)
-        frame = px(6)
         outer = gradient_height(box.height, box.unit, self._sizes)
-        top = box.bottom + self._sizes.below
-        inner = outer - 2 * frame
-        body = Box(
-            box.x, top + outer / 2, box.width, inner, 0, 0, 0, 0,
-            box.unit * inner / box.height, box.grid,
-        )  # fmt: skip
-        fill = theme.grad if node.kept else theme.bg
+        inner = outer - 2 * self._artboard.px(6)
+        y = box.bottom + self._sizes.below + outer / 2
+        unit = box.unit * inner / box.height
+        body = Box(box.x, y, box.width, inner, 0, 0, 0, 0, unit, box.grid)
+        return self.gradient(gradient, body, kept=node.kept)
+
+    def gradient(self, gradient: int, box: Box, *, kept: bool) -> Part:
+        """Return a gradient as a framed block, its cells the darker the nearer to zero."""
+        px, theme = self._artboard.px, self._theme
+        record, frame = self._trace.tensor(gradient), px(6)
         plate = self._canvas.rectangle(
-            box.x - box.width / 2 - frame, top, box.width + 2 * frame, outer, radius=px(10),
-            fill=fill, line=theme.grad, stroke=px(4),
-        )  # fmt: skip
+            box.x - box.width / 2 - frame,
+            box.y - box.height / 2 - frame,
+            box.width + 2 * frame,
+            box.height + 2 * frame,
+            radius=px(10),
+            fill=theme.grad if kept else theme.bg,
+            line=theme.grad,
+            stroke=px(4),
+        )
         values = self._values(record)
         finite = np.abs(values[np.isfinite(values)]) if values is not None else np.zeros(0)
         most = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
@@ -145,7 +151,26 @@ class Pictures:
             strength = min(1.0, abs(value) / most) ** 0.8 if np.isfinite(value) else 0.0
             return mix(theme.surface, theme.grad, 0.08 + 0.72 * strength)
 
-        return Part(plate, *self._grid(record, values, body, color))
+        return Part(plate, *self._grid(record, values, box, color))
+
+    def nothing(self, box: Box, step: int) -> Part:
+        """Return the empty place of a ``.grad`` that is None since a step."""
+        theme, px = self._theme, self._artboard.px
+        slot = self._canvas.rectangle(
+            box.x - box.width / 2,
+            box.y - box.height / 2,
+            box.width,
+            box.height,
+            radius=px(10),
+            fill=theme.surface,
+            line=theme.line,
+            stroke=px(3),
+        )
+        source = Drawn(0, "None", "plain", step=step)
+        size = min(self._sizes.read, max(self._artboard.floor, box.width * 0.8 / (4 * ADVANCE)))
+        return Part(
+            slot, self._canvas.label("None", box.x, box.y, size, theme.muted, source=source)
+        )
 
     # Pieces.
 
@@ -196,15 +221,20 @@ class Pictures:
         return [frame, self._canvas.shape(polyline(np.array(corner)), theme.param)]
 
     def _grid(
-        self, record: TensorRecord, values: NDArray[np.float64] | None, box: Box, color: object
+        self,
+        record: TensorRecord,
+        values: NDArray[np.float64] | None,
+        box: Box,
+        color: Callable[[float], Color],
     ) -> list[VMobject]:
         """Return the front of a tensor's block: its cells, or the texture of many."""
-        assert callable(color)
         left, top = box.x - box.width / 2, box.y - box.height / 2
         if values is None:
             return [self._cell(left, top, box.width, box.height, self._theme.surface2)]
         digits = box.unit >= self._artboard.digits_from and record.id in self._trace.values
         shown = values if digits or box.unit else _shrunk(values)
+        if shown.size == box.grid[0] * box.grid[1]:
+            shown = shown.reshape(box.grid)
         rows, columns = shown.shape
         width, height = box.width / columns, box.height / rows
         texts, size = self._texts(record.id, min(width, height)) if digits else (None, 0.0)
