@@ -153,6 +153,14 @@ class Pictures:
 
         return Part(plate, *self._grid(record, values, box, color))
 
+    def emptied(self, node: Node, box: Box, step: int) -> Part:
+        """Return the empty capsule, or block, of a ``.grad`` that is None since a step."""
+        width, height = box.width, gradient_height(box.height, box.unit, self._sizes)
+        if node.kind == "element":
+            width, height = 1.1 * self._sizes.cell, self._sizes.capsule
+        y = box.bottom + self._sizes.below + height / 2
+        return self.nothing(Box(box.x, y, width, height, 0, 0, 0, 0), step)
+
     def nothing(self, box: Box, step: int) -> Part:
         """Return the empty place of a ``.grad`` that is None since a step."""
         theme, px = self._theme, self._artboard.px
@@ -161,7 +169,7 @@ class Pictures:
             box.y - box.height / 2,
             box.width,
             box.height,
-            radius=px(10),
+            radius=min(px(10), box.height / 2) if box.height > box.width / 2 else box.height / 2,
             fill=theme.surface,
             line=theme.line,
             stroke=px(3),

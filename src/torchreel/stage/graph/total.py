@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from manim import VGroup
 
-from torchreel.records import Accumulation, Drawn, Trace
+from torchreel.records import Accumulation, Drawn, Step, Trace
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import mix
 from torchreel.stage.graph.part import Draw, Part
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Box, Sizes, grid_of
-from torchreel.stage.motion import BEAT, QUICK, SLOW, part
+from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, part
+from torchreel.stage.registry import op_name
 from torchreel.stage.text import text_width
 
 _ROWS = 3
@@ -26,7 +28,9 @@ _GONE = 2.7
 class GradientSums(VGroup):
     """``3. + 3. = 6.`` for each tensor whose ``.grad`` was not empty before a backward pass.
 
-    :meth:`add` plays the sums, :meth:`empty` what a step leaves of ``.grad`` (None, or zeros).
+    With ``emptied`` there is room for what a later step leaves of it.
+
+    :meth:`accumulate` plays the sums, :meth:`empty` what a step leaves of ``.grad``.
     """
 
     def __init__(
@@ -36,10 +40,13 @@ class GradientSums(VGroup):
         sums: Sequence[tuple[str, Accumulation]],
         zone: Zone,
         sizes: Sizes,
+        *,
+        emptied: bool,
     ) -> None:
         self.canvas, self.trace = canvas, trace
         self._pictures = Pictures(canvas, trace, sizes, 1.0)
         self._sizes = sizes
+        self._emptied = emptied
         rows = sums[:_ROWS]
         heights = [self._block(each.after, zone.height / len(rows))[1] for _, each in rows]
         spare = zone.height - sum(heights) - len(rows) * 1.3 * sizes.name
@@ -58,18 +65,33 @@ class GradientSums(VGroup):
             self._row(name, each, zone, y + height / 2)
             y += height + gap
 
-    def add(self, run_time: float = 2 * SLOW) -> Draw:
+    def accumulate(self, run_time: float = 2 * SLOW) -> Draw:
         """Return the animation in which what was there, what arrived and the sum appear."""
 
         def draw(t: float) -> None:
             for row in self._rows:
                 for place, piece in enumerate(row):
-                    start = 0.16 * place
+                    start = 0.7 * place / (len(row) - 1)
                     piece.reveal(part(t, start, start + 0.3))
 
         return Draw(self, draw, run_time)
 
-    def empty(self, gradients: dict[int, int | None], step: int, name: str) -> Draw:
+    def point(self, tensor: int, run_time: float = HOLD) -> Draw:
+        """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
+        blocks = [
+            row[-1] for row, each in zip(self._rows, self.tensors, strict=True) if each == tensor
+        ]
+        theme, px = self.canvas.theme, self.canvas.artboard.px
+
+        def draw(t: float) -> None:
+            lit = part(t, 0.0, 0.35)
+            for block in blocks:
+                color = mix(theme.grad, theme.focus, lit)
+                block.outline(block.submobjects[0], color, self.canvas.stroke(px(4 + 2 * lit)))
+
+        return Draw(self, draw, run_time)
+
+    def empty(self, gradients: dict[int, int | None], step: Step) -> Draw:
         """Return the animation in which a step empties some ``.grad``: by the record of what was
         there, the record of what is there now, or None."""
         pieces: list[Part] = []
@@ -77,13 +99,17 @@ class GradientSums(VGroup):
             if after not in gradients:
                 continue
             now = gradients[after]
-            pieces.append(self._arrow(place, name, step))
+            pieces.append(self._arrow(place, step))
             pieces.append(
-                self._pictures.nothing(place, step)
+                self._pictures.nothing(place, step.number)
                 if now is None
                 else self._pictures.gradient(now, place, kept=True)
             )
         self.add_parts(pieces)
+
+        theme, px = self.canvas.theme, self.canvas.artboard.px
+        for row in self._rows:
+            row[-1].outline(row[-1].submobjects[0], theme.grad, self.canvas.stroke(px(4)))
 
         def draw(t: float) -> None:
             for number, piece in enumerate(pieces):
@@ -111,9 +137,9 @@ class GradientSums(VGroup):
         ):
             box = Box(x, y, width, height, 0, 0, 0, 0, unit, grid)
             block = self._pictures.gradient(gradient, box, kept=place != 1)
-            if place == 2 and name:
-                block = Part(*self._named(name, box, each.tensor), *_revealed(block))
             pieces.append(block)
+            if place == 2 and name:
+                pieces.insert(-1, self._named(name, box, each.tensor))
             if mark:
                 pieces.append(self._sign(mark, x + width / 2 + sign / 2, y))
             x += width + sign
@@ -139,29 +165,25 @@ class GradientSums(VGroup):
         source = Drawn(0, text, "sign")
         return Part(self.canvas.label(text, x, y, size, color, source=source))
 
-    def _named(self, name: str, box: Box, tensor: int) -> list[Label]:
+    def _named(self, name: str, box: Box, tensor: int) -> Part:
         size = self._sizes.name
         y = box.y - box.height / 2 - 0.9 * size
         left = box.x - text_width(f"{name}.grad", size) / 2
         theme = self.canvas.theme
         source = Drawn(0, f"{name}.grad", "name", tensor)
-        return [
+        return Part(
             self.canvas.label(f"{name}.grad", left, y, size, theme.grad, align=0, source=source)
-        ]
+        )
 
-    def _arrow(self, place: Box, name: str, step: int) -> Part:
+    def _arrow(self, place: Box, step: Step) -> Part:
         px, theme = self.canvas.artboard.px, self.canvas.theme
         end = place.x - place.width / 2 - px(14)
         start = end - (_GONE - 1.25) * self._sizes.cell
         size = self.canvas.artboard.type_op
-        source = Drawn(0, name, "op", step=step)
+        name = op_name(step.op)
+        source = Drawn(0, name, "op", step=step.number)
         label = self.canvas.label(
             name, (start + end) / 2, place.y - 0.95 * size, size, theme.focus, weight="Medium",
             source=source,
         )  # fmt: skip
         return Part(self.canvas.arrow((start, place.y), (end, place.y), theme.focus, px(4)), label)
-
-
-def _revealed(piece: Part) -> list[Part]:
-    piece.reveal(1.0)
-    return [piece]

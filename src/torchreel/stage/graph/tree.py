@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 
 from manim import VGroup, VMobject
 
-from torchreel.records import Backward, Drawn, Trace
+from torchreel.records import Backward, Drawn, Step, Trace
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color, identity, mix
 from torchreel.stage.graph.diagram import Node, Wave, waves
 from torchreel.stage.graph.part import Draw, Part, Wire
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Placed
-from torchreel.stage.motion import BEAT, part
+from torchreel.stage.motion import BEAT, HOLD, part
 from torchreel.stage.text import text_width
 
 _FUNCTION_GAP = 54
@@ -201,15 +201,37 @@ class GraphTree(VGroup):
         }
         self._capsules(dict(nodes))(1.0)
 
-    def show_graph(self) -> None:
-        """Show at once all that was recorded before."""
-        for number in range(len(self.bodies)):
-            self.grown.add(number)
-        self._popping(list(self.grown))(1.0)
-        for wire in self.wires:
-            wire.record(1.0, lit=0.0)
-        for _, function in self.functions:
-            function.reveal(1.0)
+    def point(self, tensor: int, run_time: float = HOLD) -> Draw:
+        """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
+        nodes = [number for number in self.nodes_of(tensor) if number in self.capsules]
+        plates = [(self.capsules[number], self.capsules[number].submobjects[0]) for number in nodes]
+        theme, px = self.canvas.theme, self.canvas.artboard.px
+
+        def draw(t: float) -> None:
+            lit = part(t, 0.0, 0.35)
+            for capsule, plate in plates:
+                color = mix(theme.grad, theme.focus, lit)
+                capsule.outline(plate, color, self.canvas.stroke(px(4 + 2 * lit)))
+
+        return Draw(self, draw, run_time)
+
+    def empty(self, gradients: dict[int, int | None], step: Step) -> Draw:
+        """Return the animation in which a step empties some ``.grad``: by the record of what was
+        there, the record of what is there now, or None."""
+        kept = {total.after: total.tensor for total in self.backward.accumulations}
+        new: list[tuple[Part, Part | None]] = []
+        for before, after in gradients.items():
+            for number in self.nodes_of(kept[before]) if before in kept else ():
+                node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
+                if after is None:
+                    capsule = self._pictures.emptied(node, box, step.number)
+                else:
+                    capsule = self._pictures.capsule(node, box, after, self._room(number))
+                self.add(capsule)
+                new.append((capsule, self.capsules.get(number)))
+                self.capsules[number] = capsule
+
+        return Draw(self, _exchange(new), BEAT)
 
     # Parts.
 
@@ -278,13 +300,7 @@ class GraphTree(VGroup):
             new.append((capsule, self.capsules.get(number)))
             self.capsules[number] = capsule
 
-        def draw(share: float) -> None:
-            for capsule, old in new:
-                if old is not None and share > 0:
-                    old.reveal(0.0)
-                capsule.reveal(share)
-
-        return draw
+        return _exchange(new)
 
     def _popping(self, nodes: list[int]) -> Callable[[float], None]:
         parts = [self.bodies[number] for number in nodes]
@@ -321,6 +337,18 @@ class GraphTree(VGroup):
         """Return how wide a text above or below a node may be, in pixels."""
         box = self.placed.boxes[number]
         return box.right - box.left + 0.7 * self.placed.between
+
+
+def _exchange(pairs: list[tuple[Part, Part | None]]) -> Callable[[float], None]:
+    """Return what lets parts pop up in place of others."""
+
+    def draw(share: float) -> None:
+        for new, old in pairs:
+            if old is not None and share > 0:
+                old.reveal(0.0)
+            new.reveal(share)
+
+    return draw
 
 
 def fills(placed: Placed, canvas: Canvas) -> dict[int, Color]:
