@@ -16,8 +16,9 @@ from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.checker import Written, flaws
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
+from torchreel.stage.graph.act import Autograd
 from torchreel.stage.stage import Stage
-from torchreel.stage.strip import Sentence, ShapeStrip
+from torchreel.stage.strip import Named, Sentence, ShapeStrip
 
 
 class LessonScene(Scene):
@@ -82,6 +83,7 @@ class LessonScene(Scene):
         self.camera.background_color = ManimColor.from_rgb(tuple(theme.bg))
         self._runs = [run for run in self.trace.runs if run.steps or run.printed]
         self.stage = Stage(self, self.trace, self.canvas)
+        self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         if self.canvas.artboard.code is not None:
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
@@ -108,13 +110,29 @@ class LessonScene(Scene):
         if self._code is not None:
             self._light_code(run)
         for step in steps:
-            self._speak(step)
-            registry.find(step.op).play(self.stage, step)
+            self._perform(step)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         for name, tensor in run.changed.items():
             if tensor is None:
                 self.stage.names.pop(name, None)
         self._end_cue(run, start)
+
+    def _perform(self, step: Step) -> None:
+        if self.autograd.covers(step):
+            self.stage.clear()
+            self._say(self._told_by_autograd(step))
+            self.autograd.play(step)
+        else:
+            self.autograd.leave()
+            self._speak(step)
+            registry.find(step.op).play(self.stage, step)
+
+    def _told_by_autograd(self, step: Step) -> Sentence:
+        kept = [
+            Named(f"{name}.grad" if name else None, self.stage.record(gradient), gradient=True)
+            for name, gradient in self.autograd.gradients(step)
+        ]
+        return Sentence((), None, tuple(kept)) if kept else self._sentence(step)
 
     def _light_code(self, run: Run) -> None:
         assert self._code is not None
@@ -129,7 +147,10 @@ class LessonScene(Scene):
         """Say the step in the shape strip; the first sentence of a clip is there from the start."""
         if self._strip is None:
             self._enter(step)
-        strip = ShapeStrip(self.canvas, self._sentence(step))
+        self._say(self._sentence(step))
+
+    def _say(self, sentence: Sentence) -> None:
+        strip = ShapeStrip(self.canvas, sentence)
         if self._strip is None:
             self.add(strip)
         else:
@@ -162,7 +183,7 @@ class LessonScene(Scene):
         end = self._now()
         number = len(self.cues) + 1
         block = self.stage.block
-        tensors = (block.record.id,) if block is not None else ()
+        tensors = (block.record.id,) if block is not None else self.autograd.tensors
         self.cues.append(
             Cue(number, start, end, run.statement, run.lap, steps=run.steps, tensors=tensors)
         )

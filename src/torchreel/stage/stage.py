@@ -46,7 +46,7 @@ class Stage:
         steps = [trace.steps[number] for run in trace.runs for number in run.steps]
         plans = [registry.find(step.op) for step in steps]
         self._by_identity = all(plan.identity for plan in plans)
-        self._limit = self._value_limit()
+        self.limit = self._value_limit()
         self.tape = self._make_tape(
             [step for step, plan in zip(steps, plans, strict=True) if plan.tape and step.view]
         )
@@ -343,7 +343,7 @@ class Stage:
         if self._by_identity or values is None:
             places = memory_positions(record).ravel()
             return [identity(int(at), record.storage_size, theme.name) for at in places]
-        return [signed(float(value), self._limit, theme.name) for value in values.ravel()]
+        return [signed(float(value), self.limit, theme.name) for value in values.ravel()]
 
     def _value_limit(self) -> float:
         """Return the 99th percentile of the sizes of all values, fixed for the whole clip."""

@@ -24,10 +24,12 @@ def shape_text(record: TensorRecord) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """A tensor and the name it goes by on stage, or None where it has no name."""
+    """A tensor and the name it goes by on stage, or None where it has no name; ``gradient`` tells
+    that it is what a ``.grad`` holds."""
 
     name: str | None
     record: TensorRecord
+    gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class ShapeStrip(VGroup):
                 zone.height,
                 radius=artboard.px(8),
                 fill=theme.surface2 if lit else theme.surface,
-                line=theme.focus if lit else theme.line,
+                line=theme.grad if named.gradient else theme.focus if lit else theme.line,
                 stroke=artboard.px(4 if lit else 2.5),
             )
         )
@@ -98,7 +100,13 @@ class ShapeStrip(VGroup):
         if named.name:
             source = Drawn(0, named.name, "name", named.record.id)
             name = canvas.label(
-                named.name, at, zone.center_y, size, theme.muted, align=0, source=source
+                named.name,
+                at,
+                zone.center_y,
+                size,
+                theme.grad if named.gradient else theme.muted,
+                align=0,
+                source=source,
             )
             chip.add(name)
             at += text_width(named.name + " ", size)
