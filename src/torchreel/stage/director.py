@@ -132,7 +132,11 @@ class LessonScene(Scene):
             Named(f"{name}.grad" if name else None, self.stage.record(gradient), gradient=True)
             for name, gradient in self.autograd.gradients(step)
         ]
-        return Sentence((), None, tuple(kept)) if kept else self._sentence(step)
+        if not kept:
+            return self._sentence(step)
+        if self.autograd.empties(step):
+            return Sentence(tuple(kept), step, ())
+        return Sentence((), None, tuple(kept))
 
     def _light_code(self, run: Run) -> None:
         assert self._code is not None

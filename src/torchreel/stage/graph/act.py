@@ -26,6 +26,9 @@ _CROSS = 1.0
 _PASS_MOST = 6.5
 """The most seconds that the waves of one pass take together."""
 
+_AGAIN, _FASTEST = 0.6, 0.35
+"""A pass takes this share of the time of the one before, and at least that of the first."""
+
 _SUM_CELL = {"page": 120.0, "film": 140.0}
 
 
@@ -49,12 +52,13 @@ class Autograd:
         self.tree: GraphTree | None = None
         self.sums: GradientSums | None = None
         self._kept: dict[int, int] = {}
+        self._pace = 1.0
 
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act."""
         if step.number in self._owner:
             return self._tree(self._owner[step.number]) is not None
-        if self._reads(step) is not None or self._emptied(step):
+        if self._reads(step) is not None or self.empties(step):
             return self.tree is not None or self.sums is not None
         return self._comes_in(step) is not None
 
@@ -68,7 +72,7 @@ class Autograd:
                 self._walk(each)
             else:
                 self._grow(step)
-        elif self._emptied(step):
+        elif self.empties(step):
             self._empty(step)
         else:
             self._read(step)
@@ -90,8 +94,16 @@ class Autograd:
         shown = (nodes[number].tensor for number in sorted(self.tree.grown))
         return tuple(dict.fromkeys(tensor for tensor in shown if tensor is not None))
 
+    def empties(self, step: Step) -> bool:
+        """Tell whether a step empties a ``.grad`` that the act knows."""
+        return bool(self._emptied(step))
+
     def gradients(self, step: Step) -> list[tuple[str, int]]:
-        """Return the names and records of the gradients that a step kept or read."""
+        """Return the names and records of the gradients that a step kept, read or emptied."""
+        emptied = self._emptied(step)
+        if emptied:
+            held = {gradient: tensor for tensor, gradient in self._kept.items()}
+            return [(self._name(held[gradient]), gradient) for gradient in emptied]
         each = self._owner.get(step.number)
         if each is not None and step.number == each.step:
             return [(self._name(total.tensor), total.after) for total in each.accumulations]
@@ -171,7 +183,8 @@ class Autograd:
     def _grow(self, step: Step) -> None:
         assert self.tree is not None
         several = len(self.trace.runs[step.run].steps) > 1
-        growing = self.tree.record(step.number, _RECORD * (0.7 if several else 1.0))
+        run_time = _RECORD * self._pace * (0.7 if several else 1.0)
+        growing = self.tree.record(step.number, run_time)
         if growing is None:
             growing = self.tree.appear(step.results, BEAT)
         self._recorded |= set(step.results)
@@ -183,10 +196,10 @@ class Autograd:
         tree = self.tree
         self._scene.play(tree.start())
         times = [_CROSS if wave.arrived or wave.part else _INTO for wave in tree.waves]
-        pace = min(1.0, _PASS_MOST / max(0.1, sum(times)))
+        pace = self._pace * min(1.0, _PASS_MOST / max(0.1, sum(times)))
         for wave, run_time in zip(tree.waves, times, strict=True):
             self._scene.play(tree.cross(wave, run_time * pace))
-        tree.settle()
+        self._pace = max(_FASTEST, self._pace * _AGAIN)
         sums = [total for total in each.accumulations if total.before is not None]
         self._kept |= {total.tensor: total.after for total in each.accumulations}
         if sums:

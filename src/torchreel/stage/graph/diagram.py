@@ -27,12 +27,14 @@ _LINKS_OF_AN_OP = 8
 @dataclass(frozen=True)
 class Detail:
     """How fine a picture is: tensors of up to ``elements`` elements are drawn element by element,
-    ``data`` (what no gradient goes to) is drawn or not, results without a name are or are not."""
+    ``data`` (what no gradient goes to) is drawn or not, results without a name are or are not, and
+    so are leaves: "all", those that are not a folded module's own parameters ("outer"), or "none".
+    """
 
     elements: int = 4
     data: bool = True
     unnamed: bool = True
-    leaves: bool = True
+    leaves: Literal["all", "outer", "none"] = "all"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Node:
     a tensor's elements carries its name. Of an op, ``place`` is which element of the result it
     makes (None: all), ``text`` its symbols, ``functions`` autograd's names, ``ops`` which nodes of
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
-    tensor that asks for one.
+    tensor that asks for one; an op that is ``kept`` holds such leaves within.
     """
 
     kind: Kind
@@ -174,11 +176,13 @@ class Drawing:
 
     def _forwards(self) -> list[Ops]:
         """Return the ops in an order in which each comes after those whose results it takes."""
-        before: dict[Ops, set[Ops]] = {op: set() for op in self._ops}
+        # Lists, not sets, and the earliest step first: the same graph is always drawn alike.
+        ops = sorted(self._ops, key=lambda op: (self._backward.nodes[op[0]].step or 0, op))
+        before: dict[Ops, list[Ops]] = {op: [] for op in ops}
         for edge in self._backward.edges:
             source, target = self._op_of.get(edge.source), self._op_of.get(edge.target)
             if source is not None and target is not None and source != target:
-                before[source].add(target)
+                before[source].append(target)
         return list(TopologicalSorter(before).static_order())
 
     def _draw_op(self, op: Ops, incoming: list[tuple[int, GraphEdge]]) -> None:
@@ -200,7 +204,7 @@ class Drawing:
                         self._links.append(Link(at, shown, passes=made.gradient is not None))
         for position, edge in sorted(incoming, key=lambda each: each[1].input):
             self._draw_edge(op, position, edge)
-        if self._detail.data and len(op) and self._step(op) is not None:
+        if self._detail.data:
             self._draw_data(op)
 
     def _draw_edge(self, op: Ops, position: int, edge: GraphEdge) -> None:
@@ -214,15 +218,22 @@ class Drawing:
                     self._links.append(Link(source, at, (position,), factor, crossed))
 
     def _draw_data(self, op: Ops) -> None:
+        call = common_call(self._trace, self._backward, op) if op in self._modules else None
         step = self._step(op)
-        assert step is not None
-        for position, operand in enumerate(step.operands):
+        if call is not None:
+            operands = self._trace.calls[call].operands
+        elif step is not None:
+            operands = step.operands
+        else:
+            return
+        for position, operand in enumerate(operands):
             record = None if operand.tensor is None else self._trace.tensor(operand.tensor)
             if record is None or record.requires_grad or record.numel == 0:
                 continue
             for source in self._tensor_nodes(record, None, ""):
                 for at in self._pictures[op]:
-                    feeds, _ = self._feeds(op, self._nodes[at], position, self._nodes[source])
+                    place = None if call is not None else position
+                    feeds, _ = self._feeds(op, self._nodes[at], place, self._nodes[source])
                     if feeds:
                         self._links.append(Link(source, at, passes=False))
 
@@ -235,10 +246,19 @@ class Drawing:
         hidden = not self._detail.unnamed and not node.names
         if op is not None and (record is None or (hidden and number not in self._backward.roots)):
             return self._pictures[op]
-        if record is None or (op is None and not self._detail.leaves):
+        if record is None or (op is None and self._within(number)):
             return ()
         name = node.names[-1] if node.names else record.name
         return self._tensor_nodes(record, node, name)
+
+    def _within(self, leaf: int) -> bool:
+        """Tell whether a leaf is not drawn: only ops that stand for their module use it."""
+        if self._detail.leaves != "outer":
+            return self._detail.leaves == "none"
+        users = {
+            self._op_of.get(edge.source) for edge in self._backward.edges if edge.target == leaf
+        }
+        return len(users) == 1 and users <= self._modules
 
     def _tensor_nodes(
         self, record: TensorRecord, node: GraphNode | None, name: str
@@ -298,6 +318,13 @@ class Drawing:
             text=(module,) if module else tuple(texts),
             functions=tuple(dict.fromkeys(node.name for node in nodes)),
             gradient=next((node.gradient for node in nodes if node.gradient is not None), None),
+            kept=any(
+                edge.source in op
+                and edge.gradient is not None
+                and is_leaf(self._backward.nodes[edge.target])
+                and self._within(edge.target)
+                for edge in self._backward.edges
+            ),
             module=bool(module),
         )
 
@@ -405,36 +432,48 @@ def waves(diagram: Diagram, backward: Backward) -> list[Wave]:
         if not link.passes:
             continue
         if link.edges:
-            for edge in link.edges:
-                crossing[edge].append(number)
+            for position in link.edges:
+                crossing[position].append(number)
         else:
             made[link.source].append(number)
     awaited: dict[int, int] = defaultdict(int)
     for link in diagram.links:
         if link.edges and link.passes:
             awaited[link.source] += 1
-    found: list[Wave] = []
+    op_of = {number: node.ops for node in diagram.nodes for number in node.ops}
+    pictures: dict[Ops, list[int]] = defaultdict(list)
+    for number, node in enumerate(diagram.nodes):
+        if node.kind == "op":
+            pictures[node.ops].append(number)
     by_op: dict[Ops, list[int]] = {}
-    for position in range(len(backward.edges)):
-        for number in crossing[position]:
-            by_op.setdefault(diagram.nodes[diagram.links[number].target].ops, []).append(number)
+    for position, edge in enumerate(backward.edges):
+        if edge.gradient is not None and edge.source in op_of:
+            by_op.setdefault(op_of[edge.source], []).extend(crossing[position])
+    found: list[Wave] = []
     seen: dict[int, int] = defaultdict(int)
-    for numbers in by_op.values():
-        pictures = {diagram.links[number].target for number in numbers}
-        into = [number for picture in sorted(pictures) for number in made[picture]]
-        if into:
-            found.append(Wave(tuple(into), ()))
-        arrived, part = [], []
-        for number in numbers:
-            link = diagram.links[number]
-            seen[link.source] += 1
-            if seen[link.source] == awaited[link.source]:
-                arrived.append(link.source)
-            elif seen[link.source] == 1:
-                part.append((link.source, link.edges[0]))
-        part = [(node, edge) for node, edge in part if node not in arrived]
-        found.append(Wave(tuple(numbers), tuple(arrived), tuple(part)))
+    for op, numbers in by_op.items():
+        into = [number for picture in pictures[op] for number in made[picture]]
+        kept = [picture for picture in pictures[op] if diagram.nodes[picture].kept]
+        if into or kept:
+            found.append(Wave(tuple(into), tuple(kept)))
+        if numbers:
+            found.append(_crossing(diagram, numbers, seen, awaited))
     return found
+
+
+def _crossing(
+    diagram: Diagram, numbers: list[int], seen: dict[int, int], awaited: dict[int, int]
+) -> Wave:
+    arrived, part = [], []
+    for number in numbers:
+        link = diagram.links[number]
+        seen[link.source] += 1
+        if seen[link.source] == awaited[link.source]:
+            arrived.append(link.source)
+        elif seen[link.source] == 1:
+            part.append((link.source, link.edges[0]))
+    part = [(node, edge) for node, edge in part if node not in arrived]
+    return Wave(tuple(numbers), tuple(arrived), tuple(part))
 
 
 def common_call(trace: Trace, backward: Backward, op: Ops) -> int | None:

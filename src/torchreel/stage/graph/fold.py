@@ -10,19 +10,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import Literal
 
 from torchreel.records import Backward, Trace
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.graph.diagram import Detail, Drawing, Ops, calls_around, ops_of
 from torchreel.stage.graph.placement import Placed, place
 
+_LEAVES: tuple[Literal["all", "outer"], ...] = ("all", "outer")
 _DETAILS = tuple(
-    Detail(elements, data, unnamed)
+    Detail(elements, data, unnamed, leaves)
+    for leaves in _LEAVES
     for unnamed in (True, False)
     for elements in (4, 1)
     for data in (True, False)
 )
-_LAST = Detail(1, data=False, unnamed=False, leaves=False)
+_LAST = Detail(1, data=False, unnamed=False, leaves="none")
 _OPS_MOST = 60
 """A pass with more ops than this begins with the ops of a statement together."""
 
@@ -39,6 +42,8 @@ def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) ->
     """Return the finest picture of a pass's graph that fits the zone; None where it has no node."""
     for folding in foldings(trace, backward):
         for detail in _DETAILS:
+            if detail.leaves == "outer" and not folding.modules:
+                continue
             drawing = Drawing(trace, backward, folding.ops, detail, folding.modules)
             placed = place(drawing.diagram(), trace, zone, artboard)
             if placed is not None:

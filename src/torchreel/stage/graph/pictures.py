@@ -74,7 +74,7 @@ class Pictures:
             step = node.steps[min(place, len(node.steps) - 1)] if node.steps else None
             source = Drawn(0, text, "symbol", step=step)
             labels.append(self._canvas.label(text, box.x, y, size, theme.text, source=source))
-        return Part(body, *labels), labels
+        return Part(body, *labels, *self._frame(node, box)), labels
 
     def name(self, node: Node, box: Box, room: float) -> Part | None:
         """Return a tensor's name above its block, or None where it has none that fits."""
@@ -100,7 +100,22 @@ class Pictures:
         """
         if node.kind == "element":
             return self._scalar(node, box, gradient, room)
+        if node.kind == "op":
+            return self._within(box)
         return self._gradient(node, box, gradient)
+
+    def _within(self, box: Box) -> Part:
+        """Return the capsule of the gradients that the parameters in a folded module keep."""
+        height = 0.6 * self._sizes.capsule
+        width = 0.6 * self._sizes.cell
+        y = box.bottom + self._sizes.below
+        fill, line, _ = self._roles(kept=True)
+        return Part(
+            self._canvas.rectangle(
+                box.x - width / 2, y, width, height, radius=height / 2, fill=fill, line=line,
+                stroke=self._artboard.px(4),
+            )
+        )  # fmt: skip
 
     def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
         size, px = self._sizes.read, self._artboard.px
@@ -215,7 +230,7 @@ class Pictures:
 
     def _frame(self, node: Node, box: Box) -> list[VMobject]:
         """Return the frame of what asks for a gradient: a corner pin, and a line around."""
-        if not node.parameter:
+        if not (node.parameter or (node.kind == "op" and node.kept)):
             return []
         theme, px = self._theme, self._artboard.px
         pad = box.pad

@@ -265,7 +265,9 @@ def _op_body(node: Node, sizes: Sizes) -> Box:
     widest = max((text_width(text, sizes.symbol) for text in node.text), default=0.0)
     height = max(2 * sizes.radius, (len(node.text) * _LINE + 0.5) * sizes.symbol)
     width = max(2 * sizes.radius, widest + 0.9 * sizes.symbol)
-    return Box(0, 0, width, height, 0.0, 0.0, height / 2, height / 2)
+    pad = sizes.pad if node.kept else 0.0
+    below = height / 2 + pad + (sizes.below + sizes.capsule * 0.6 if node.kept else 0.0)
+    return Box(0, 0, width, height, pad, 0.0, height / 2 + pad, below)
 
 
 def grid_of(shape: Shape) -> tuple[int, int]:
@@ -394,7 +396,8 @@ def _factors(
             continue
         width, height = text_width(text, sizes.read), 0.73 * sizes.read
         best, least = None, 1.0
-        for x, y in _beside(lines[number], width, height, sizes):
+        above = _outside(diagram, boxes, number)
+        for x, y in _beside(lines[number], height, sizes, above=above):
             box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             cost = 10.0 * sum(_share(box, other) for other in taken)
             near = sizes.artboard.px(6)
@@ -408,19 +411,25 @@ def _factors(
     return found
 
 
-def _beside(line: Points, width: float, height: float, sizes: Sizes) -> list[tuple[float, float]]:
-    """Return places beside a line, the best first: above its middle, below it, further along."""
+def _outside(diagram: Diagram, boxes: Sequence[Box], number: int) -> bool:
+    """Tell whether above a link is away from those that it meets at either end."""
+    link = diagram.links[number]
+    source, target = boxes[link.source], boxes[link.target]
+    if sum(other.target == link.target for other in diagram.links) > 1:
+        return source.y <= target.y
+    return target.y <= source.y
+
+
+def _beside(line: Points, height: float, sizes: Sizes, *, above: bool) -> list[tuple[float, float]]:
+    """Return places beside a line, the best first: its middle on the outer side, then others."""
     places = []
     clear = height / 2 + sizes.artboard.px(17)
     steep = abs(line[-1, 1] - line[0, 1]) > 0.5 * height
-    upward = line[-1, 1] < line[0, 1]
-    sides = (1, -1) if steep and upward else (-1, 1)
-    for share, side in itertools.product((0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8), sides):
+    sides = (-1, 1) if above else (1, -1)
+    for side, share in itertools.product(sides, (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)):
         x, y = line[round(share * (len(line) - 1))]
         for slide in (0.0, 0.5, 0.9) if steep else (0.0,):
-            # Beside a slope, a text keeps off sideways as well.
-            along = slide * width * (1 if upward else -1) * (-side)
-            places.append((float(x + along * 0), float(y + side * clear * (1 + slide))))
+            places.append((float(x), float(y + side * clear * (1 + slide))))
     return places
 
 

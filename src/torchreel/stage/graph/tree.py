@@ -171,7 +171,11 @@ class GraphTree(VGroup):
         nodes = self.placed.diagram.nodes
         gradients = {node: nodes[node].gradient for node in wave.arrived}
         gradients |= {node: self.backward.edges[edge].gradient for node, edge in wave.part}
-        gradients = {node: each for node, each in gradients.items() if nodes[node].kind != "op"}
+        gradients = {
+            node: each
+            for node, each in gradients.items()
+            if nodes[node].kind != "op" or nodes[node].kept
+        }
         popping = self._capsules(gradients)
         factors = [self.factors[i] for i in wave.links if i in self.factors]
         ops = {links[i].source for i in wave.links if nodes[links[i].source].kind == "op"}

@@ -1,0 +1,11 @@
+import torch
+
+x = torch.tensor([2.0, 3.0], requires_grad=True)
+optimizer = torch.optim.SGD([x], lr=0.1)
+
+# %% again
+(x * 3).sum().backward()
+(x * 3).sum().backward()
+print(x.grad)
+optimizer.zero_grad()
+print(x.grad)
