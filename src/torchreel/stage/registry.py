@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
+BACKWARD = {"backward", "grad"}
+"""Ops that walk a graph: clips with one draw it."""
 
 Room = tuple[float, float, float, float]
 
@@ -65,8 +67,11 @@ def op_name(op: str) -> str:
 
 def sources(ops: Iterable[str]) -> dict[str, Path]:
     """Return the stage files that a clip with these qualified ops depends on, by relative name."""
-    stems = {_modules().get(op_name(op), FALLBACK) for op in ops}
+    names = {op_name(op) for op in ops}
+    stems = {_modules().get(name, FALLBACK) for name in names}
     files = [*STAGE.glob("*.py"), *(STAGE / "ops" / f"{stem}.py" for stem in stems)]
+    if names & BACKWARD:
+        files += STAGE.glob("graph/*.py")
     return {f"stage/{file.relative_to(STAGE).as_posix()}": file for file in sorted(files)}
 
 

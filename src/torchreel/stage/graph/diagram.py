@@ -55,7 +55,8 @@ class Node:
     a tensor's elements carries its name. Of an op, ``place`` is which element of the result it
     makes (None: all), ``text`` its symbols, ``functions`` autograd's names, ``ops`` which nodes of
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
-    tensor that asks for one; an op that is ``kept`` holds such leaves within.
+    tensor that asks for one; an op that is ``kept`` holds such leaves within,
+    ``module`` is the module it stands for.
     """
 
     kind: Kind
@@ -72,7 +73,7 @@ class Node:
     place: int | None = None
     text: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
-    module: bool = False
+    module: int | None = None
 
 
 @dataclass(frozen=True)
@@ -309,13 +310,16 @@ class Drawing:
         texts = [symbol(self._trace.steps[step]) for step in steps]
         texts += [function_symbol(node.name) for node in nodes if node.step is None]
         module = self._module(op)
+        if module is not None:
+            record = self._trace.modules[module]
+            texts = [record.path or record.name or record.kind]
         return Node(
             "op",
             self._group,
             ops=op,
             steps=tuple(steps),
             place=place,
-            text=(module,) if module else tuple(texts),
+            text=tuple(texts),
             functions=tuple(dict.fromkeys(node.name for node in nodes)),
             gradient=next((node.gradient for node in nodes if node.gradient is not None), None),
             kept=any(
@@ -325,17 +329,14 @@ class Drawing:
                 and self._within(edge.target)
                 for edge in self._backward.edges
             ),
-            module=bool(module),
+            module=module,
         )
 
-    def _module(self, op: Ops) -> str:
+    def _module(self, op: Ops) -> int | None:
         if op not in self._modules:
-            return ""
+            return None
         call = common_call(self._trace, self._backward, op)
-        if call is None:
-            return ""
-        module = self._trace.modules[self._trace.calls[call].module]
-        return module.path or module.name or module.kind
+        return None if call is None else self._trace.calls[call].module
 
     def _results(self, op: Ops) -> list[GraphNode]:
         """Return the nodes of an op whose tensors others use, or the pass began at."""
@@ -473,6 +474,13 @@ def _crossing(
         elif seen[link.source] == 1:
             part.append((link.source, link.edges[0]))
     part = [(node, edge) for node, edge in part if node not in arrived]
+    # Elements that nothing came of: zeros arrive there with the others' gradients.
+    groups = {diagram.nodes[node].group for node in arrived}
+    arrived += [
+        number
+        for number, node in enumerate(diagram.nodes)
+        if node.kind == "element" and node.group in groups and not awaited[number]
+    ]
     return Wave(tuple(numbers), tuple(arrived), tuple(part))
 
 

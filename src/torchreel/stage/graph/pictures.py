@@ -14,7 +14,7 @@ from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color, ink_on, mix, signed
 from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Part
-from torchreel.stage.graph.placement import Box, Sizes, gradient_height
+from torchreel.stage.graph.placement import Box, Sizes, gradient_height, lines_of
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y
 from torchreel.stage.text import ADVANCE, text_width
 
@@ -55,7 +55,7 @@ class Pictures:
         return Part(*parts, *self._frame(node, box))
 
     def op(self, node: Node, box: Box) -> tuple[Part, list[VMobject]]:
-        """Return the node of an op with its symbols, one below the other, and their labels."""
+        """Return the node of an op with its symbols (down, then to the right), and these."""
         theme, px, size = self._theme, self._artboard.px, self._sizes.symbol
         radius = min(box.height, box.width) / 2 if len(node.text) == 1 else px(18)
         body = self._canvas.rectangle(
@@ -63,17 +63,21 @@ class Pictures:
             box.y - box.height / 2,
             box.width,
             box.height,
-            radius=px(12) if node.module else radius,
+            radius=radius if node.module is None else px(12),
             fill=theme.surface2,
             line=theme.muted,
             stroke=px(3),
         )
         labels: list[VMobject] = []
-        for place, text in enumerate(node.text):
-            y = box.y + (place - (len(node.text) - 1) / 2) * 1.2 * size
-            step = node.steps[min(place, len(node.steps) - 1)] if node.steps else None
-            source = Drawn(0, text, "symbol", step=step)
-            labels.append(self._canvas.label(text, box.x, y, size, theme.text, source=source))
+        rows, columns = box.grid
+        inner = box.width - 0.9 * size
+        for place, text in enumerate(lines_of(node)):
+            column, row = divmod(place, rows)
+            x = box.x + (column - (columns - 1) / 2) * (inner + size) / columns
+            y = box.y + (row - (rows - 1) / 2) * 1.2 * size
+            labels.append(
+                self._canvas.label(text, x, y, size, theme.text, source=_told(node, place, text))
+            )
         return Part(body, *labels, *self._frame(node, box)), labels
 
     def name(self, node: Node, box: Box, room: float) -> Part | None:
@@ -315,6 +319,14 @@ class Pictures:
     def _written(self, tensor: int, chars: int) -> list[str] | None:
         values = self._trace.values.get(tensor)
         return None if values is None else numerals.write_all(values, chars)
+
+
+def _told(node: Node, place: int, text: str) -> Drawn:
+    """Return where the symbol at a place of an op's node comes from."""
+    if node.module is not None:
+        return Drawn(0, text, "module", module=node.module)
+    step = node.steps[place] if place < len(node.steps) else None
+    return Drawn(0, text, "symbol", step=step)
 
 
 def _shrunk(table: NDArray[np.float64]) -> NDArray[np.float64]:

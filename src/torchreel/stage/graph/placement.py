@@ -15,7 +15,7 @@ from torchreel.records import Shape, Trace
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.graph.diagram import Diagram, Node
-from torchreel.stage.graph.layers import Layers, arrange, heights
+from torchreel.stage.graph.layers import Layers, arrange, heights, ranks
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y, SLAB
 from torchreel.stage.text import text_width
 
@@ -33,6 +33,9 @@ _GAPS = (56, 36, 24, 12)
 """Distances between the nodes of a column in film pixels: the largest that fits is taken."""
 _LEVEL = 9.0
 """A link whose ends are less apart in height is drawn level."""
+_LINES = 6
+_SYMBOLS = 24
+"""An op's node has at most so many lines below each other, and so many symbols in all."""
 _LINE = 1.2
 """Height of a line of symbols in an op's node, in em."""
 
@@ -147,11 +150,9 @@ class Placed:
 
 def place(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> Placed | None:
     """Return the largest picture of a diagram that fits a zone, or None where none is readable."""
-    if not diagram.nodes:
+    if not diagram.nodes or not _may_fit(diagram, trace, zone, artboard):
         return None
     layers = arrange(diagram.groups, diagram.pairs)
-    if len(layers.columns) > COLUMNS[artboard.name]:
-        return None
     size = _CELL_MOST[artboard.name]
     while size >= _CELL_LEAST[artboard.name]:
         placed = _fit(diagram, trace, layers, zone, Sizes(artboard, size))
@@ -159,6 +160,25 @@ def place(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> Pla
             return placed
         size -= _STEP
     return None
+
+
+def _may_fit(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> bool:
+    """Tell, before the costly ordering, whether the smallest picture's columns are too many, too
+    wide or too high."""
+    column = ranks(diagram.groups, diagram.pairs)
+    if max(column) >= COLUMNS[artboard.name]:
+        return False
+    sizes = Sizes(artboard, _CELL_LEAST[artboard.name])
+    gap = artboard.px(_GAPS[-1])
+    wide: dict[int, float] = defaultdict(float)
+    high: dict[int, float] = defaultdict(lambda: -gap)
+    for node, at in zip(diagram.nodes, column, strict=True):
+        body = _body(node, trace, sizes)
+        wide[at] = max(wide[at], _width(body))
+        high[at] += body.above + body.below + gap
+    if max(high.values()) > zone.height:
+        return False
+    return sum(wide.values()) + sizes.least_between * (len(wide) - 1) <= zone.width
 
 
 def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Sizes) -> Placed | None:
@@ -262,12 +282,20 @@ def gradient_height(height: float, unit: float, sizes: Sizes) -> float:
 
 
 def _op_body(node: Node, sizes: Sizes) -> Box:
-    widest = max((text_width(text, sizes.symbol) for text in node.text), default=0.0)
-    height = max(2 * sizes.radius, (len(node.text) * _LINE + 0.5) * sizes.symbol)
-    width = max(2 * sizes.radius, widest + 0.9 * sizes.symbol)
+    texts, size = lines_of(node), sizes.symbol
+    columns = -(-len(texts) // _LINES)
+    rows = -(-len(texts) // columns)
+    widest = max(text_width(text, size) for text in texts)
+    height = max(2 * sizes.radius, (rows * _LINE + 0.5) * size)
+    width = max(2 * sizes.radius, columns * widest + (columns - 1) * size + 0.9 * size)
     pad = sizes.pad if node.kept else 0.0
     below = height / 2 + pad + (sizes.below + sizes.capsule * 0.6 if node.kept else 0.0)
-    return Box(0, 0, width, height, pad, 0.0, height / 2 + pad, below)
+    return Box(0, 0, width, height, pad, 0.0, height / 2 + pad, below, grid=(rows, columns))
+
+
+def lines_of(node: Node) -> tuple[str, ...]:
+    """Return the symbols that are written in an op's node: all, or of very many the first."""
+    return node.text if len(node.text) <= _SYMBOLS else (*node.text[: _SYMBOLS - 1], "…")
 
 
 def grid_of(shape: Shape) -> tuple[int, int]:

@@ -1,0 +1,327 @@
+"""Autograd on stage: any graph that fits is drawn, and every number on it is PyTorch's own."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from manim import tempconfig
+from manim.renderer.cairo_renderer import CairoRenderer
+
+from tests.stage.test_director import _reads_as
+from torchreel.records import Backward, Drawn, Trace
+from torchreel.stage import registry
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import THEMES
+from torchreel.stage.director import LessonScene
+from torchreel.stage.graph.act import zone_of
+from torchreel.stage.graph.diagram import Diagram, waves
+from torchreel.stage.graph.fold import compose
+from torchreel.stage.graph.placement import COLUMNS, Placed
+from torchreel.stage.numerals import MINUS
+from torchreel.tracer import trace_script
+
+Play = Callable[..., LessonScene]
+
+
+def _random_lines(seed: int, ops: int) -> str:
+    """Return a script of scalar ops that use values of before, some of them twice."""
+    dice = random.Random(seed)
+    lines = ["v0 = torch.tensor(0.5, requires_grad=True)"]
+    lines += ["v1 = torch.tensor(-1.5, requires_grad=True)"]
+    for number in range(2, ops + 2):
+        one, other = dice.sample(range(max(0, number - 4), number), 2)
+        op = dice.choice(["v{} * v{}", "v{} + v{}", "v{}.sin() + v{}", "v{}.tanh() * v{}"])
+        lines.append(f"v{number} = {op.format(one, other)}")
+    return "\n".join([*lines, f"v{ops + 1}.backward()"])
+
+
+CELLS = {
+    "lesson": "x = torch.tensor([2.0, 3.0], requires_grad=True)\n"
+    "y = x * 3\nz = y.sum()\nz.backward()\nprint(x.grad)",
+    "paths": "x = torch.tensor(3.0, requires_grad=True)\n"
+    "a = x * 2\nb = x**2\ny = a + b\ny.backward()\nprint(x.grad)",
+    "again": "x = torch.tensor([2.0, 3.0], requires_grad=True)\n"
+    "optimizer = torch.optim.SGD([x], lr=0.1)\n"
+    "(x * 3).sum().backward()\n(x * 3).sum().backward()\n"
+    "optimizer.zero_grad()\nprint(x.grad)\n(x * 4).sum().backward()",
+    "chain": "x = torch.tensor(0.5, requires_grad=True)\n"
+    "a = x * 2\nb = a + 1\nc = b**2\nd = c.sin()\ne = d.exp()\nf = e * 3\nf.backward()",
+    "diamond": "w = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)\n"
+    "v = torch.tensor([1.0, -1.0])\n"
+    "h = w @ v\nr = h.relu()\nq = h * h\ns = r + q\ny = s.sum()\ny.backward()",
+    "mlp": "torch.manual_seed(0)\nX = torch.randn(4, 3)\nt = torch.randn(4, 1)\n"
+    "net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))\n"
+    "loss = ((net(X) - t) ** 2).mean()\nloss.backward()",
+    "square": "x = torch.tensor(-2.0, requires_grad=True)\ny = x * x\ny.backward()",
+    "neuron": "w = torch.tensor(-1.5, requires_grad=True)\n"
+    "b = torch.tensor(0.5, requires_grad=True)\nx = torch.tensor(2.0)\ny = w * x + b\n"
+    "loss = (y - 1) ** 2\nloss.backward()",
+    "fourth": "g = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)\n"
+    "p = g.softmax(0)\ns = p[1]\ns.backward()",
+    "random1": _random_lines(1, 12),
+    "random2": _random_lines(2, 22),
+}
+LOOP = (
+    "u = torch.tensor(1.0, requires_grad=True)\nsgd = torch.optim.SGD([u], lr=0.1)\n"
+    "for lap in range(3):\n    sgd.zero_grad()\n    loss = u * u\n    loss.backward()\n"
+    "    sgd.step()"
+)
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    folder = tmp_path_factory.mktemp("autograd")
+    cells = {**CELLS, "loop": LOOP}
+    text = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in cells.items())
+    (folder / "script.py").write_text(f"import torch\n\n{text}")
+    return trace_script(folder / "script.py", root=Path(folder))
+
+
+@pytest.fixture(scope="module")
+def play(trace: Trace) -> Play:
+    @functools.cache
+    def played(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
+        board = ARTBOARDS[artboard]
+        options = {
+            "dry_run": True,
+            "frame_rate": 30,
+            "pixel_width": board.width // 4,
+            "pixel_height": board.height // 4,
+            "frame_height": 8.0,
+            "frame_width": 8.0 * board.width / board.height,
+            "progress_bar": "none",
+            "verbosity": "ERROR",
+        }
+        with tempconfig(options):
+            renderer = CairoRenderer(skip_animations=True)
+            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
+            scene.render()
+        return scene
+
+    return played
+
+
+def _placed(trace: Trace, cell: str, artboard: str) -> tuple[Placed, Backward]:
+    part = trace.of_cell(cell)
+    canvas = Canvas(ARTBOARDS[artboard], THEMES["dark"])
+    backward = part.backwards[0]
+    placed = compose(part, backward, zone_of(canvas), canvas.artboard)
+    assert placed is not None
+    return placed, backward
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_text_is_cut_small_or_covered(play: Play, cell: str, artboard: str) -> None:
+    theme = "dark" if artboard == "page" else "light"
+    assert play(cell, artboard, theme).warnings == []
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_any_graph_fits_and_no_node_covers_another(trace: Trace, cell: str, artboard: str) -> None:
+    placed, backward = _placed(trace, cell, artboard)
+    zone = ARTBOARDS[artboard].stage
+    assert len(placed.columns) <= COLUMNS[artboard]
+    for box in placed.boxes:
+        assert zone.x - 1 <= box.left
+        assert box.right <= zone.right + 1
+        assert zone.y - 1 <= box.y - box.above
+        assert box.y + box.below <= zone.bottom + 1
+    for one, other in itertools.combinations(placed.boxes, 2):
+        apart = (
+            one.right <= other.left
+            or other.right <= one.left
+            or one.y + one.below <= other.y - other.above
+            or other.y + other.below <= one.y - one.above
+        )
+        assert apart
+    drawn = {step for node in placed.diagram.nodes for step in node.steps}
+    assert drawn == {node.step for node in backward.nodes if node.step is not None}
+
+
+@pytest.mark.parametrize("cell", ["lesson", "paths", "chain", "diamond", "neuron", "mlp"])
+def test_graphs_without_a_knot_have_no_crossing(trace: Trace, cell: str) -> None:
+    for artboard in ARTBOARDS:
+        assert _placed(trace, cell, artboard)[0].layers.crossings == 0
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_flow_from_the_root_in_the_true_order(trace: Trace, cell: str) -> None:
+    placed, backward = _placed(trace, cell, "film")
+    diagram, reached = placed.diagram, set(placed.diagram.roots)
+    crossed: list[int] = []
+    for wave in waves(diagram, backward):
+        for number in wave.links:
+            link = diagram.links[number]
+            assert link.target in reached or diagram.nodes[link.target].kind == "op"
+            reached.add(link.source)
+            crossed.append(number)
+        reached |= set(wave.arrived)
+    assert sorted(crossed) == [i for i, link in enumerate(diagram.links) if link.passes]
+    assert _edges_in_order(diagram, crossed)
+
+
+def _edges_in_order(diagram: Diagram, crossed: list[int]) -> bool:
+    """Tell whether the ops pass their gradients on in the order in which autograd ran them."""
+    edges = [min(diagram.links[i].edges) for i in crossed if diagram.links[i].edges]
+    ops = [diagram.nodes[diagram.links[i].target].ops for i in crossed if diagram.links[i].edges]
+    first = {op: min(e for e, o in zip(edges, ops, strict=True) if o == op) for op in ops}
+    order = [first[op] for op in dict.fromkeys(ops)]
+    return order == sorted(order)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_number_is_pytorchs_own(play: Play, trace: Trace, cell: str, artboard: str) -> None:
+    """Replays the cell without the tracer and asks PyTorch for each value and gradient."""
+    scene = play(cell, artboard, "dark" if artboard == "page" else "light")
+    known = _replayed(trace.of_cell(cell), cell)
+    checked = 0
+    for drawn in scene.drawn:
+        if drawn.source == "value" and drawn.tensor in known:
+            value = known[drawn.tensor][drawn.index].item()
+            assert _reads(drawn.text, value), f"{drawn.text} is drawn for {value}"
+            checked += 1
+        elif drawn.source == "derivative":
+            checked += _check_derivative(trace.of_cell(cell), cell, drawn)
+    assert checked > 0
+
+
+def _reads(text: str, value: float) -> bool:
+    number = text.replace(MINUS, "-")
+    if "e" in number:  # one digit, rounded
+        return float(number) == float(f"{value:.0e}")
+    return _reads_as(text, value) or float(number) == value
+
+
+def _run(cell: str, until: int | None = None) -> dict[str, torch.Tensor]:
+    scope: dict[str, object] = {"torch": torch}
+    exec("\n".join(CELLS[cell].splitlines()[:until]), scope)
+    return {name: value for name, value in scope.items() if isinstance(value, torch.Tensor)}
+
+
+def _replayed(trace: Trace, cell: str) -> dict[int, torch.Tensor]:
+    """Return the values of the named tensors, and of the gradients that passes brought them."""
+    lines = CELLS[cell].splitlines()
+    known: dict[int, torch.Tensor] = {}
+    for run in trace.runs:
+        for name, record in run.changed.items():
+            if record is not None:
+                known[record] = _run(cell, run.statement)[name]
+    for backward in trace.backwards:
+        statement = trace.runs[trace.steps[backward.step].run].statement
+        root = lines[statement - 1].removesuffix(".backward()")
+        before = _run(cell, statement - 1)
+        loss = eval(root, {"torch": torch, **before})
+        for node in backward.nodes:
+            if node.names and node.gradient is not None:
+                known[node.gradient] = torch.autograd.grad(
+                    loss, before[node.names[-1]], retain_graph=True
+                )[0]
+        after = _run(cell, statement)
+        owner = {node.tensor: node.names[-1] for node in backward.nodes if node.names}
+        for total in backward.accumulations:
+            if total.tensor in owner:
+                gradient = after[owner[total.tensor]].grad
+                assert gradient is not None
+                known[total.after] = gradient
+    return {record: value.detach() for record, value in known.items()}
+
+
+def _check_derivative(trace: Trace, cell: str, drawn: Drawn) -> int:
+    """Compare a derivative with autograd's, where both ends of the link have a name."""
+    assert drawn.step is not None
+    step = trace.steps[drawn.step]
+    place, operand, operand_place = drawn.index
+    names = {record: name for run in trace.runs for name, record in run.changed.items()}
+    result, source = names.get(step.results[0]), names.get(step.operands[operand].tensor)
+    twice = sum(each.tensor == step.operands[operand].tensor for each in step.operands) > 1
+    if result is None or source is None or twice:
+        return 0
+    until = trace.runs[step.run].statement
+    tensors = _run(cell, until)
+    gradient = torch.autograd.grad(tensors[result].flatten()[place], tensors[source])[0]
+    value = gradient.flatten()[operand_place].item()
+    text = drawn.text.removeprefix("×")
+    assert _reads(text, value)
+    return 1
+
+
+def test_the_lesson_is_drawn_whole(play: Play) -> None:
+    scene = play("lesson")
+    cue = [drawn for drawn in scene.drawn if drawn.cue == 4]
+    assert sorted(each.text for each in cue if each.source == "symbol") == ["×3", "×3", "Σ"]
+    assert sorted(each.text for each in cue if each.source == "derivative") == [
+        *("×1", "×1", "×3", "×3"),
+    ]
+    values = sorted(each.text for each in cue if each.source == "value")
+    assert values == sorted(["2.", "3.", "6.", "9.", "15.", "1.", "1.", "1.", "3.", "3."])
+    assert "x.grad" in [each.text for each in cue]
+    # Before the backward line there is no gradient on the screen.
+    early = [drawn for drawn in scene.drawn if drawn.cue < 4]
+    assert not [drawn for drawn in early if drawn.source == "derivative"]
+    assert len([drawn for drawn in early if drawn.cue == 3 and drawn.source == "value"]) == 5
+
+
+def test_a_second_pass_adds_and_zero_grad_empties(play: Play) -> None:
+    scene = play("again")
+    passes = scene.trace.backwards
+    total = passes[1].accumulations[0]
+    second = [drawn for drawn in scene.drawn if drawn.cue == 3]
+    values = [(each.tensor, each.text) for each in second if each.source == "value"]
+    assert sorted(values) == sorted(
+        (record, text)
+        for record, text in ((total.before, "3."), (total.gradient, "3."), (total.after, "6."))
+        for _ in range(2)
+    )
+    assert [drawn.text for drawn in second if drawn.source == "sign"] == ["+", "="]
+    nothing = {drawn.cue for drawn in scene.drawn if drawn.text == "None"}
+    assert nothing == {4, 5}
+    # The third pass finds nothing, and nothing is added.
+    assert passes[2].accumulations[0].before is None
+    third = {drawn.tensor for drawn in scene.drawn if drawn.cue == 6 and drawn.source == "value"}
+    assert passes[2].accumulations[0].gradient in third | {passes[2].accumulations[0].after}
+    assert total.after not in third
+
+
+def test_a_long_graph_folds_and_tells_every_op(trace: Trace) -> None:
+    chain, _ = _placed(trace, "chain", "page")
+    texts = [node.text for node in chain.diagram.nodes if node.kind == "op"]
+    assert [text for each in texts for text in each] == ["×2", "+1", "**2", "sin", "exp", "×3"]
+    net, _ = _placed(trace, "mlp", "page")
+    module = next(node for node in net.diagram.nodes if node.module is not None)
+    assert module.text == ("net",)
+    assert module.kept  # its parameters are within it, and keep their gradients
+
+
+def test_no_derivative_where_none_was_measured_or_they_differ(trace: Trace) -> None:
+    square, _ = _placed(trace, "square", "page")
+    factors = [link.factor for link in square.diagram.links if link.edges]
+    assert [factor.value for factor in factors if factor] == [-2.0, -2.0]
+    mlp, _ = _placed(trace, "mlp", "film")
+    for link in mlp.diagram.links:
+        if "linear" in mlp.diagram.nodes[link.target].text and link.factor is not None:
+            assert link.factor.value == 1.0  # of the bias; the weights' differ
+
+
+def test_a_training_loop_has_a_picture_of_its_own(trace: Trace) -> None:
+    part = trace.of_cell("loop")
+    scene = LessonScene.__new__(LessonScene)
+    from torchreel.stage.graph.act import Autograd
+
+    act = Autograd(scene, part, Canvas(ARTBOARDS["page"], THEMES["dark"]), 1.0)
+    assert part.backwards
+    assert not any(act.covers(step) for step in part.steps)
+
+
+def test_a_clip_with_a_pass_depends_on_the_graphs_files() -> None:
+    assert "stage/graph/tree.py" in registry.sources(["torch.Tensor.backward"])
+    assert "stage/graph/tree.py" not in registry.sources(["torch.Tensor.reshape"])
