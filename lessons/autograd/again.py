@@ -1,9 +1,8 @@
 import torch
 
+# %% again
 x = torch.tensor([2.0, 3.0], requires_grad=True)
 optimizer = torch.optim.SGD([x], lr=0.1)
-
-# %% again
 (x * 3).sum().backward()
 (x * 3).sum().backward()
 print(x.grad)

@@ -183,7 +183,7 @@ class Autograd:
     def _grow(self, step: Step) -> None:
         assert self.tree is not None
         several = len(self.trace.runs[step.run].steps) > 1
-        run_time = _RECORD * self._pace * (0.7 if several else 1.0)
+        run_time = _RECORD * self._pace * (0.5 if several else 1.0)
         growing = self.tree.record(step.number, run_time)
         if growing is None:
             growing = self.tree.appear(step.results, BEAT)

@@ -314,7 +314,8 @@ class Pictures:
             return None, 0.0
         longest = max(len(text) for text in texts)
         fitting = _DIGIT_WIDTH * side / (ADVANCE * longest)
-        return texts, min(artboard.type_digit_max, _DIGIT_HEIGHT * side, fitting)
+        wanted = max(artboard.floor, _DIGIT_HEIGHT * side)
+        return texts, min(artboard.type_digit_max, wanted, fitting)
 
     def _written(self, tensor: int, chars: int) -> list[str] | None:
         values = self._trace.values.get(tensor)

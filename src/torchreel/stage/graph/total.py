@@ -65,7 +65,7 @@ class GradientSums(VGroup):
             self._row(name, each, zone, y + height / 2)
             y += height + gap
 
-    def accumulate(self, run_time: float = 2 * SLOW) -> Draw:
+    def accumulate(self, run_time: float = 1.5 * SLOW) -> Draw:
         """Return the animation in which what was there, what arrived and the sum appear."""
 
         def draw(t: float) -> None:
