@@ -69,6 +69,7 @@ def parse_reference(reference: Reference, page: str) -> Target | Problem:
 
 def quote(trace: Trace, moment: Moment, target: Target, where: str) -> str:
     """Return the text of a tensor's attribute at a moment; raises TorchReelError."""
+    value: str | Array | Shape | None
     attribute = ATTRIBUTES.get(target.attribute)
     if attribute is None:
         what = f"a tensor has no attribute {target.attribute!r} that can be quoted"
