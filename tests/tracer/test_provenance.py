@@ -304,6 +304,7 @@ FEEDS = [
     feeds("torch.atan2(a, b)", each, a=0, b=1),
     feeds("a.double()", each),
     feeds("a.half()", each),
+    feeds("a.bfloat16()", each),
     feeds("half + 1", each, half=0),
     feeds("brain * 3", each, brain=0),
     feeds("wide * 2", each, wide=0),

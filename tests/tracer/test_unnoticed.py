@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from torchreel.records import Trace
-from torchreel.store import read_trace
+from torchreel.tracer import trace_script
 from torchreel.tracer.process import ENVIRONMENT
 
 SCRIPT = '''\
+import functools
 import gc
 import hashlib
 import random
@@ -33,6 +33,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+print = functools.partial(print, file=open("told.txt", "w"), flush=True)
 np.seterr(all="raise")
 torch.manual_seed(3)
 random.seed(3)
@@ -168,27 +169,17 @@ print(sum(each.key == "aten::relu" for each in profiler.key_averages()))
 '''
 
 
-def printed(folder: Path, *arguments: str) -> list[str]:
-    ran = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=os.environ | ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return ran.stdout.splitlines()
-
-
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trace, list[str], list[str]]:
-    """The trace, and what was printed with and without the tracer."""
+    """The trace, and what was told with and without the tracer."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "script.py").write_text(SCRIPT)
-    # As trace_script does it, which keeps of the output what the runs of its statements printed.
-    tracer = ("-P", "-m", "torchreel.tracer", "script.py", str(folder), str(folder), "100")
-    traced = printed(folder, *tracer)
-    return read_trace(folder / "trace"), traced, printed(folder, "script.py")
+    script, told = folder / "script.py", folder / "told.txt"
+    script.write_text(SCRIPT)
+    trace = trace_script(script, root=folder)
+    traced = told.read_text().splitlines()
+    command = [sys.executable, str(script)]
+    subprocess.run(command, cwd=folder, env=os.environ | ENVIRONMENT, check=True)
+    return trace, traced, told.read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +187,7 @@ def trace(both: tuple[Trace, list[str], list[str]]) -> Trace:
     return both[0]
 
 
-def test_the_script_prints_the_same(both: tuple[Trace, list[str], list[str]]) -> None:
+def test_the_script_tells_the_same(both: tuple[Trace, list[str], list[str]]) -> None:
     trace, traced, plain = both
     assert trace.error is None
     assert traced == plain

@@ -313,9 +313,16 @@ def _sorted(entries: NDArray[np.int64]) -> Pattern:
     return pattern
 
 
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    """Return the elements in a dtype that NumPy has."""
+    flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1)
+    array: NDArray[Any] = (flat.double() if flat.is_floating_point() else flat).numpy()
+    return array
+
+
 def _differs(result: torch.Tensor, before: torch.Tensor) -> NDArray[np.bool_]:
     """Tell which elements differ by more than rounding."""
-    one, other = (each.detach().reshape(-1).numpy() for each in (result, before))
+    one, other = _array(result), _array(before)
     if not (result.is_floating_point() or result.is_complex()):
         return np.asarray(one != other)
     rounding = 1e-9 * np.maximum(np.abs(one), np.abs(other))
@@ -366,7 +373,7 @@ def _mixed(near: torch.Tensor, far: torch.Tensor, kept: NDArray[np.int64]) -> to
 
 
 def _agree(result: torch.Tensor, expected: torch.Tensor, part: NDArray[np.bool_]) -> bool:
-    one, other = (each.detach().reshape(-1).numpy()[part] for each in (result, expected))
+    one, other = _array(result)[part], _array(expected)[part]
     if not (result.is_floating_point() or result.is_complex()):
         return bool((one == other).all())
     finite = np.abs(other[np.isfinite(other)])

@@ -53,7 +53,7 @@ def find_moves(
         maps = _maps(call, operands, labelled, shapes)
         for i, found in enumerate(maps):
             if found is not None and found.size and (found == -1).all() and not constant:
-                maps[i] = None
+                maps[i] = None  # what seems constant may be a comparison that was never true
         if any(found is not None for found in maps):
             return maps
     return None
