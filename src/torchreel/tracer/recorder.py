@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 from torchreel.records import Clash, Operand, Run, Step
 from torchreel.tracer.autograd import Autograd
+from torchreel.tracer.budget import PROBES, RUNS, STEPS, TENSORS, Budget
 from torchreel.tracer.cells import Script
 from torchreel.tracer.clash import clash_of
 from torchreel.tracer.laps import Laps
@@ -36,10 +38,6 @@ from torchreel.tracer.tensors import Tensors, version_of
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
 """The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
-
-STEPS_KEPT = 10_000
-"""At most so many steps are kept of one run of a top-level statement (deep recursion, nested
-loops); the rest of it runs unobserved, and the names at its end are right."""
 
 PRINTED_KEPT = 10_000
 """At most so many characters are kept of what one part of a run printed."""
@@ -69,6 +67,8 @@ class _Open:
     frame: int
     laps: int = 0
     spent: int = 0
+    parts: int = 0
+    probes: int = 0
     steps: list[int] = field(default_factory=list)
     printed: str = ""
 
@@ -99,6 +99,7 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.tensors = Tensors()
         self.laps = Laps(script)
+        self._budget = Budget()
         self.provenances = Provenances(self.tensors)
         self.runs: list[Run] = []
         self.steps: list[Step] = []
@@ -139,11 +140,16 @@ class Recorder(TorchFunctionMode):
             self.laps.enter(place, frame)
             if self._sleeper is not None:
                 return
+        if self._is_spent():
+            self._sleep(self._stack[0])
+            return
         if self._stack:
             outer = self._stack[-1]
             self.modules.settle()
             self._write_part(outer, frame if self._parents[place] == outer.place else None)
         self._stack.append(_Open(place, self._counts[place], id(frame)))
+        if self._is_spent():
+            self._sleep(self._stack[0])
 
     def leave(self, place: int) -> None:
         """A statement ends, by an exception or a jump too."""
@@ -188,7 +194,7 @@ class Recorder(TorchFunctionMode):
 
     def _start_lap(self, loop: _Open, frame: FrameType) -> None:
         loop.laps += 1
-        kept = loop.laps in KEPT_LAPS and loop.spent < STEPS_KEPT
+        kept = loop.laps in KEPT_LAPS and not self._is_spent()
         if kept and self._sleeper is not None:
             self._wake()
         if self._sleeper is None:
@@ -229,7 +235,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Call ``func`` and record what it does as one step of the script's ``frame``."""
         self.modules.settle()
-        given = list(tensors_in([args, kwargs]))
+        given = list(islice(tensors_in([args, kwargs]), TENSORS))
         before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
         ids = {id(tensor): record for tensor, record, _ in before}
         pending = self.pending(op, frame, self.operands(args, kwargs, ids))
@@ -248,7 +254,7 @@ class Recorder(TorchFunctionMode):
             if after != record:
                 changed.append(after)
                 written = written or version_of(tensor) != version
-        made = list(tensors_in(result))
+        made = list(islice(tensors_in(result), TENSORS))
         record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
         results = [record_of(tensor) for tensor in made]
         if results or changed or op in WITHOUT_RESULT:
@@ -322,7 +328,7 @@ class Recorder(TorchFunctionMode):
             )
             if isinstance(part, torch.Tensor)
             else Operand(literal=literal(part), name=name)
-            for name, part in parts(args, kwargs)
+            for name, part in islice(parts(args, kwargs), TENSORS)
         )
 
     def add(
@@ -353,10 +359,10 @@ class Recorder(TorchFunctionMode):
                 clash=clash,
             )
         )
-        top = self._stack[0]
-        top.spent += 1
-        if top.spent >= STEPS_KEPT:
-            self._sleeper = top  # torch has taken the mode off for this call: it stays
+        self._budget.step(pending.expression, pending.operands, len(results))
+        self._stack[0].spent += 1
+        if self._is_spent():
+            self._sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
         return number
 
     @contextlib.contextmanager
@@ -433,7 +439,20 @@ class Recorder(TorchFunctionMode):
         for number in run.steps:
             self.steps[number] = replace(self.steps[number], run=len(self.runs))
         self.runs.append(part)
+        self._budget.run(run.printed, len(changed), plain, len(run.steps))
         run.steps, run.printed = [], ""
+        if self._stack:
+            self._stack[0].parts += 1
+
+    def _is_spent(self) -> bool:
+        """Tell whether the rest of the top-level statement shall run unobserved."""
+        self._budget.count(len(self.tensors.records), len(self.modules.calls))
+        if not self._stack:
+            return False
+        top = self._stack[0]
+        top.probes += 1
+        spent = top.spent >= STEPS or top.parts >= RUNS or top.probes >= PROBES
+        return spent or self._budget.full
 
     def _told_as(self, run: _Open) -> _Open:
         """Return the run whose part it is: in a function of another cell, the one that called it.
