@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,15 @@ from torchreel.records import (
     TensorRecord,
     Trace,
 )
-from torchreel.store import Index, Store, digest_of, trace_digest, write_clip, write_trace
+from torchreel.store import (
+    Index,
+    Store,
+    digest_of,
+    trace_digest,
+    trace_schema,
+    write_clip,
+    write_trace,
+)
 
 TRACE = Trace(
     script="lessons/a/lesson.py",
@@ -118,3 +127,26 @@ def test_a_trace_of_another_schema_is_refused(store: Store) -> None:
     file.write_text(file.read_text().replace('"steps"', '"stairs"'))
     with pytest.raises(msgspec.ValidationError):
         store.trace("d")
+
+
+def test_the_schema_of_a_trace_names_and_explains_every_field(tmp_path: Path) -> None:
+    schema = trace_schema()
+    write_trace(TRACE, tmp_path)
+    written = msgspec.json.decode((tmp_path / "trace.json").read_bytes())
+
+    def check(value: object, kind: Any) -> None:
+        options = kind.get("anyOf", [kind]) if isinstance(kind, dict) else []
+        for option in options:
+            name = option.get("$ref", "").rpartition("/")[2]
+            if name and isinstance(value, dict):
+                record = schema["$defs"][name]
+                assert record["description"]
+                assert value.keys() == record["properties"].keys()
+                for key, item in value.items():
+                    check(item, record["properties"][key])
+            elif isinstance(value, list) and "items" in option:
+                for item in value:
+                    check(item, option["items"])
+
+    check(written, schema)
+    assert written["version"] == schema["$defs"]["Trace"]["properties"]["version"]["default"]

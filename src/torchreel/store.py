@@ -106,6 +106,15 @@ def read_trace(folder: Path) -> Trace:
     )
 
 
+def trace_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``trace.json``, with what :mod:`torchreel.records` says of it.
+
+    ``values`` and ``arrays`` are empty there: they are in ``values.safetensors``, values under the
+    number of their tensor and further arrays under their names.
+    """
+    return msgspec.json.schema(Trace, schema_hook=lambda _: {"type": "array"})
+
+
 def _arrays(trace: Trace) -> dict[str, Array]:
     """Return values (under the tensor's number) and further arrays (under their names)."""
     values = {str(key): value for key, value in trace.values.items()}

@@ -75,6 +75,20 @@ try:
     torch.ones(2, 3) @ torch.ones(2, 3)
 except RuntimeError as error:
     print(error, error.__traceback__.tb_lineno)
+class Heard(torch.utils._python_dispatch.TorchDispatchMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        print(func)
+        return func(*args, **(kwargs or {}))
+
+large = torch.ones(400, 400)
+with Heard():
+    for lap in range(3):
+        doubled = large.sum() * lap
+from torch._subclasses.fake_tensor import FakeTensorMode
+with FakeTensorMode():
+    fake = torch.ones(3) + 1
+nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged) * 2
+print(fake, [each.tolist() for each in nested.unbind()])
 print(near.twice(torch.ones(2)), torch.is_grad_enabled(), loss.grad_fn.name())
 class Rows(torch.utils.data.Dataset):
     def __len__(self):

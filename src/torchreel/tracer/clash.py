@@ -15,7 +15,7 @@ import torch
 from torchreel.records import Clash
 from torchreel.tracer.literals import parts
 from torchreel.tracer.misfits import Call, Misfit, misfit_of
-from torchreel.tracer.values import UNREADABLE
+from torchreel.tracer.values import UNREADABLE, unseen
 
 MESSAGE_LENGTH = 2000
 """A message is cut at this many characters."""
@@ -55,7 +55,7 @@ def clash_of(error: Exception, op: str, args: tuple[Any, ...], kwargs: Mapping[s
     )
     kind, misfit = "other", None
     try:
-        with torch._C.DisableTorchFunction():
+        with unseen():
             kind, misfit = _kind(call)
     except (*UNREADABLE, IndexError, KeyError, AttributeError, AssertionError):
         pass  # operands of a kind not thought of: nothing is told

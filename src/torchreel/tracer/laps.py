@@ -18,7 +18,7 @@ from torchreel.records import Array, Loop, Series
 from torchreel.tracer.cells import Script
 from torchreel.tracer.curves import Curve
 from torchreel.tracer.probes import LOOPS
-from torchreel.tracer.values import UNREADABLE
+from torchreel.tracer.values import UNREADABLE, unseen
 
 Kind = Literal["name", "gradient", "update"]
 
@@ -149,7 +149,7 @@ class Laps:
 
     def _number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
         """Return the number that a tensor of one element holds; one on an accelerator waits."""
-        with torch._C.DisableTorchFunction():
+        with unseen():
             try:
                 if tensor.numel() != 1 or tensor.is_complex():
                     return None
@@ -165,7 +165,7 @@ class Laps:
         return None
 
     def _fetch(self) -> None:
-        with torch._C.DisableTorchFunction():
+        with unseen():
             for curve, lap, tensor in self._waiting:
                 curve.add(lap, tensor.item())
         self._waiting.clear()

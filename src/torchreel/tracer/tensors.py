@@ -12,7 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from torchreel.records import Array, Shape, TensorRecord
 from torchreel.tracer.textures import texture_of
-from torchreel.tracer.values import SMALL, UNREADABLE, Room, array_of
+from torchreel.tracer.values import SMALL, UNREADABLE, Room, array_of, unseen
 
 
 class _Facts(NamedTuple):
@@ -72,7 +72,7 @@ class Tensors:
         Nor have later records of its storage until one is written: they are what the memory
         happened to hold, and another run would have others.
         """
-        with torch._C.DisableTorchFunction():
+        with unseen():
             self._unwritten.add(self._storage(tensor, None)[0])
             return self._record(tensor, written=False)
 
@@ -94,12 +94,12 @@ class Tensors:
         a larger one, or on an accelerator, only after a write that was counted or seen, or after
         laps that nobody saw. One too large to be kept whole is then another version in any case.
         """
-        with torch._C.DisableTorchFunction():
+        with unseen():
             return self._record(tensor, written=False)
 
     def record_written(self, tensor: torch.Tensor, version: int) -> int:
         """Return the record's id after an op, a new one where the op moved on from ``version``."""
-        with torch._C.DisableTorchFunction():
+        with unseen():
             return self._record(tensor, written=_version(tensor) != version)
 
     def _record(self, tensor: torch.Tensor, written: bool) -> int:
@@ -212,7 +212,7 @@ def _forget(known: dict[int, _Known], key: int, ref: weakref.ref[torch.Tensor]) 
 
 def version_of(tensor: torch.Tensor) -> int:
     """Return how often the tensor was written in place; -1 where torch does not count it."""
-    with torch._C.DisableTorchFunction():
+    with unseen():
         return _version(tensor)
 
 
@@ -224,10 +224,9 @@ def _version(tensor: torch.Tensor) -> int:
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
-    try:
-        return tuple(map(int, tensor.shape))
-    except UNREADABLE:  # a nested tensor has no one shape: how many it holds
+    if tensor.is_nested:  # it has no one shape: how many it holds
         return (tensor.size(0),)
+    return tuple(map(int, tensor.shape))
 
 
 @cache

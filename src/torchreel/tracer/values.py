@@ -8,10 +8,12 @@ more than the sum of the three: 384 MiB.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from torchreel.records import Array
 
@@ -26,6 +28,16 @@ TEXTURE_BYTES = 64 << 20
 UNREADABLE = (RuntimeError, NotImplementedError, TypeError, ValueError)
 """What torch raises where a tensor has no storage, strides, version or values to read (meta,
 sparse, nested, inside vmap)."""
+
+
+def unseen() -> AbstractContextManager[object]:
+    """Return a context in which no mode of the script's own sees what is read of its tensors."""
+    if not torch._C._len_torch_dispatch_stack():
+        return torch._C.DisableTorchFunction()
+    stack = ExitStack()
+    stack.enter_context(torch._C.DisableTorchFunction())
+    stack.enter_context(_disable_current_modes())
+    return stack
 
 
 class Room:
