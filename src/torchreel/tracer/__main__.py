@@ -1,9 +1,9 @@
-"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT MEMORY``.
+"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT [MEMORY]``.
 
 Runs the script as ``python SCRIPT`` would from ROOT, under observation, and writes its trace to
 ``FOLDER/trace``. The current folder must be ROOT. ``FOLDER/fault`` gets the stack of a run that
 did not come back: a crash, ``os._exit``, more than TIMEOUT seconds. The script may take MEMORY
-bytes (0: as many as there are).
+bytes (0, the default: as many as there are).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNSEEDED = torch.default_generator.initial_seed()
 """The seed that torch starts with where no script sets one."""
 
 
-def main(script: str, root: str, folder: str, timeout: str, memory: str) -> None:
+def main(script: str, root: str, folder: str, timeout: str, memory: str = "0") -> None:
     """Trace ``script`` (its path as the trace names it) and write what was seen."""
     file = Path(root, script)
     with tokenize.open(file) as opened:
