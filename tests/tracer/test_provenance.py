@@ -517,7 +517,9 @@ def script() -> str:
 
 @pytest.fixture(scope="module")
 def traced(trace: Any) -> Trace:
-    made: Trace = trace(script(), "provenance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # idle threads that spin make it slow
+        made: Trace = trace(script(), "provenance")
     assert made.error is None, made.error
     return made
 

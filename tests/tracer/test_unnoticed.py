@@ -175,10 +175,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trace, list[str], li
     folder = tmp_path_factory.mktemp("project")
     script, told = folder / "script.py", folder / "told.txt"
     script.write_text(SCRIPT)
-    trace = trace_script(script, root=folder)
-    traced = told.read_text().splitlines()
-    command = [sys.executable, str(script)]
-    subprocess.run(command, cwd=folder, env=os.environ | ENVIRONMENT, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # idle threads that spin make it slow
+        trace = trace_script(script, root=folder)
+        traced = told.read_text().splitlines()
+        command = [sys.executable, str(script)]
+        subprocess.run(command, cwd=folder, env=os.environ | ENVIRONMENT, check=True)
     return trace, traced, told.read_text().splitlines()
 
 
