@@ -26,8 +26,8 @@ _DETAILS = tuple(
     for data in (True, False)
 )
 _LAST = Detail(1, data=False, unnamed=False, leaves="none")
-_OPS_MOST = 60
-"""A pass with more ops than this begins with the ops of a statement together."""
+_OPS_MOST = 40
+"""A pass with more ops than this begins with stretches of them together."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:
         folding = _by_call(trace, backward, depth)
         yield folding
     if len(folding.ops) > _OPS_MOST:
-        folding = _by_statement(trace, backward, folding)
+        folding = _by_stretch(backward, folding)
         yield folding
     while len(folding.ops) > 1:
         merged = _coarser(trace, backward, folding)
@@ -93,13 +93,21 @@ def _by_call(trace: Trace, backward: Backward, depth: int) -> Folding:
     return Folding(tuple(ops.values()), frozenset(ops[key] for key in modules))
 
 
-def _by_statement(trace: Trace, backward: Backward, folding: Folding) -> Folding:
-    together: dict[object, list[int]] = defaultdict(list)
-    for op in folding.ops:
-        step = backward.nodes[op[0]].step
-        key: object = op if step is None or op in folding.modules else trace.steps[step].run
-        together[key].extend(op)
-    ops = tuple(tuple(nodes) for nodes in together.values())
+def _by_stretch(backward: Backward, folding: Folding) -> Folding:
+    """Put together ops that come one after the other, so that few are left.
+
+    Stretches of an order in which each op comes after those it takes from lead to no ring.
+    """
+    op_of = {node: op for op in folding.ops for node in op}
+    before: dict[Ops, list[Ops]] = {op: [] for op in reversed(folding.ops)}
+    for edge in backward.edges:
+        source, target = op_of.get(edge.source), op_of.get(edge.target)
+        if source is not None and target is not None and source != target:
+            before[source].append(target)
+    order = list(TopologicalSorter(before).static_order())
+    size = -(-len(order) // _OPS_MOST)
+    stretches = [order[start : start + size] for start in range(0, len(order), size)]
+    ops = tuple(tuple(node for op in stretch for node in op) for stretch in stretches)
     return Folding(ops, folding.modules & frozenset(ops))
 
 

@@ -32,8 +32,6 @@ _UNARY = {
     "rmatmul": "@",
     "t": "T",
     "getitem": "[ ]",
-    "cross_entropy": "CE",
-    "mse_loss": "MSE",
 }
 _LONGEST = 6
 

@@ -159,17 +159,29 @@ class GraphTree(VGroup):
     # Backward.
 
     def start(self, run_time: float = BEAT) -> Draw:
-        """Return the animation in which the root's own gradient pops up under it."""
+        """Return the animation in which the root's own gradient pops up under it, and what no step
+        of the trace recorded (laps that were not kept, a graph of gradients) is there too."""
         self.settle()
-        roots = self.placed.diagram.roots
-        popping = self._capsules({root: self.placed.diagram.nodes[root].gradient for root in roots})
-        return Draw(self, popping, run_time)
+        nodes, roots = self.placed.diagram.nodes, self.placed.diagram.roots
+        missing = [number for number in range(len(nodes)) if number not in self.grown]
+        wires = [wire for wire in self.wires if wire.forward < 1]
+        self.grown |= set(missing)
+        joining = self._popping(missing)
+        popping = self._capsules({root: nodes[root].gradient for root in roots})
+
+        def draw(t: float) -> None:
+            joining(part(t, 0.0, 0.5))
+            for wire in wires:
+                wire.record(part(t, 0.0, 0.5), lit=0.0)
+            popping(part(t, 0.3, 1.0))
+
+        return Draw(self, draw, run_time)
 
     def cross(self, wave: Wave, run_time: float) -> Draw:
         """Return the animation in which gradients cross some links, and arrive."""
         links = self.placed.diagram.links
         nodes = self.placed.diagram.nodes
-        gradients = {node: nodes[node].gradient for node in wave.arrived}
+        gradients = {node: self._arrived(nodes[node]) for node in wave.arrived}
         gradients |= {node: self.backward.edges[edge].gradient for node, edge in wave.part}
         gradients = {
             node: each
@@ -238,6 +250,12 @@ class GraphTree(VGroup):
         return Draw(self, _exchange(new), BEAT)
 
     # Parts.
+
+    def _arrived(self, node: Node) -> int | None:
+        """Return what a node's capsule shows when all has arrived: what ``.grad`` then holds, of
+        what keeps nothing its gradient."""
+        kept = {total.tensor: total.after for total in self.backward.accumulations}
+        return kept.get(node.tensor, node.gradient) if node.tensor is not None else node.gradient
 
     def _body(self, number: int) -> Part:
         node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
