@@ -68,6 +68,10 @@ CELLS = {
     "p = g.softmax(0)\ns = p[1]\ns.backward()",
     "long": "h = torch.tensor(0.5, requires_grad=True)\nfor lap in range(50):\n"
     "    h = (h * 1.01).tanh()\nh.backward()",
+    "recurrent": "torch.manual_seed(0)\ncell = torch.nn.LSTMCell(2, 3)\n"
+    "a, c = torch.zeros(1, 3), torch.zeros(1, 3)\n"
+    "for lap in range(6):\n    a, c = cell(torch.ones(1, 2), (a, c))\n"
+    "s = a.sum()\ns.backward()",
     "double": "p = torch.tensor([1.0, 2.0], requires_grad=True)\nq = (p**3).sum()\n"
     "(g,) = torch.autograd.grad(q, p, create_graph=True)\ng.sum().backward()",
     "random1": _random_lines(1, 12),
@@ -183,7 +187,7 @@ def _edges_in_order(diagram: Diagram, crossed: list[int]) -> bool:
     return order == sorted(order)
 
 
-REPLAYED = [cell for cell in CELLS if cell not in ("long", "double")]
+REPLAYED = [cell for cell in CELLS if cell not in ("long", "recurrent", "double")]
 """Cells of one line a statement, whose passes begin with ``backward()``."""
 
 

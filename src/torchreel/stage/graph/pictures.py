@@ -71,7 +71,7 @@ class Pictures:
         labels: list[VMobject] = []
         rows, columns = box.grid
         inner = box.width - 0.9 * size
-        for place, text in enumerate(lines_of(node)):
+        for place, text in enumerate(lines_of(node, self._artboard)):
             column, row = divmod(place, rows)
             x = box.x + (column - (columns - 1) / 2) * (inner + size) / columns
             y = box.y + (row - (rows - 1) / 2) * 1.2 * size

@@ -34,7 +34,7 @@ _GAPS = (56, 36, 24, 12)
 _LEVEL = 9.0
 """A link whose ends are less apart in height is drawn level."""
 _LINES = 6
-_SYMBOLS = 24
+_SYMBOLS = {"page": 12, "film": 24}
 """An op's node has at most so many lines below each other, and so many symbols in all."""
 _LINE = 1.2
 """Height of a line of symbols in an op's node, in em."""
@@ -282,7 +282,7 @@ def gradient_height(height: float, unit: float, sizes: Sizes) -> float:
 
 
 def _op_body(node: Node, sizes: Sizes) -> Box:
-    texts, size = lines_of(node), sizes.symbol
+    texts, size = lines_of(node, sizes.artboard), sizes.symbol
     columns = -(-len(texts) // _LINES)
     rows = -(-len(texts) // columns)
     widest = max(text_width(text, size) for text in texts)
@@ -293,9 +293,10 @@ def _op_body(node: Node, sizes: Sizes) -> Box:
     return Box(0, 0, width, height, pad, 0.0, height / 2 + pad, below, grid=(rows, columns))
 
 
-def lines_of(node: Node) -> tuple[str, ...]:
+def lines_of(node: Node, artboard: Artboard) -> tuple[str, ...]:
     """Return the symbols that are written in an op's node: all, or of very many the first."""
-    return node.text if len(node.text) <= _SYMBOLS else (*node.text[: _SYMBOLS - 1], "…")
+    most = _SYMBOLS[artboard.name]
+    return node.text if len(node.text) <= most else (*node.text[: most - 1], "…")
 
 
 def grid_of(shape: Shape) -> tuple[int, int]:
