@@ -137,10 +137,20 @@ def _cells(trace: Trace) -> dict[str, CellSummary]:
         cells[cell.name] = CellSummary(
             digest=trace_digest(part),
             line=cell.line,
-            ops=tuple(sorted({step.op for step in part.steps})),
+            ops=tuple(sorted(_acts(part) | {step.op for step in part.steps})),
             cues=any(run.steps or run.printed for run in part.runs),
         )
     return cells
+
+
+def _acts(part: Trace) -> set[str]:
+    """Return what a cell's clip is drawn with beside its ops, by the name of what is drawn."""
+    there = {
+        "module": part.calls,
+        "optimizer": part.optimizers,
+        "clash": any(step.clash for step in part.steps),
+    }
+    return {name for name, found in there.items() if found}
 
 
 ADVICE = {

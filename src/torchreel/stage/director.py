@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from manim import Animation, Camera, Scene, config
+from manim import Animation, Camera, FadeOut, Scene, config
 from manim.utils.color import ManimColor
 
 from torchreel.records import Cue, Drawn, Problem, Run, Step, TorchReelError, Trace
 from torchreel.stage import motion, registry
+from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas, Label
@@ -17,8 +18,10 @@ from torchreel.stage.checker import Written, flaws
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
 from torchreel.stage.graph.act import Autograd
+from torchreel.stage.nets.act import Network
 from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Named, Sentence, ShapeStrip
+from torchreel.stage.training.act import TrainingLoop
 
 
 class LessonScene(Scene):
@@ -84,6 +87,10 @@ class LessonScene(Scene):
         self._runs = [run for run in self.trace.runs if run.steps or run.printed]
         self.stage = Stage(self, self.trace, self.canvas)
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
+        self.network = Network(self, self.trace, self.canvas)
+        self._acts: list[Act] = [self.network]
+        self.training = TrainingLoop(self, self.trace, self.canvas)
+        self._runs = self.training.runs(self._runs)
         if self.canvas.artboard.code is not None:
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
@@ -109,8 +116,15 @@ class LessonScene(Scene):
                 self.stage.names[name] = tensor
         if self._code is not None:
             self._light_code(run)
-        for step in steps:
-            self._perform(step)
+        if self.training.covers(run):
+            self._leave(self.training)
+            self._say_nothing()
+            self.training.play(run)
+            hold = self.training.hold(run, hold)
+        else:
+            self.training.leave()
+            for step in steps:
+                self._perform(step)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         for name, tensor in run.changed.items():
             if tensor is None:
@@ -119,13 +133,28 @@ class LessonScene(Scene):
 
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):
-            self.stage.clear()
+            self._leave(self.autograd)
             self._say(self._told_by_autograd(step))
             self.autograd.play(step)
+        elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
+            self._leave(act)
+            if (sentence := act.sentence(step)) is not None:
+                self._say(sentence)
+            act.play(step)
         else:
-            self.autograd.leave()
+            self._leave(None)
             self._speak(step)
             registry.find(step.op).play(self.stage, step)
+
+    def _leave(self, playing: object) -> None:
+        """Clear the stage of all but the act that plays."""
+        if playing is not None:
+            self.stage.clear()
+        if playing is not self.autograd:
+            self.autograd.leave()
+        for act in self._acts:
+            if act is not playing:
+                act.leave()
 
     def _told_by_autograd(self, step: Step) -> Sentence:
         kept = [
@@ -152,6 +181,12 @@ class LessonScene(Scene):
         if self._strip is None:
             self._enter(step)
         self._say(self._sentence(step))
+
+    def _say_nothing(self) -> None:
+        if self._strip is not None:
+            self.play(FadeOut(self._strip, run_time=motion.QUICK))
+            self.remove(self._strip)
+            self._strip = None
 
     def _say(self, sentence: Sentence) -> None:
         strip = ShapeStrip(self.canvas, sentence)
@@ -188,8 +223,19 @@ class LessonScene(Scene):
         number = len(self.cues) + 1
         block = self.stage.block
         tensors = (block.record.id,) if block is not None else self.autograd.tensors
+        for act in self._acts:
+            tensors = tensors or act.tensors
         self.cues.append(
-            Cue(number, start, end, run.statement, run.lap, steps=run.steps, tensors=tensors)
+            Cue(
+                number,
+                start,
+                end,
+                run.statement,
+                run.lap,
+                self.training.laps(run),
+                run.steps,
+                tensors,
+            )
         )
         written = [replace(source, cue=number) for source in self.sources_on_stage()]
         self.drawn += written

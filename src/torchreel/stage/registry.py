@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
-BACKWARD = {"backward", "grad"}
-"""Ops that walk a graph: clips with one draw it."""
+FOLDERS = {
+    "graph": {"backward", "grad"},
+    "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
+    "training": {"optimizer"},
+    "devices": {"clash", "to", "cuda", "cpu"},
+}
+"""Which ops, or ``module``, ``optimizer`` and ``clash`` where a clip has one, each folder draws."""
 
 Room = tuple[float, float, float, float]
 
@@ -70,8 +75,9 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
     names = {op_name(op) for op in ops}
     stems = {_modules().get(name, FALLBACK) for name in names}
     files = [*STAGE.glob("*.py"), *(STAGE / "ops" / f"{stem}.py" for stem in stems)]
-    if names & BACKWARD:
-        files += STAGE.glob("graph/*.py")
+    for folder, drawn in FOLDERS.items():
+        if names & drawn:
+            files += STAGE.glob(f"{folder}/*.py")
     return {f"stage/{file.relative_to(STAGE).as_posix()}": file for file in sorted(files)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup
 
@@ -34,11 +34,15 @@ class Named:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One step as a sentence: operands, the op, the result; ``step`` None: the tensors alone."""
+    """One step as a sentence: operands, the op, the result; ``step`` None: the tensors alone.
+
+    ``word`` is what stands over the arrow instead of the op's name.
+    """
 
     operands: tuple[Named, ...]
     step: Step | None
     results: tuple[Named, ...]
+    word: Drawn | None = None
 
 
 class ShapeStrip(VGroup):
@@ -47,6 +51,7 @@ class ShapeStrip(VGroup):
     def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
         self.canvas = canvas
         self.chips: dict[int, VGroup] = {}
+        self._word = sentence.word
         super().__init__()
         shown = _fit(canvas, sentence)
         x = canvas.artboard.strip.center_x - _width(canvas, shown) / 2
@@ -129,8 +134,8 @@ class ShapeStrip(VGroup):
     def _arrow(self, step: Step, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
         artboard = canvas.artboard
-        width = _arrow_width(canvas, step)
-        text = op_name(step.op)
+        word = self._word or Drawn(0, op_name(step.op), "op", step=step.number)
+        width, text = _arrow_width(canvas, word.text), word.text
         self.add(
             canvas.label(
                 text,
@@ -139,7 +144,7 @@ class ShapeStrip(VGroup):
                 artboard.type_op,
                 theme.focus,
                 weight="Medium",
-                source=Drawn(0, text, "op", step=step.number),
+                source=word,
             ),
             canvas.arrow(
                 (x, zone.y + zone.height * 0.75),
@@ -163,9 +168,9 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     """Drop operands until the sentence fits the strip: the first ones go first."""
     shown = sentence
     while _width(canvas, shown) > canvas.artboard.strip.width and shown.operands:
-        shown = Sentence(shown.operands[1:], shown.step, shown.results)
+        shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > canvas.artboard.strip.width and len(shown.results) > 1:
-        shown = Sentence(shown.operands, shown.step, shown.results[:-1])
+        shown = replace(shown, results=shown.results[:-1])
     return shown
 
 
@@ -173,7 +178,7 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
     named: Sequence[Named] = (*sentence.operands, *sentence.results)
     widths = [_chip_width(canvas, each) for each in named]
     if sentence.step is not None:
-        widths.append(_arrow_width(canvas, sentence.step))
+        widths.append(_arrow_width(canvas, _word(sentence.word, sentence.step)))
     return sum(widths) + canvas.artboard.px(_GAP) * (len(widths) - 1)
 
 
@@ -183,7 +188,11 @@ def _chip_width(canvas: Canvas, named: Named) -> float:
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(_PAD)
 
 
-def _arrow_width(canvas: Canvas, step: Step) -> float:
+def _word(word: Drawn | None, step: Step) -> str:
+    return word.text if word is not None else op_name(step.op)
+
+
+def _arrow_width(canvas: Canvas, text: str) -> float:
     artboard = canvas.artboard
-    word = text_width(op_name(step.op), artboard.type_op)
+    word = text_width(text, artboard.type_op)
     return max(word + artboard.px(16), artboard.px(80))

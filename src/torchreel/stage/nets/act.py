@@ -1,0 +1,255 @@
+"""The act of a module's call: the whole chain, a spotlight on each link, and what came out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from manim import FadeIn, FadeOut, Group, Scene
+
+from torchreel.records import Drawn, ModuleCall, Step, Trace
+from torchreel.stage.block import BlockAnimation
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
+from torchreel.stage.nets.chain import ModuleChain
+from torchreel.stage.nets.links import INPUT, Chain, chain_of
+from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
+from torchreel.stage.nets.selection import ALL
+from torchreel.stage.nets.spotlight import Spotlight
+from torchreel.stage.strip import Named, Sentence
+
+View = Literal["chain", "nodes"]
+
+_MOST_LINKS = 16
+_SPOTLIGHTS = 6
+_SWEEP = 1.8
+
+
+class Network:
+    """Plays the calls of modules with parameters, from the calls and steps of the trace.
+
+    A call shows as a chain, with a spotlight on each link with parameters; as nodes where all its
+    layers are small, or where ``view`` asks for it. A module that was seen in the clip before is
+    not explained again: the chain alone is shown.
+    """
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        self.scene, self.trace, self.canvas = scene, trace, canvas
+        self.view: View = "chain"
+        self.explain = True
+        self._chains: dict[int, Chain | None] = {}
+        self._seen: set[int] = set()
+        self._call: int | None = None
+        self._brief = False
+        self._overview: ModuleChain | NodeView | None = None
+        self._there: Group | None = None
+        self._ends: dict[int, int] = {}
+
+    def covers(self, step: Step) -> bool:
+        """Tell whether a step ran in the call of a module that is drawn."""
+        root = self._root(step)
+        return root is not None and self._chain(root) is not None
+
+    def sentence(self, step: Step) -> Sentence | None:
+        """Return what the strip says: what went into the link, its name, what came out."""
+        root = self._root(step)
+        chain = self._chain(root) if root is not None else None
+        if root is None or chain is None:
+            return None
+        if self._is_brief(root, chain):
+            name = self.trace.modules[root.module].name
+            return self._told(step, name, root.module, chain.operand, root.results[0])
+        place = self._place(chain, step)
+        if place is None:
+            return None
+        link = chain.links[place]
+        source = link.sources[0]
+        operand = chain.operand if source == INPUT else chain.links[source].result
+        if link.module is None:
+            return None
+        return self._told(step, link.name, link.module, operand, link.result)
+
+    def play(self, step: Step) -> None:
+        """Play one step that the act covers."""
+        root = self._root(step)
+        assert root is not None
+        chain = self._chain(root)
+        assert chain is not None
+        if root.number != self._call:
+            self._enter(root, chain)
+        place = self._place(chain, step)
+        if place is not None and not self._brief:
+            self._explain(chain, place)
+        if step.number == root.last:
+            self._end(chain)
+
+    def leave(self) -> None:
+        """Take the chain off the stage."""
+        self._take_off()
+        self._call, self._overview = None, None
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """The record ids of the tensors that are on stage."""
+        if self._call is None:
+            return ()
+        call = self.trace.calls[self._call]
+        return (*(each.tensor for each in call.operands if each.tensor is not None), *call.results)
+
+    # Which calls are drawn.
+
+    def _root(self, step: Step) -> ModuleCall | None:
+        """Return the outermost call in which a step ran."""
+        number = step.call
+        if number is None:
+            return None
+        call = self.trace.calls[number]
+        while call.parent is not None:
+            call = self.trace.calls[call.parent]
+        return call
+
+    def _chain(self, root: ModuleCall) -> Chain | None:
+        """Return the chain of a call; None where no module with parameters is in it."""
+        if root.number not in self._chains:
+            self._chains[root.number] = self._make_chain(root)
+        return self._chains[root.number]
+
+    def _make_chain(self, root: ModuleCall) -> Chain | None:
+        clash = any(
+            step.clash is not None
+            for step in self.trace.steps[root.first or 0 : (root.last or -1) + 1]
+        )
+        if not root.results or root.last is None or clash:
+            return None
+        if not any(each.tensor is not None for each in root.operands):
+            return None
+        chain = chain_of(self.trace, root, _MOST_LINKS)
+        if not any(link.has_parameters for link in chain.links):
+            return None
+        for place, link in enumerate(chain.links):
+            last = self.trace.calls[link.call].last if link.call is not None else link.step
+            if last is not None:
+                self._ends[last] = place
+        return chain
+
+    def _place(self, chain: Chain, step: Step) -> int | None:
+        """Return the link that ends with a step."""
+        place = self._ends.get(step.number)
+        return place if place is not None and place < len(chain.links) else None
+
+    def _is_brief(self, root: ModuleCall, chain: Chain) -> bool:
+        if root.number == self._call:
+            return self._brief
+        return not self.explain or root.module in self._seen or self._by_nodes(chain)
+
+    def _by_nodes(self, chain: Chain) -> bool:
+        if not has_nodes(self.trace, chain):
+            return False
+        small = all(each.features <= ALL for each in layers_of(self.trace, chain))
+        return self.view == "nodes" or small
+
+    def _told(self, step: Step, text: str, module: int, operand: int, result: int) -> Sentence:
+        word = Drawn(0, text, "module", module=module)
+        return Sentence((self._named(operand),), step, (self._named(result),), word)
+
+    def _named(self, tensor: int) -> Named:
+        names = getattr(self.scene, "stage").names  # noqa: B009
+        found = [name for name, held in names.items() if held == tensor]
+        return Named(found[-1] if found else None, self.trace.tensor(tensor))
+
+    # What is played.
+
+    def _enter(self, root: ModuleCall, chain: Chain) -> None:
+        self._brief = self._is_brief(root, chain)
+        self._call = root.number
+        self._seen.add(root.module)
+        zone = self.canvas.artboard.stage
+        if self._by_nodes(chain):
+            nodes = NodeView(self.canvas, self.trace, chain, zone)
+            nodes.reveal(0.0)
+            self._overview = nodes
+        else:
+            overview = ModuleChain(self.canvas, self.trace, chain, zone)
+            for place in range(len(chain.links)):
+                overview.reveal(place, 0.0)
+            self._overview = overview
+        self._show(self._overview)
+        if isinstance(self._overview, ModuleChain) and self._overview.portrait is not None:
+            self._unroll(self._overview)
+        if not self._brief:
+            self.scene.wait(BEAT)
+
+    def _unroll(self, overview: ModuleChain) -> None:
+        from torchreel.stage.nets.column import Column
+        from torchreel.stage.nets.unroll import Unroll
+
+        portrait, column = overview.portrait, overview.activations[INPUT]
+        assert portrait is not None
+        if not isinstance(column, Column):
+            return
+        column.reveal(0.0)
+        unroll = Unroll(self.canvas, portrait.colors, portrait.zone, column.front)
+        self.scene.add(unroll)
+        self.scene.play(BlockAnimation(unroll, unroll.at, 1.6))  # type: ignore[arg-type]
+        self.scene.remove(unroll)
+        column.reveal(1.0)
+
+    def _explain(self, chain: Chain, place: int) -> None:
+        """Show one link large, where there is something to see, and let its result appear."""
+        lights = [at for at, link in enumerate(chain.links) if link.has_parameters]
+        overview = self._overview
+        assert isinstance(overview, ModuleChain)
+        wanted = place in lights[: _SPOTLIGHTS - 1] + lights[-1:] or self._own_line(chain, place)
+        if wanted and len(chain.links) > 0:
+            zone = self.canvas.artboard.stage
+            spot = Spotlight(self.canvas, self.trace, chain, place, overview.limit, zone)
+            spot.reveal(0.0)
+            self._show(spot)
+            self.scene.play(BlockAnimation(spot, lambda t: spot.reveal(ease(t)), _SWEEP))  # type: ignore[arg-type]
+            spot.reveal(1.0)
+            self.scene.wait(BEAT)
+        overview.reveal(place, 1.0)
+
+    def _own_line(self, chain: Chain, place: int) -> bool:
+        """Tell whether a link is what a line of the script's own does, so it has its own cue."""
+        link = chain.links[place]
+        number = link.step if link.call is None else self.trace.calls[link.call].last
+        if number is None:
+            return False
+        run = self.trace.steps[number].run
+        same = [step for step in self.trace.runs[run].steps if step in self._ends]
+        return len(same) == 1
+
+    def _end(self, chain: Chain) -> None:
+        """Show the whole chain with all that came out."""
+        overview = self._overview
+        if isinstance(overview, NodeView):
+            draw = lambda t: overview.reveal(t)  # noqa: E731
+            self.scene.play(BlockAnimation(overview, draw, SLOW + HOLD))  # type: ignore[arg-type]
+            overview.reveal(1.0)
+            return
+        assert isinstance(overview, ModuleChain)
+        if self._brief:
+            for place in sorted(overview.activations):
+                if place != INPUT:
+                    self._reveal(overview, place)
+            return
+        if len(chain.links) > 1:
+            self._show(overview)
+
+    def _reveal(self, overview: ModuleChain, place: int) -> None:
+        shown = overview.activations[place]
+        draw = lambda t: shown.reveal(ease(t))  # noqa: E731
+        self.scene.play(BlockAnimation(shown, draw, BEAT))  # type: ignore[arg-type]
+        shown.reveal(1.0)
+
+    def _show(self, group: Group) -> None:
+        """Let a picture take the stage from the one before."""
+        self._take_off()
+        self.scene.play(FadeIn(group, run_time=QUICK))
+        self._there = group
+
+    def _take_off(self) -> None:
+        if self._there is not None:
+            self.scene.play(FadeOut(self._there, run_time=QUICK))
+            self.scene.remove(self._there)
+            self._there = None

@@ -1,0 +1,197 @@
+"""What a trace tells of a training loop: its stations, laps, losses and weights (no Manim here)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from torchreel.records import OptimizerStep, Run, Statement, Trace
+from torchreel.stage import numerals
+from torchreel.stage.nets.links import chain_of
+from torchreel.stage.nets.sample import Floats, sample_of, weight_of
+from torchreel.stage.registry import op_name
+
+MOST_LINKS = 16
+_LAYERS = 5
+SLOW_LAPS = 3
+"""So many laps are shown station by station."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A loop of a cell in which an optimizer steps.
+
+    ``statement`` is the innermost such loop's, ``loss`` and ``share`` positions in ``Trace.series``
+    (of what the backward pass began at, and of a number from 0 to 1 such as an accuracy), ``laps``
+    how many laps ran in all, ``weight`` the name of the first matrix that is updated.
+    """
+
+    statement: int
+    body: frozenset[int]
+    laps: int
+    loss: int | None
+    share: int | None
+    weight: str
+
+
+def training_of(trace: Trace) -> Training | None:
+    """Return the first training loop of a cell's trace; None where there is none."""
+    statements = {each.number: each for each in trace.cells[0].statements}
+    for step in trace.optimizers:
+        run = trace.runs[trace.steps[step.step].run]
+        loop = _loop_around(statements, run.statement)
+        if loop is None:
+            continue
+        body = frozenset(number for number in statements if _inside(statements, number, loop))
+        laps = sum(each.laps for each in trace.loops if each.statement == loop)
+        loss = _loss(trace, loop)
+        return Training(
+            loop, body, laps, loss, _share(trace, loop, loss), _first_matrix(step, trace)
+        )
+    return None
+
+
+def points_of(trace: Trace, series: int) -> Floats:
+    """Return a series as an array (n, 2) of lap and value."""
+    return np.asarray(trace.arrays[trace.series[series].array], dtype=float)
+
+
+def value_at(trace: Trace, series: int, lap: int) -> str | None:
+    """Return the text of a series' value at a lap; None where that lap has none."""
+    points = points_of(trace, series)
+    found = points[points[:, 0] == lap]
+    if not len(found):
+        return None
+    value = float(found[0, 1])
+    return numerals.write(value, 6) or numerals.write(value, 6, 1)
+
+
+def versions_of(trace: Trace, training: Training) -> list[tuple[int, Floats]]:
+    """Return the laps after which the weight is known, and its versions; lap 0 is before them."""
+    found: list[tuple[int, Floats]] = []
+    for step in trace.optimizers:
+        run = trace.runs[trace.steps[step.step].run]
+        update = next((each for each in step.updates if each.name == training.weight), None)
+        if update is None or run.statement not in training.body:
+            continue
+        before, after = weight_of(trace, update.before), weight_of(trace, update.after)
+        if before is not None and not found:
+            found.append((run.lap - 1, before))
+        if after is not None:
+            found.append((run.lap, after))
+    return [each for each in found if each[1].shape == found[0][1].shape]
+
+
+def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
+    """Return the runs that are shown one by one: those outside the loop, and of its first laps.
+
+    Where more laps ran, one run of the loop's own statement stands for them, after the last lap.
+    """
+    shown: list[Run] = []
+    rest: list[Run] = []
+    for run in runs:
+        if run.statement in training.body:
+            (shown if run.lap <= SLOW_LAPS else rest).append(run)
+        elif run.statement != training.statement and not _outer(trace, run, training):
+            if rest:
+                shown.append(_folded(training, rest))
+                rest = []
+            shown.append(run)
+    if rest:
+        shown.append(_folded(training, rest))
+    return shown
+
+
+def _folded(training: Training, rest: list[Run]) -> Run:
+    steps = tuple(step for run in rest for step in run.steps)
+    return Run(rest[0].cell, training.statement, SLOW_LAPS + 1, steps)
+
+
+def _outer(trace: Trace, run: Run, training: Training) -> bool:
+    """Tell whether a run is of a loop around the training loop: its header makes no cue."""
+    statements = {each.number: each for each in trace.cells[0].statements}
+    return _inside(statements, training.statement, run.statement)
+
+
+def _loop_around(statements: dict[int, Statement], number: int) -> int | None:
+    at = statements[number].parent if number in statements else None
+    while at is not None:
+        if statements[at].kind == "loop":
+            return at
+        at = statements[at].parent
+    return None
+
+
+def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
+    at = statements[number].parent
+    while at is not None:
+        if at == outer:
+            return True
+        at = statements[at].parent
+    return False
+
+
+def _loss(trace: Trace, loop: int) -> int | None:
+    names = {
+        name for each in trace.backwards for root in each.roots for name in each.nodes[root].names
+    }
+    named = [at for at, each in enumerate(trace.series) if each.kind == "name"]
+    own = [at for at in named if trace.series[at].statement == loop]
+    return next((at for at in own if trace.series[at].name in names), next(iter(own), None))
+
+
+def _share(trace: Trace, loop: int, loss: int | None) -> int | None:
+    """Return a series of the loop, not the loss, whose values all are from 0 to 1."""
+    for at, each in enumerate(trace.series):
+        if each.kind == "name" and each.statement == loop and at != loss:
+            values = points_of(trace, at)[:, 1]
+            if len(values) and values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0:
+                return at
+    return None
+
+
+def _first_matrix(step: OptimizerStep, trace: Trace) -> str:
+    for update in step.updates:
+        if len(trace.tensor(update.before).shape) >= 2:
+            return update.name
+    return step.updates[0].name if step.updates else ""
+
+
+def station_of(trace: Trace, run: Run) -> int | None:
+    """Return the station of a run: 0 forward, 1 loss, 2 backward, 3 step; None: none of them."""
+    stepping = {each.step for each in trace.optimizers}
+    roots = {
+        each.nodes[root].tensor for each in trace.backwards for root in each.roots if each.nodes
+    }
+    for number in run.steps:
+        if number in stepping:
+            return 3
+        if op_name(trace.steps[number].op) == "backward":
+            return 2
+    results = {tensor for number in run.steps for tensor in trace.steps[number].results}
+    if results & roots:
+        return 1
+    called = any(trace.steps[number].call is not None for number in run.steps)
+    learning = any(trace.tensor(tensor).requires_grad for tensor in results)
+    return 0 if called and learning else None
+
+
+def features_of(trace: Trace, training: Training) -> list[int]:
+    """Return the features of the layers that data passes in the first lap, ends included."""
+    call = next(
+        (
+            each
+            for each in trace.calls
+            if each.parent is None and each.results and each.first is not None
+        ),
+        None,
+    )
+    if call is None:
+        return [1, 1]
+    chain = chain_of(trace, call, MOST_LINKS)
+    layers = [sample_of(trace, chain.operand).features]
+    layers += [
+        sample_of(trace, link.result).features for link in chain.links if link.has_parameters
+    ]
+    return layers if len(layers) <= _LAYERS else [*layers[: _LAYERS - 1], layers[-1]]
