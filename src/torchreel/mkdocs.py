@@ -5,21 +5,21 @@ Thin on purpose: what a page shows is the business of the Markdown extension.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
+from mkdocs.config.config_options import ExtraScriptValue
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
@@ -27,10 +27,11 @@ from torchreel import plan
 from torchreel.records import Problem
 from torchreel.report import Terminal
 from torchreel.site.artifacts import ClipFiles
+from torchreel.site.assets import assets
 from torchreel.site.byterange import with_ranges
 from torchreel.site.embedding import clip_file
 from torchreel.site.publish import publish
-from torchreel.site.source import front_matter
+from torchreel.site.source import LESSON_SCRIPT, front_matter
 
 log = get_plugin_logger("torchreel")
 
@@ -54,6 +55,7 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         self.made: plan.Build | None = None
         self._staged = True
         self._site: _Site | None = None
+        self._numbers: dict[str, int] = {}
 
     def on_startup(self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
         """Note whether the site is built aside first; a dirty build writes only what changed."""
@@ -67,7 +69,11 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         self._site = _Site(config, self._staged)
         if _NAME not in config.markdown_extensions:
             config.markdown_extensions.append(_NAME)
-        config.extra_css.insert(0, f"assets/{_stylesheet()[0]}")
+        style, player = assets()
+        config.extra_css.insert(0, f"assets/{style}")
+        script = ExtraScriptValue(f"assets/{player}")
+        script.defer = True
+        config.extra_javascript.insert(0, script)
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Make what is stale, once for all languages."""
@@ -84,6 +90,15 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
             if file.src_uri.endswith((".py", ".pyc")):
                 files.remove(file)
 
+    def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
+        """Number the lessons in the order of the navigation: pages with a script beside them."""
+        folders = [Path(page.file.abs_src_path).parent for page in nav.pages if _is_lesson(page)]
+        relative = self._building.project.relative
+        self._numbers = {
+            relative(folder.resolve()): number
+            for number, folder in enumerate(dict.fromkeys(folders), 1)
+        }
+
     def on_page_markdown(
         self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files
     ) -> None:
@@ -93,11 +108,14 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         if path is None:
             return
         target = Path(page.file.abs_dest_path).relative_to(config.site_dir).as_posix()
+        source = site.project.relative(Path(path).resolve())
+        page.meta["lesson"] = self._numbers.get(source.rpartition("/")[0])
         config.mdx_configs[_NAME] = {
-            "page": site.project.relative(Path(path).resolve()),
+            "page": source,
             "project": str(site.project.root),
             "clips_url": get_relative_url("clips", page.url),
             "first_line": front_matter(page.file.content_string).count("\n") + 1,
+            "numbers": self._numbers,
             "report": site.report,
             "used": site.use,
             "broken": lambda problem: site.broken.add(target),
@@ -191,9 +209,9 @@ class _Site:
 
     def _copy_assets(self) -> None:
         site = Path(self.config.site_dir)
-        name, style = _stylesheet()
         (site / "assets").mkdir(parents=True, exist_ok=True)
-        (site / "assets" / name).write_text(style, encoding="utf-8")
+        for name, text in assets().items():
+            (site / "assets" / name).write_text(text, encoding="utf-8")
         for files in self._clips.values():
             for kind in _KINDS:
                 target = site / "clips" / clip_file(files, kind)
@@ -209,10 +227,9 @@ class _Site:
                 shutil.copyfile(site / "sitemap.xml", folder / "sitemap.xml")
 
 
-def _stylesheet() -> tuple[str, str]:
-    """Return the name of the stylesheet in the site, which changes with its text, and the text."""
-    style = resources.files("torchreel.site").joinpath("torchreel.css").read_text("utf-8")
-    return f"torchreel-{hashlib.sha256(style.encode()).hexdigest()[:8]}.css", style
+def _is_lesson(page: Page) -> bool:
+    source = page.file.abs_src_path
+    return bool(source) and Path(source).with_name(LESSON_SCRIPT).is_file()
 
 
 def _stage_folder() -> Path:

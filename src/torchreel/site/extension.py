@@ -7,7 +7,7 @@ stands for each until the page is HTML.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,7 +23,9 @@ from markdown.util import AtomicString
 
 from torchreel.records import Problem, TorchReelError
 from torchreel.site.artifacts import Artifacts, ClipFiles, ReportedError
+from torchreel.site.card import Lesson, fill_card, picture, progress
 from torchreel.site.embedding import Embedding
+from torchreel.site.figure import Figure
 from torchreel.site.quotes import Quotes
 from torchreel.site.source import ClipBlock, Piece, Reference, Slashes, parse
 from torchreel.store import Store
@@ -40,7 +42,7 @@ class TorchReelExtension(Extension):
 
     ``page`` is the page's path relative to ``project``, ``clips_url`` the URL (relative to the
     page) of the folder that holds the clip files, ``first_line`` the source line on which the text
-    starts. ``report`` is called with each new Problem, ``used`` with each clip that is shown, and
+    starts, ``numbers`` the number of each lesson (a folder) in the course. ``report`` is called with each new Problem, ``used`` with each clip that is shown, and
     ``broken`` with each Problem in whose place the page has a placeholder.
     """
 
@@ -50,6 +52,7 @@ class TorchReelExtension(Extension):
             "project": [".", "folder that holds build/"],
             "clips_url": ["clips", "URL of the folder of clip files, relative to the page"],
             "first_line": [1, "line of the source file on which the text starts"],
+            "numbers": [{}, "number of each lesson in the course, by its folder in the project"],
             "report": [log.warning, "called with each new Problem"],
             "used": [_ignore, "called with each clip that is shown"],
             "broken": [_ignore, "called with each Problem that has a placeholder"],
@@ -74,6 +77,7 @@ class _Options:
     project: str | Path
     clips_url: str
     first_line: int
+    numbers: Mapping[str, int]
     report: Callable[[Problem], None]
     used: Callable[[ClipFiles], None]
     broken: Callable[[Problem], None]
@@ -94,6 +98,7 @@ class _Page:
         self.blocks: dict[str, ClipBlock] = {}
         self.slashes: list[Slashes] = []
         self.clips: list[str] = []
+        self.cards = 0
         self.told: list[Problem] = []
 
     def tell(self, problem: Problem, known: bool = False) -> None:
@@ -175,15 +180,38 @@ class _PutFigures(BlockProcessor):
         figure = embedding.figure(quotes, self.page.project, options.clips_url)
         for problem in self.page.told[before:]:
             _box(parent, problem)
-        clip = SubElement(parent, "torchreel-clip", {"class": "tr-clip"})
+        show = "".join(map(str, embedding.block.options.get("show", ("all",))))
+        if show == "card":
+            self._card(parent, embedding, figure)
+            return
+        clip = SubElement(parent, "torchreel-clip", {"class": "tr-clip", "data-show": show})
         if embedding.cell.name not in self.page.clips:
             self.page.clips.append(embedding.cell.name)
             clip.set("id", f"clip-{embedding.cell.name}")
-        show = "".join(map(str, embedding.block.options.get("show", ("all",))))
         frame = SubElement(clip, "figure", {"class": "tr-figure"})
         frame.text = self.md.htmlStash.store(figure.html(show))
         if show == "all":
+            clip.set("data-clip", figure.key)
             clip.append(embedding.transcript(figure, quotes))
+
+    def _card(self, parent: Element, embedding: Embedding, figure: Figure) -> None:
+        options, block = self.page.options, embedding.block
+        where = f"{options.page}:{block.line}"
+        try:
+            lesson = Lesson.of(
+                block.script, figure.words, self.page.project, options.numbers, where
+            )
+        except TorchReelError as error:
+            self.page.tell(error.problem)
+            _box(parent, error.problem)
+            return
+        if not self.page.cards:
+            SubElement(parent, "div").text = self.md.htmlStash.store(progress(figure.words))
+        self.page.cards += 1
+        card = SubElement(parent, "torchreel-card", {"class": "tr-card"})
+        card.set("data-lesson", lesson.folder)
+        SubElement(card, "div").text = self.md.htmlStash.store(picture(figure))
+        fill_card(card, lesson, options.page, figure.words)
 
 
 class _PutQuotes(Postprocessor):

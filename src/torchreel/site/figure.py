@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
-import numpy as np
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
-
-from torchreel.records import Cell, Cue, Statement, Trace
+from torchreel.records import Cell, Cue, Trace
 from torchreel.site.artifacts import ClipFiles
-from torchreel.site.references import DATA_LIMIT, shape_text
-from torchreel.site.statements import last_run, names_at, names_of_cell, run_index
+from torchreel.site.code import code
+from torchreel.site.controls import button, controls
+from torchreel.site.moments import State
+from torchreel.site.payload import payload
+from torchreel.site.references import shape_text
+from torchreel.site.statements import last_run, names_of_cell, run_index
 from torchreel.site.vtt import TimedText, data_track, data_url, text_track
 from torchreel.site.words import LANGUAGES, Words, lap_prefix, statement_caption
 
@@ -41,15 +39,20 @@ class Figure:
     url: Callable[[str], str]
 
     def html(self, show: str) -> str:
-        """Return the figure; ``show`` is ``all``, ``video`` or ``poster``."""
-        media = self._poster() if show == "poster" else self._video()
-        media = f'<div class="tr-media">{media}</div>'
-        if show != "all":
-            return f'<div class="tr-frame">{media}</div>'
-        return (
-            f'<div class="tr-frame">{media}<div class="tr-panel">{self._code()}{self._tensors()}'
-            f"</div>{self._bar()}</div>"
-        )
+        """Return the figure; ``show`` is one of ``SHOW``."""
+        if show == "poster":
+            return _frame(self.poster())
+        if show == "loop":
+            return _frame(self._video(loops=True), self._loop_button(), self._now())
+        parts = [self._buttons(), '<p class="tr-caption" hidden></p>']
+        if show == "all":
+            parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
+        return _frame(self._video(), *parts)
+
+    @property
+    def key(self) -> str:
+        """The clip's name in the reader's progress: ``lessons/shape/lesson.py:reshape``."""
+        return f"{self.trace.script}:{self.cell.name}"
 
     def caption(self, cue: Cue, language: str) -> str:
         """Return the caption of a cue: as it was written, else made from what the cue shows."""
@@ -79,18 +82,20 @@ class Figure:
                 return True
         return False
 
-    def _video(self) -> str:
+    def _video(self, *, loops: bool = False) -> str:
         clip = self.files.clip
         poster, mp4 = self.url("poster"), self.url("mp4")
+        kind = "loop muted" if loops else "controls"
         return (
-            f'<video controls preload="none" playsinline width="{clip.width}"'
+            f'<video {kind} preload="none" playsinline width="{clip.width}"'
             f' height="{clip.height}" style="--tr-ratio: {clip.height / clip.width:g}"'
             f' poster="{escape(poster)}" src="{escape(mp4)}"'
             f' aria-label="{escape(self.alt)}">{self._tracks()}'
             f'<a href="{escape(mp4)}">{escape(self.alt)}</a></video>'
         )
 
-    def _poster(self) -> str:
+    def poster(self) -> str:
+        """Return the poster as an image."""
         clip = self.files.clip
         return (
             f'<img src="{escape(self.url("poster"))}" alt="{escape(self.alt)}" loading="lazy"'
@@ -108,71 +113,45 @@ class Figure:
                 TimedText(cue.start, cue.end, self.caption(cue, each.language)) for cue in cues
             ]
             tracks.append(_track("captions", each.language, each.label, text_track(lines)))
-        moments = [(each.start, each.end, self._moment(each)) for each in cues]
+        moments = [
+            (each.start, each.end, payload(self.trace, self.cell, each)) for each in cues
+        ]
         tracks.append(_track("metadata", words.language, "torchreel", data_track(moments)))
         return "".join(tracks)
 
-    def _moment(self, cue: Cue) -> dict[str, Any]:
-        """Return what the page shows while a cue plays: its lines, and the tensors after it."""
-        index = run_index(self.trace, self.cell, cue)
-        names = {} if index is None else names_at(self.trace, index)
-        changed = {} if index is None else self.trace.runs[index].changed
-        known = [name for name in names_of_cell(self.trace, self.cell) if name in names]
-        known.sort(key=lambda name: name not in changed)
-        lines = {each.number: each.lines for each in self.cell.statements}
-        return {
-            "step": cue.number,
-            "statement": cue.statement,
-            "lines": lines.get(cue.statement, ()),
-            "lap": cue.lap,
-            "laps": cue.laps,
-            "changed": [name for name in known if name in changed],
-            "vars": [self._variable(name, names[name]) for name in known],
-        }
+    def _buttons(self) -> str:
+        return controls(self.words, [cue.end - cue.start for cue in self.files.clip.cues])
 
-    def _variable(self, name: str, id: int) -> dict[str, Any]:
-        tensor = self.trace.tensor(id)
-        variable = {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
-        values = self.trace.values.get(id)
-        if values is not None and tensor.numel <= DATA_LIMIT and values.shape == tensor.shape:
-            variable["data"] = _numbers(values)
-        return variable
+    def _loop_button(self) -> str:
+        words = self.words
+        return button("toggle", words.play, "play", "pause", other=words.pause, kind="tr-float")
+
+    def _now(self) -> str:
+        """Return the line that a looping clip shows, which is the last one until it plays."""
+        cues = self.files.clip.cues
+        texts = {statement.number: statement.text for statement in self.cell.statements}
+        text = texts.get(cues[-1].statement, "") if cues else ""
+        made = self._last_shapes(cues[-1]) if cues else ""
+        return (
+            f'<p class="tr-now-line"><code>{escape(text)}</code>'
+            f' <span class="tr-shape">{escape(made)}</span></p>'
+        )
+
+    def _last_shapes(self, cue: Cue) -> str:
+        run = last_run(self.trace, self.cell, cue.statement)
+        changed = run.changed.items() if run else ()
+        return "  ".join(
+            f"{name} {shape_text(self.trace.tensor(tensor).shape)}"
+            for name, tensor in changed
+            if tensor is not None
+        )
 
     def _code(self) -> str:
-        source = highlight(
-            self.cell.source, PythonLexer(stripnl=False), HtmlFormatter[str](nowrap=True)
-        )
-        owners = _owners(self.cell)
-        shapes = self._shapes()
-        lines = []
-        for number, line in enumerate(source.removesuffix("\n").split("\n"), 1):
-            owner = f' data-statement="{owners[number]}"' if number in owners else ""
-            shape = f'<span class="tr-shape">{shapes[number]}</span>' if number in shapes else ""
-            lines.append(
-                f'<span class="tr-line" data-line="{number}"{owner}>'
-                f'<span class="tr-text">{line}</span>{shape}</span>'
-            )
-        label = escape(f"{self.words.code}: {self.trace.script}, {self.cell.name}")
-        return (
-            f'<div class="tr-code highlight"><pre tabindex="0" role="region" aria-label="{label}">'
-            f"<code>{''.join(lines)}</code></pre></div>"
-        )
+        return code(self.trace, self.cell, self.words, self.cues_of)
 
-    def _shapes(self) -> dict[int, str]:
-        """Return the note at the end of a line: the tensors its statement made."""
-        notes: dict[int, list[str]] = {}
-        for statement in self.cell.statements:
-            run = last_run(self.trace, self.cell, statement.number)
-            line = statement.lines[1] if statement.kind == "plain" else statement.lines[0]
-            for name, tensor in (run.changed if run else {}).items():
-                if tensor is not None:
-                    shape = shape_text(self.trace.tensor(tensor).shape)
-                    notes.setdefault(line, []).append(f"{escape(name)} {shape}")
-        return {line: "&ensp;".join(texts) for line, texts in notes.items()}
-
-    def _tensors(self) -> str:
+    def _values(self) -> str:
         """Return what the cell's tensors are when it ends."""
-        names = self.trace.names_after(self.cell.name)
+        names = State.after(self.trace, self.cell.name).tensors
         rows = [
             (name, self.trace.tensor(names[name]))
             for name in names_of_cell(self.trace, self.cell)
@@ -183,8 +162,12 @@ class Figure:
             f" <small>{escape(tensor.dtype)}</small></li>"
             for name, tensor in rows
         )
-        label = f'<p class="tr-label">{escape(self.words.tensors)}</p>'
-        return f'<div class="tr-vars">{label}<ul>{items}</ul></div>' if items else ""
+        words = self.words
+        return (
+            f'<div class="tr-vars" data-after="{escape(words.after_line)}"'
+            f' data-prints="{escape(words.prints)}">'
+            f'<p class="tr-label">{escape(words.tensors)}</p><ul>{items}</ul></div>'
+        )
 
     def _bar(self) -> str:
         script, _, name = self.trace.script.rpartition("/")
@@ -199,34 +182,23 @@ class Figure:
         cell = escape(self.cell.name)
         return (
             f'<div class="tr-bar"><span class="tr-source">{source} <span># %% {cell}</span></span>'
-            f'<span class="tr-files">{links}</span></div>'
+            f'<span class="tr-files">{self._copy()}{links}</span></div>'
         )
+
+
+    def _copy(self) -> str:
+        words = self.words
+        return button("copy", words.copy, "copy", "check", other=words.copied, kind="tr-small")
+
+
+def _frame(video: str, *parts: str) -> str:
+    return f'<div class="tr-frame"><div class="tr-media">{video}</div>{"".join(parts)}</div>'
 
 
 def _track(kind: str, language: str, label: str, text: str) -> str:
     return (
         f'<track kind="{kind}" srclang="{language}" label="{escape(label)}" src="{data_url(text)}">'
     )
-
-
-def _owners(cell: Cell) -> dict[int, int]:
-    """Return which statement each line belongs to; the innermost wins."""
-    owners: dict[int, int] = {}
-    for statement in sorted(cell.statements, key=_extent, reverse=True):
-        for line in range(statement.lines[0], statement.lines[1] + 1):
-            owners[line] = statement.number
-    return owners
-
-
-def _extent(statement: Statement) -> int:
-    return statement.lines[1] - statement.lines[0]
-
-
-def _numbers(values: np.ndarray[Any, np.dtype[np.generic]]) -> Any:
-    """Return an array as lists; a float32 as the number that its shortest text names."""
-    if values.ndim:
-        return [_numbers(part) for part in values]
-    return float(str(values[()])) if values.dtype.kind == "f" else values.item()
 
 
 def _size(count: int) -> str:

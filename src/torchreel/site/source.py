@@ -26,8 +26,9 @@ LESSON_SCRIPT = "lesson.py"
 OPTIONS = ("alt", "show")
 """The options of a clip block: see :class:`ClipBlock`."""
 
-SHOW = ("all", "video", "poster")
-"""What ``show`` may say: everything, or only the video, or only its poster (a picture)."""
+SHOW = ("all", "video", "loop", "poster", "card")
+"""What ``show`` may say: everything; only the video; the video over and over, without sound; only
+its poster (a picture); a card that leads to the page beside the clip's script."""
 
 _FRONT_MATTER = re.compile(r"\A-{3}[ \t]*\n(?:.*\n)*?(?:-{3}|\.{3})[ \t]*\n\n*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")

@@ -19,7 +19,26 @@ class Words:
     transcript: str
     code: str
     tensors: str
-    download: str
+    after_line: str
+    prints: str
+    player: str
+    play: str
+    pause: str
+    previous: str
+    next: str
+    step: str
+    speed: str
+    captions: str
+    screen: str
+    seek: str
+    line: str
+    copy: str
+    copied: str
+    lesson: str
+    minutes: str
+    done: str
+    progress: str
+    reset: str
     animation: str
     lap: str
     laps: str
@@ -42,7 +61,26 @@ ENGLISH = Words(
     transcript="What happens, line by line",
     code="Code",
     tensors="When the cell ends",
-    download="Download",
+    after_line="After this line",
+    prints="Printed",
+    player="Player",
+    play="Play",
+    pause="Pause",
+    previous="Previous step",
+    next="Next step",
+    step="Stop after each line",
+    speed="Speed",
+    captions="Captions",
+    screen="Full screen, with the code",
+    seek="Position",
+    line="Go to line {line}",
+    copy="Copy the code",
+    copied="Copied",
+    lesson="Lesson {number}",
+    minutes="about {minutes} min",
+    done="Done",
+    progress="{done} of {all} lessons done",
+    reset="Start over",
     animation="Animation of {code}",
     lap="Lap {lap}: ",
     laps="Laps {lap} to {last}: ",
@@ -65,7 +103,26 @@ JAPANESE = Words(
     transcript="1行ずつの動き",
     code="コード",
     tensors="このセルのあと",
-    download="ダウンロード",
+    after_line="この行のあと",
+    prints="表示",
+    player="プレーヤー",
+    play="再生",
+    pause="一時停止",
+    previous="前のステップ",
+    next="次のステップ",
+    step="1行ずつ止める",
+    speed="再生速度",
+    captions="字幕",
+    screen="コードごと全画面",
+    seek="再生位置",
+    line="{line} 行目へ",
+    copy="コードをコピー",
+    copied="コピーしました",
+    lesson="レッスン {number}",
+    minutes="約{minutes}分",
+    done="完了",
+    progress="{all} レッスン中 {done} レッスン完了",
+    reset="最初からやり直す",
     animation="{code} のアニメーション",
     lap="{lap} 周目：",
     laps="{lap}〜{last} 周目：",

@@ -1,0 +1,88 @@
+"""The code of a cell as HTML: one element a line, its number before it, what it made behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from torchreel.records import Cell, Statement, Trace
+from torchreel.site.references import shape_text
+from torchreel.site.statements import last_run
+from torchreel.site.words import Words
+
+
+def code(trace: Trace, cell: Cell, words: Words, cues_of: Callable[[int], Sequence[int]]) -> str:
+    """Return the lines of a cell; ``cues_of`` gives the cues that show a statement."""
+    source = highlight(cell.source, PythonLexer(stripnl=False), HtmlFormatter[str](nowrap=True))
+    owners, made = _owners(cell), _made(trace, cell)
+    lines = []
+    for number, text in enumerate(source.removesuffix("\n").split("\n"), 1):
+        owner = owners.get(number)
+        cues = cues_of(owner) if owner is not None else ()
+        shape = f'<span class="tr-shape">{made.get(number, "")}</span>' if owner else ""
+        lines.append(
+            f'<span class="tr-line" data-line="{number}"{_data(owner, cues)}>'
+            f"{_gutter(number, cell, owner, cues, words)}"
+            f'<span class="tr-text">{text}</span>{shape}</span>'
+        )
+    label = escape(f"{words.code}: {trace.script}, {cell.name}")
+    return (
+        f'<div class="tr-code highlight no-copy"><pre tabindex="0" role="region"'
+        f' aria-label="{label}"><code>{"".join(lines)}</code></pre></div>'
+    )
+
+
+def header_lines(statement: Statement) -> tuple[int, int]:
+    """Return the lines of a statement that are its own: of a loop only its header."""
+    if statement.kind in ("plain", "import"):
+        return statement.lines
+    first = statement.lines[0]
+    return first, first + statement.text.count("\n")
+
+
+def _data(owner: int | None, cues: Sequence[int]) -> str:
+    if owner is None:
+        return ""
+    shown = f' data-cues="{" ".join(map(str, cues))}"' if cues else ""
+    return f' data-statement="{owner}"{shown}'
+
+
+def _gutter(
+    line: int, cell: Cell, owner: int | None, cues: Sequence[int], words: Words
+) -> str:
+    """Return a line's number: a link to its transcript item where a cue shows it."""
+    if not cues:
+        return f'<span class="tr-number" data-number="{line}"></span>'
+    label = escape(words.line.format(line=line))
+    target = escape(f"#{cell.name}-{owner}".replace(" ", "-"))
+    return f'<a class="tr-number" href="{target}" data-number="{line}" aria-label="{label}"></a>'
+
+
+def _made(trace: Trace, cell: Cell) -> dict[int, str]:
+    """Return the note at the end of a line: the tensors its statement made."""
+    notes: dict[int, list[str]] = {}
+    for statement in cell.statements:
+        run = last_run(trace, cell, statement.number)
+        line = header_lines(statement)[1]
+        for name, tensor in (run.changed if run else {}).items():
+            if tensor is not None:
+                shape = shape_text(trace.tensor(tensor).shape)
+                notes.setdefault(line, []).append(f"{escape(name)} {shape}")
+    return {line: "&ensp;".join(texts) for line, texts in notes.items()}
+
+
+def _owners(cell: Cell) -> dict[int, int]:
+    """Return which statement each line belongs to; the innermost wins."""
+    owners: dict[int, int] = {}
+    for statement in sorted(cell.statements, key=_extent, reverse=True):
+        for line in range(statement.lines[0], statement.lines[1] + 1):
+            owners[line] = statement.number
+    return owners
+
+
+def _extent(statement: Statement) -> int:
+    return statement.lines[1] - statement.lines[0]

@@ -1,0 +1,77 @@
+"""What the page shows while a cue plays: its lines, and what the names hold after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from torchreel.records import Cell, Cue, Trace
+from torchreel.site.code import header_lines
+from torchreel.site.moments import State
+from torchreel.site.references import DATA_LIMIT
+from torchreel.site.statements import names_of_cell, run_index
+
+
+def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
+    """Return the JSON of a cue: its step's number, statement, lines and laps, and the variables."""
+    index = run_index(trace, cell, cue)
+    state = State(trace, -1 if index is None else index)
+    run = state.run if index is not None else None
+    changed = [*run.changed, *run.plain] if run else []
+    known = [name for name in names_of_cell(trace, cell) if name in state.tensors]
+    known += [name for name in _plain_of_cell(trace, cell) if name in state.plain]
+    known.sort(key=lambda name: name not in changed)
+    lines = {each.number: header_lines(each) for each in cell.statements}
+    made: dict[str, Any] = {
+        "step": cue.number,
+        "statement": cue.statement,
+        "lines": lines.get(cue.statement, ()),
+        "lap": cue.lap,
+        "laps": cue.laps,
+        "changed": [name for name in known if name in changed],
+        "vars": [_variable(state, name) for name in known],
+    }
+    if run and run.printed.strip():
+        made["printed"] = run.printed.rstrip("\n")
+    clashes = [trace.steps[step].clash for step in run.steps] if run else []
+    if errors := [f"{clash.type}: {clash.message}" for clash in clashes if clash]:
+        made["error"] = errors[-1]
+    return made
+
+
+def _variable(state: State, name: str) -> dict[str, Any]:
+    if name in state.plain:
+        return {"name": name, "text": state.plain[name]}
+    id = state.tensors[name]
+    tensor = state.trace.tensor(id)
+    variable = {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+    if tensor.device != "cpu":
+        variable["device"] = tensor.device
+    for key, record in (("data", id), ("grad", state.gradient(id))):
+        if record is not None and (values := _values(state.trace, record)) is not None:
+            variable[key] = values
+    return variable
+
+
+def _values(trace: Trace, id: int) -> Any:
+    tensor, values = trace.tensor(id), trace.values.get(id)
+    if values is None or tensor.numel > DATA_LIMIT or values.shape != tensor.shape:
+        return None
+    return _numbers(values)
+
+
+def _plain_of_cell(trace: Trace, cell: Cell) -> list[str]:
+    """Return the names of the plain values that a cell sets, in the order it meets them."""
+    found: dict[str, None] = {}
+    for run in trace.runs:
+        if run.cell == cell.name:
+            found |= dict.fromkeys(run.plain)
+    return list(found)
+
+
+def _numbers(values: np.ndarray[Any, np.dtype[np.generic]]) -> Any:
+    """Return an array as lists; a float32 as the number that its shortest text names."""
+    if values.ndim:
+        return [_numbers(part) for part in values]
+    return float(str(values[()])) if values.dtype.kind == "f" else values.item()
