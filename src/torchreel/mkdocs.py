@@ -92,11 +92,11 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
 
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
         """Number the lessons in the order of the navigation: pages with a script beside them."""
-        folders = [Path(page.file.abs_src_path).parent for page in nav.pages if _is_lesson(page)]
-        relative = self._building.project.relative
+        sources = [Path(page.file.abs_src_path or "").resolve() for page in nav.pages]
+        lessons = [source.parent for source in sources if _is_lesson(source)]
         self._numbers = {
-            relative(folder.resolve()): number
-            for number, folder in enumerate(dict.fromkeys(folders), 1)
+            self._building.project.relative(folder): number
+            for number, folder in enumerate(dict.fromkeys(lessons), 1)
         }
 
     def on_page_markdown(
@@ -110,6 +110,11 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         target = Path(page.file.abs_dest_path).relative_to(config.site_dir).as_posix()
         source = site.project.relative(Path(path).resolve())
         page.meta["lesson"] = self._numbers.get(source.rpartition("/")[0])
+
+        def used(files: ClipFiles, alt: str) -> None:
+            site.use(files)
+            page.meta.setdefault("clip", _clip_meta(files, alt))
+
         config.mdx_configs[_NAME] = {
             "page": source,
             "project": str(site.project.root),
@@ -117,7 +122,7 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
             "first_line": front_matter(page.file.content_string).count("\n") + 1,
             "numbers": self._numbers,
             "report": site.report,
-            "used": site.use,
+            "used": used,
             "broken": lambda problem: site.broken.add(target),
         }
 
@@ -227,9 +232,14 @@ class _Site:
                 shutil.copyfile(site / "sitemap.xml", folder / "sitemap.xml")
 
 
-def _is_lesson(page: Page) -> bool:
-    source = page.file.abs_src_path
-    return bool(source) and Path(source).with_name(LESSON_SCRIPT).is_file()
+def _clip_meta(files: ClipFiles, alt: str) -> dict[str, Any]:
+    """Return what a theme tells other sites of a page's first clip; paths from the site's root."""
+    size = {"width": files.clip.width, "height": files.clip.height, "alt": alt}
+    return {kind: f"clips/{clip_file(files, kind)}" for kind in ("mp4", "poster")} | size
+
+
+def _is_lesson(page: Path) -> bool:
+    return page.with_name(LESSON_SCRIPT).is_file()
 
 
 def _stage_folder() -> Path:

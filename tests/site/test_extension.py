@@ -165,7 +165,7 @@ def test_code_is_one_element_a_line_with_the_shapes_it_made(root: Path) -> None:
     html, _ = render(root, BLOCK)
     code = html.partition("<code>")[2].partition("</code>")[0]
     lines = re.findall(
-        r'<span class="tr-line" data-line="(\d)" data-statement="(\d)">'
+        r'<span class="tr-line" data-line="(\d)" data-statement="(\d)" data-cues="\d">'
         r'(.*?<span class="tr-shape">.*?)</span></span>',
         code,
     )

@@ -108,12 +108,47 @@ def test_both_languages_embed_the_same_files(course: Course, directory_urls: boo
     assert [path.name for path in (course.root / "build").glob(".site-*")] == []
 
 
-def test_pages_link_the_stylesheet(course: Course) -> None:
+def test_pages_link_the_style_and_the_script_of_the_player(course: Course) -> None:
     course.build()
-    (style,) = (name for name in course.files() if name.startswith("assets/torchreel-"))
-    assert f'href="../{style}"' in course.page("shape/index.html")
-    assert f'href="../../{style}"' in course.page("ja/shape/index.html")
+    names = [name for name in course.files() if name.startswith("assets/torchreel-")]
+    script, style = sorted(names, key=lambda name: name.endswith(".css"))
+    for page, up in (("shape/index.html", ".."), ("ja/shape/index.html", "../..")):
+        assert f'href="{up}/{style}"' in course.page(page)
+        assert f'<script src="{up}/{script}" defer></script>' in course.page(page)
     assert ".tr-frame" in course.page(style)
+    assert "customElements.define" in course.page(script)
+
+
+def test_a_card_leads_to_the_lesson_in_its_language(course: Course) -> None:
+    card = "\n/// clip | shape/lesson.py:reshape\n    show: card\n///\n"
+    course.write("index.md", f"# Home\n{card}")
+    course.write("index.ja.md", f"# ホーム\n{card}")
+    words = "title: {}\ndescription: {}\nminutes: 5\n---\n"
+    course.write(
+        "shape/index.md", PAGE.replace("title: Shape\n---\n", words.format("Boxes", "Same"))
+    )
+    course.write(
+        "shape/index.ja.md", PAGE.replace("title: Shape\n---\n", words.format("箱", "同じ"))
+    )
+    course.build()
+    for page, link, title, kicker in (
+        ("index.html", "shape/index.html", "Boxes", "Lesson 1 · about 5 min"),
+        ("ja/index.html", "shape/index.html", "箱", "レッスン 1 · 約5分"),
+    ):
+        html = course.page(page)
+        assert f'<a href="{link}">{title}</a>' in html
+        assert kicker in html
+        assert 'data-lesson="lessons/shape"' in html
+        assert html.count("<torchreel-progress") == 1
+
+
+def test_a_card_without_a_page_says_so(course: Course, caplog: pytest.LogCaptureFixture) -> None:
+    course.write("index.md", "# Home\n\n/// clip | shape/lesson.py:reshape\n    show: card\n///\n")
+    (course.root / "lessons/shape/index.md").unlink()
+    (course.root / "lessons/shape/index.ja.md").unlink()
+    with pytest.raises(Abort), caplog.at_level(logging.ERROR, logger="mkdocs"):
+        course.build()
+    assert "lessons/index.md:3: there is no page lessons/shape/index.md" in caplog.text
 
 
 def test_a_page_is_quoted_in_its_language(course: Course) -> None:

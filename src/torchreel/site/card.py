@@ -77,7 +77,9 @@ def fill_card(card: Element, lesson: Lesson, page: str, words: Words) -> None:
     done = SubElement(kicker, "span", {"class": "tr-done", "hidden": "hidden"})
     done.text = AtomicString(words.done)
     heading = SubElement(text, "h3")
-    link = SubElement(heading, "a", {"href": posixpath.relpath(lesson.page, posixpath.dirname(page))})
+    link = SubElement(
+        heading, "a", {"href": posixpath.relpath(lesson.page, posixpath.dirname(page))}
+    )
     link.text = AtomicString(lesson.title)
     if lesson.description:
         SubElement(text, "p").text = AtomicString(lesson.description)

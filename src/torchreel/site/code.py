@@ -51,9 +51,7 @@ def _data(owner: int | None, cues: Sequence[int]) -> str:
     return f' data-statement="{owner}"{shown}'
 
 
-def _gutter(
-    line: int, cell: Cell, owner: int | None, cues: Sequence[int], words: Words
-) -> str:
+def _gutter(line: int, cell: Cell, owner: int | None, cues: Sequence[int], words: Words) -> str:
     """Return a line's number: a link to its transcript item where a cue shows it."""
     if not cues:
         return f'<span class="tr-number" data-number="{line}"></span>'

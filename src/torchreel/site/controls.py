@@ -15,12 +15,13 @@ _ICONS = {
     "previous": "M6 6h2v12H6zm3.5 6 8.5 6V6z",
     "next": "M6 18l8.5-6L6 6zm10-12v12h2V6z",
     "step": "M3 19h6v-5h5V9h5V5h2v6h-5v5h-5v5H3z",
-    "captions": "M4 5h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2zm0 2v10h16V7zm"
-    "3 2h3a1 1 0 0 1 1 1v1H9.5v-.5h-2v3h2V13H11v1a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1v-4a1 1 0 0 1 1-1zm7"
-    " 0h3a1 1 0 0 1 1 1v1h-1.5v-.5h-2v3h2V13H18v1a1 1 0 0 1-1 1h-3a1 1 0 0 1-1-1v-4a1 1 0 0 1 1-1z",
+    "captions": "M4 5h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2zm0 2v10"
+    "h16V7zm3 2h3a1 1 0 0 1 1 1v1H9.5v-.5h-2v3h2V13H11v1a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1v-4a1 1 0 0 1"
+    " 1-1zm7 0h3a1 1 0 0 1 1 1v1h-1.5v-.5h-2v3h2V13H18v1a1 1 0 0 1-1 1h-3a1 1 0 0 1-1-1v-4"
+    "a1 1 0 0 1 1-1z",
     "screen": "M5 5h6v2H7v4H5zm8 0h6v6h-2V7h-4zM5 13h2v4h4v2H5zm12 0h2v6h-6v-2h4z",
-    "copy": "M16 1H4a2 2 0 0 0-2 2v14h2V3h12zm3 4H8a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2V7"
-    "a2 2 0 0 0-2-2zm0 16H8V7h11z",
+    "copy": "M16 1H4a2 2 0 0 0-2 2v14h2V3h12zm3 4H8a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h11"
+    "a2 2 0 0 0 2-2V7a2 2 0 0 0-2-2zm0 16H8V7h11z",
     "check": "M9 16.2 4.8 12l-1.4 1.4L9 19 21 7l-1.4-1.4z",
 }
 
@@ -66,8 +67,9 @@ def _seek(words: Words, lengths: Iterable[float]) -> str:
     segments = "".join(f'<i style="flex-grow:{length:.3f}"></i>' for length in lengths)
     return (
         f'<span class="tr-seek"><span class="tr-segments" aria-hidden="true">{segments}</span>'
-        f'<input type="range" min="0" max="1" step="any" value="0" aria-label="{escape(words.seek)}">'
-        '</span><span class="tr-time" aria-hidden="true"></span>'
+        '<input type="range" min="0" max="1" step="any" value="0"'
+        f' aria-label="{escape(words.seek)}"></span>'
+        '<span class="tr-time" aria-hidden="true"></span>'
     )
 
 

@@ -33,7 +33,7 @@ from torchreel.store import Store
 log = logging.getLogger(__name__)
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     return None
 
 
@@ -42,7 +42,8 @@ class TorchReelExtension(Extension):
 
     ``page`` is the page's path relative to ``project``, ``clips_url`` the URL (relative to the
     page) of the folder that holds the clip files, ``first_line`` the source line on which the text
-    starts, ``numbers`` the number of each lesson (a folder) in the course. ``report`` is called with each new Problem, ``used`` with each clip that is shown, and
+    starts, ``numbers`` the number of each lesson (a folder) in the course. ``report`` is called
+    with each new Problem, ``used`` with each clip that is shown and its alternative text, and
     ``broken`` with each Problem in whose place the page has a placeholder.
     """
 
@@ -54,7 +55,7 @@ class TorchReelExtension(Extension):
             "first_line": [1, "line of the source file on which the text starts"],
             "numbers": [{}, "number of each lesson in the course, by its folder in the project"],
             "report": [log.warning, "called with each new Problem"],
-            "used": [_ignore, "called with each clip that is shown"],
+            "used": [_ignore, "called with each clip that is shown and its alternative text"],
             "broken": [_ignore, "called with each Problem that has a placeholder"],
         }
         super().__init__(**options)
@@ -79,7 +80,7 @@ class _Options:
     first_line: int
     numbers: Mapping[str, int]
     report: Callable[[Problem], None]
-    used: Callable[[ClipFiles], None]
+    used: Callable[[ClipFiles, str], None]
     broken: Callable[[Problem], None]
 
 
@@ -171,13 +172,13 @@ class _PutFigures(BlockProcessor):
         if problem := embedding.files.problem:
             self.page.tell(problem, known=True)
             _box(parent, problem)
-        options.used(embedding.files)
         self._fill(parent, embedding)
 
     def _fill(self, parent: Element, embedding: Embedding) -> None:
         quotes, options = self.page.quotes, self.page.options
         before = len(self.page.told)
         figure = embedding.figure(quotes, self.page.project, options.clips_url)
+        options.used(embedding.files, figure.alt)
         for problem in self.page.told[before:]:
             _box(parent, problem)
         show = "".join(map(str, embedding.block.options.get("show", ("all",))))

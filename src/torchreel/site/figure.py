@@ -113,9 +113,7 @@ class Figure:
                 TimedText(cue.start, cue.end, self.caption(cue, each.language)) for cue in cues
             ]
             tracks.append(_track("captions", each.language, each.label, text_track(lines)))
-        moments = [
-            (each.start, each.end, payload(self.trace, self.cell, each)) for each in cues
-        ]
+        moments = [(each.start, each.end, payload(self.trace, self.cell, each)) for each in cues]
         tracks.append(_track("metadata", words.language, "torchreel", data_track(moments)))
         return "".join(tracks)
 
@@ -184,7 +182,6 @@ class Figure:
             f'<div class="tr-bar"><span class="tr-source">{source} <span># %% {cell}</span></span>'
             f'<span class="tr-files">{self._copy()}{links}</span></div>'
         )
-
 
     def _copy(self) -> str:
         words = self.words

@@ -54,29 +54,28 @@ class State:
         return names
 
     def gradient(self, tensor: int) -> int | None:
-        """Return the record of a tensor's ``.grad``, or None where no backward pass added to it."""
-        trace, owner = self.trace, self.trace.tensor(tensor)
-        found: int | None = None
-        for backward in trace.backwards:
-            if trace.steps[backward.step].run > self.index:
-                break
-            for each in backward.accumulations:
-                leaf = trace.tensor(each.tensor)
-                if (leaf.storage, leaf.offset, leaf.shape) == (
-                    owner.storage,
-                    owner.offset,
-                    owner.shape,
-                ):
-                    found = each.after
-        return found if found is None else self._newest(found)
+        """Return the record of what a tensor's ``.grad`` held, None where it was None."""
+        trace = self.trace
+        added = {backward.step: backward.accumulations for backward in trace.backwards}
+        held: int | None = None
+        for run in trace.runs[: self.index + 1]:
+            for step in (trace.steps[number] for number in run.steps):
+                operands = [each.tensor for each in step.operands if each.tensor is not None]
+                for total in added.get(step.number, ()):
+                    if self._same(total.tensor, tensor):
+                        held = total.after
+                if step.op.endswith("grad.__set__") and self._same(operands[0], tensor):
+                    held = operands[1] if len(operands) > 1 else None
+                elif held in operands and (step.written or step.op.endswith(".zero_grad")):
+                    place = operands.index(held)
+                    held = step.results[place] if place < len(step.results) else None
+        return held
 
-    def _newest(self, tensor: int) -> int:
-        """Return the newest version of a tensor that was written in place."""
-        record = self.trace.tensor(tensor)
-        for step in self.trace.steps:
-            if step.run <= self.index and step.written and step.results:
-                result = self.trace.tensor(step.results[0])
-                same = (result.storage, result.shape) == (record.storage, record.shape)
-                if same and result.id > tensor:
-                    tensor = result.id
-        return tensor
+    def _same(self, one: int, other: int) -> bool:
+        """Tell whether two records are of the same tensor, written to between or not."""
+        first, second = self.trace.tensor(one), self.trace.tensor(other)
+        return (first.storage, first.offset, first.shape) == (
+            second.storage,
+            second.offset,
+            second.shape,
+        )

@@ -10,6 +10,7 @@ import numpy as np
 
 from torchreel.records import Array, Problem, Shape, TensorRecord, TorchReelError, Trace
 from torchreel.site.artifacts import did_you_mean
+from torchreel.site.moments import State
 from torchreel.site.source import LESSON_SCRIPT, Reference, beside
 
 DATA_LIMIT = 64
@@ -75,17 +76,18 @@ def quote(trace: Trace, moment: Moment, target: Target, where: str) -> str:
         what = f"a tensor has no attribute {target.attribute!r} that can be quoted"
         remedy = did_you_mean(target.attribute, ATTRIBUTES, "There are")
         raise TorchReelError(Problem(where, what, remedy))
-    names = trace.names_after(moment.cell, moment.statement)
+    state = State.after(trace, moment.cell, moment.statement)
+    names = state.tensors
     if target.name not in names:
         what = f"no tensor is called {target.name!r} {_when(moment)}"
         remedy = did_you_mean(target.name, names, "There are")
         raise TorchReelError(Problem(where, what, remedy))
     tensor = trace.tensor(names[target.name])
     if target.attribute == "grad":
-        gradient = gradient_at(trace, moment, tensor)
+        gradient = state.gradient(tensor.id)
         if gradient is None:
             return "None"
-        value = _data(trace, gradient)
+        value = _data(trace, trace.tensor(gradient))
     else:
         value = attribute(trace, tensor)
     if value is None:
@@ -129,34 +131,6 @@ def _data(trace: Trace, tensor: TensorRecord) -> Array | None:
     return values
 
 
-def gradient_at(trace: Trace, moment: Moment, tensor: TensorRecord) -> TensorRecord | None:
-    """Return what the ``.grad`` of a tensor held at a moment, None where it was None."""
-    moments = [
-        index
-        for index, run in enumerate(trace.runs)
-        if run.cell == moment.cell and moment.statement in (None, run.statement)
-    ]
-    added = {backward.step: backward.accumulations for backward in trace.backwards}
-    held: int | None = None
-    for run in trace.runs[: moments[-1] + 1 if moments else 0]:
-        for step in (trace.steps[number] for number in run.steps):
-            operands = [each.tensor for each in step.operands if each.tensor is not None]
-            for total in added.get(step.number, ()):
-                if _same(trace.tensor(total.tensor), tensor):
-                    held = total.after
-            if step.op.endswith("grad.__set__") and _same(trace.tensor(operands[0]), tensor):
-                held = operands[1] if len(operands) > 1 else None
-            elif held in operands and (step.written or step.op.endswith(".zero_grad")):
-                place = operands.index(held)
-                held = step.results[place] if place < len(step.results) else None
-    return None if held is None else trace.tensor(held)
-
-
-def _same(one: TensorRecord, other: TensorRecord) -> bool:
-    """Tell whether two records are of the same tensor, written to between or not."""
-    return (one.storage, one.offset, one.shape) == (other.storage, other.offset, other.shape)
-
-
 def _expression(trace: Trace, tensor: TensorRecord) -> str | None:
     made = [step.expression for step in trace.steps if tensor.id in step.results]
     return made[0] if made else None
@@ -170,7 +144,7 @@ ATTRIBUTES: dict[str, Callable[[Trace, TensorRecord], str | Array | Shape | None
     "stride": lambda _, tensor: tensor.stride,
     "device": lambda _, tensor: tensor.device,
     "data": _data,
-    "grad": lambda *_: None,  # what it held depends on the moment: gradient_at
+    "grad": lambda *_: None,  # what it held depends on the moment: State.gradient
     "expression": _expression,
 }
 """What each attribute is; None where the trace does not hold it."""
