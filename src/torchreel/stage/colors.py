@@ -45,6 +45,8 @@ class Theme:
     grad: Color
     param: Color
     error: Color
+    cpu: Color
+    cuda: Color
     ink: Color
     top_light: float
     side_shade: float
@@ -79,6 +81,8 @@ THEMES: dict[str, Theme] = {
         grad=rgb("#EE6BA8"),
         param=rgb("#FFAA44"),
         error=rgb("#FF4A40"),
+        cpu=rgb("#A9C0E1"),
+        cuda=rgb("#49E0A2"),
         ink=rgb("#0C1220"),
         top_light=0.30,
         side_shade=0.42,
@@ -96,6 +100,8 @@ THEMES: dict[str, Theme] = {
         grad=rgb("#E32B93"),
         param=rgb("#C47400"),
         error=rgb("#9A0000"),
+        cpu=rgb("#485567"),
+        cuda=rgb("#03815D"),
         ink=rgb("#0C1220"),
         top_light=0.35,
         side_shade=0.34,

@@ -17,6 +17,7 @@ from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.checker import Written, flaws
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
+from torchreel.stage.devices.act import Devices, Errors
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.nets.act import Network
 from torchreel.stage.stage import Stage
@@ -88,7 +89,9 @@ class LessonScene(Scene):
         self.stage = Stage(self, self.trace, self.canvas)
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
-        self._acts: list[Act] = [self.network]
+        devices = Devices(self, self.trace, self.canvas)
+        errors = Errors(self, self.trace, self.canvas)
+        self._acts: list[Act] = [devices, errors, self.network]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
         if self.canvas.artboard.code is not None:
@@ -140,6 +143,8 @@ class LessonScene(Scene):
             self._leave(act)
             if (sentence := act.sentence(step)) is not None:
                 self._say(sentence)
+            elif act is not self.network:
+                self._say_nothing()
             act.play(step)
         else:
             self._leave(None)

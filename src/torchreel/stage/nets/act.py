@@ -7,6 +7,7 @@ from typing import Literal
 from manim import FadeIn, FadeOut, Group, Scene
 
 from torchreel.records import Drawn, ModuleCall, Step, Trace
+from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
@@ -15,6 +16,7 @@ from torchreel.stage.nets.links import INPUT, Chain, chain_of
 from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
 from torchreel.stage.nets.selection import ALL
 from torchreel.stage.nets.spotlight import Spotlight
+from torchreel.stage.nets.thing import ModelThing
 from torchreel.stage.strip import Named, Sentence
 
 View = Literal["chain", "nodes"]
@@ -45,12 +47,17 @@ class Network:
         self._ends: dict[int, int] = {}
 
     def covers(self, step: Step) -> bool:
-        """Tell whether a step ran in the call of a module that is drawn."""
+        """Tell whether a step ran in the call of a module that is drawn, or built one."""
+        if self._built(step) is not None:
+            return True
         root = self._root(step)
         return root is not None and self._chain(root) is not None
 
     def sentence(self, step: Step) -> Sentence | None:
         """Return what the strip says: what went into the link, its name, what came out."""
+        if self._built(step) is not None:
+            matrices = self._matrices(step)
+            return Sentence((), step, tuple(Named(None, self.trace.tensor(at)) for at in matrices))
         root = self._root(step)
         chain = self._chain(root) if root is not None else None
         if root is None or chain is None:
@@ -70,6 +77,10 @@ class Network:
 
     def play(self, step: Step) -> None:
         """Play one step that the act covers."""
+        built = self._built(step)
+        if built is not None:
+            self._show(self._model(built, self._matrices(step)))
+            return
         root = self._root(step)
         assert root is not None
         chain = self._chain(root)
@@ -94,6 +105,38 @@ class Network:
             return ()
         call = self.trace.calls[self._call]
         return (*(each.tensor for each in call.operands if each.tensor is not None), *call.results)
+
+    # Modules that are built.
+
+    def _built(self, step: Step) -> int | None:
+        """Return the root of the tree that a step built; None where it built none with matrices."""
+        if step.call is not None or not self._matrices(step) or step.written or step.view:
+            return None
+        if any(each.tensor is not None for each in step.operands):
+            return None
+        made = set(step.results)
+        for module in self.trace.modules:
+            if made & set(module.parameters.values()):
+                root = module
+                while root.parent is not None:
+                    root = self.trace.modules[root.parent]
+                return root.number
+        return None
+
+    def _matrices(self, step: Step) -> list[int]:
+        records = [self.trace.tensor(each) for each in step.results]
+        return [each.id for each in records if each.name and len(each.shape) > 1]
+
+    def _model(self, root: int, matrices: list[int]) -> ModelThing:
+        """Return the model as a thing of its own: its weights in funnels."""
+        record, stage = self.trace.modules[root], self.canvas.artboard.stage
+        width = min(stage.width * 0.62, stage.width * 0.24 * len(matrices[:3]))
+        height = stage.height * 0.7
+        zone = Zone(stage.center_x - width / 2, stage.y + stage.height * 0.06, width, height)
+        text = record.name or record.kind
+        return ModelThing(
+            self.canvas, self.trace, zone, Drawn(0, text, "module", module=root), matrices
+        )
 
     # Which calls are drawn.
 

@@ -1,0 +1,371 @@
+"""The acts of a cell on several devices, and of a torch call that raised."""
+
+from __future__ import annotations
+
+import numpy as np
+from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
+
+from torchreel.records import Drawn, ModuleCall, Step, Trace
+from torchreel.stage.artboard import Zone
+from torchreel.stage.block import BlockAnimation
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.devices.board import Board
+from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip, fact_colors
+from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
+from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
+from torchreel.stage.registry import op_name
+from torchreel.stage.strip import Sentence
+from torchreel.stage.training.chips import chip_row
+
+_MOVES = {"to", "cuda", "cpu"}
+
+
+class Devices:
+    """Plays all steps of a cell whose tensors live on two devices: boards, and what crosses.
+
+    A tensor goes by its name, a model by the variable of its root. ``meta`` keeps no numbers: what
+    crosses to it shows those that it had.
+    """
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        self.scene, self.trace, self.canvas = scene, trace, canvas
+        self.devices = self._devices()
+        self._boards: dict[str, Board] = {}
+        self._things: dict[str, tuple[Thing, str]] = {}
+        self._origin: dict[int, int] = {}
+        self._extra: list[Mobject] = []
+        self._error: VGroup | None = None
+        self._chip: VGroup | None = None
+        self._shown: tuple[int, ...] = ()
+
+    def covers(self, step: Step) -> bool:
+        """Tell whether this is a step of the act."""
+        return len(self.devices) == 2
+
+    def sentence(self, step: Step) -> Sentence | None:
+        """Return nothing: the act writes its own chips."""
+        return None
+
+    def play(self, step: Step) -> None:
+        """Play one step that the act covers."""
+        self._set_up()
+        root = self._root(step)
+        if step.clash is not None:
+            self._clash(step, root)
+        elif op_name(step.op) in _MOVES:
+            self._move(step)
+        elif root is not None:
+            if step.number == root.last:
+                self._call(root)
+        elif step.results and not step.op.endswith("_"):
+            self._bring(step.results[0])
+        self._shown = step.results or self._shown
+
+    def leave(self) -> None:
+        """Take what is there off the stage."""
+        there: list[Mobject] = [
+            *self._boards.values(),
+            *(each for each, _ in self._things.values()),
+        ]
+        there += self._extra + ([self._chip] if self._chip is not None else [])
+        if there:
+            self.scene.play(*(FadeOut(each, run_time=QUICK) for each in there))
+            self.scene.remove(*there)
+        self._boards, self._things, self._extra, self._chip = {}, {}, [], None
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """The record ids of the tensors that are on stage."""
+        return self._shown if self._boards else ()
+
+    # The stage.
+
+    def _devices(self) -> list[str]:
+        """Return the devices of a cell's tensors, the CPU first."""
+        found: dict[str, int] = {}
+        for step in self.trace.steps:
+            used = [each.tensor for each in step.operands if each.tensor is not None]
+            for tensor in (*used, *step.results):
+                record = self.trace.tensor(tensor)
+                found.setdefault(record.device, tensor)
+        self._of_device = found
+        return sorted(found, key=lambda device: device != "cpu")
+
+    def _set_up(self) -> None:
+        if self._boards:
+            return
+        stage = self.canvas.artboard.stage
+        gap = self.canvas.artboard.px(32)
+        height = stage.height * 0.86
+        width = (stage.width - gap) / 2
+        for place, device in enumerate(self.devices):
+            zone = Zone(stage.x + place * (width + gap), stage.y, width, height)
+            self._boards[device] = Board(self.canvas, zone, device, self._of_device[device])
+        self.scene.play(*(FadeIn(each, run_time=QUICK) for each in self._boards.values()))
+        for name, tensor in self._first_names():
+            self._add(name, self._tensor_thing(name, tensor), self.trace.tensor(tensor).device)
+        for module in self.trace.modules:
+            if module.parent is None and module.name and self._weights(module.number):
+                device = self.trace.tensor(self._weights(module.number)[0]).device
+                self._add(module.name, self._model_thing(module.number, device), device)
+
+    def _first_names(self) -> list[tuple[str, int]]:
+        return list(self.trace.names.items())[:1]
+
+    def _weights(self, root: int) -> list[int]:
+        """Return the matrices of a tree, as the cell met them."""
+        found = []
+        for module in self.trace.modules:
+            at: int | None = module.number
+            while at is not None and at != root:
+                at = self.trace.modules[at].parent
+            if at == root:
+                found += [
+                    tensor
+                    for tensor in module.parameters.values()
+                    if len(self.trace.tensor(tensor).shape) > 1
+                ]
+        moved = [
+            step
+            for step in self.trace.steps
+            if step.op.startswith("torch.nn.Module.") and op_name(step.op) in _MOVES
+        ]
+        if moved:
+            names = {self.trace.tensor(each).name for each in found}
+            before = [each.tensor for each in moved[0].operands if each.tensor is not None]
+            own = [
+                each
+                for each in before
+                if self.trace.tensor(each).name in names and len(self.trace.tensor(each).shape) > 1
+            ]
+            return own or found
+        return found
+
+    def _add(self, name: str, thing: Thing, device: str) -> None:
+        there = [
+            other
+            for other, (each, its) in self._things.items()
+            if its == device and isinstance(each, type(thing))
+        ]
+        for other in there:  # one tensor and one model a board: the newest
+            gone, _ = self._things.pop(other)
+            self.scene.play(FadeOut(gone, run_time=QUICK))
+            self.scene.remove(gone)
+        self._things[name] = (thing, device)
+        self.scene.play(FadeIn(thing, run_time=QUICK))
+
+    # Where things stand: tensors left, models right, results at the right end.
+
+    def _zone(self, device: str, place: float, width: float) -> Zone:
+        room = self._boards[device].room
+        label = self.canvas.artboard.type_chip * 1.9
+        side = room.width * width
+        height = min(room.height - label, side * 1.25)
+        x = room.x + room.width * place - side / 2
+        y = room.y + (room.height - label - height) / 2
+        return Zone(x, y, side, height)
+
+    def _tensor_thing(self, name: str, tensor: int) -> TensorThing:
+        device = self.trace.tensor(tensor).device
+        values = self._numbers(tensor)
+        label = Drawn(0, name, "name", tensor)
+        return TensorThing(self.canvas, self.trace, self._zone(device, 0.19, 0.34), label, values)
+
+    def _numbers(self, tensor: int) -> int | None:
+        while tensor not in self.trace.values and tensor in self._origin:
+            tensor = self._origin[tensor]
+        return tensor if tensor in self.trace.values else None
+
+    def _model_thing(self, module: int, device: str) -> ModelThing:
+        record = self.trace.modules[module]
+        label = Drawn(0, record.name, "module", module=module)
+        zone = self._zone(device, 0.65, 0.46)
+        return ModelThing(self.canvas, self.trace, zone, label, self._weights(module))
+
+    # What is played.
+
+    def _bring(self, tensor: int) -> None:
+        name = self._name(tensor)
+        if name is None or name in self._things:
+            return
+        thing = self._tensor_thing(name, tensor)
+        self._add(name, thing, self.trace.tensor(tensor).device)
+        self._say((Drawn(0, name, "name", tensor), self._device_of(tensor)))
+
+    def _move(self, step: Step) -> None:
+        used = [each.tensor for each in step.operands if each.tensor is not None]
+        if not used or not step.results:
+            return
+        target = self.trace.tensor(step.results[0]).device
+        if step.op.startswith("torch.nn.Module."):
+            name = next((each.name for each in self.trace.modules if each.name), None)
+            source = used[0]
+        else:
+            name, source = self._name(step.results[0]) or self._name(used[0]), used[0]
+            self._origin[step.results[0]] = used[0]
+        if name is None:
+            return
+        if name not in self._things and not step.op.startswith("torch.nn.Module."):
+            self._add(name, self._tensor_thing(name, source), self.trace.tensor(source).device)
+        if name in self._things and self._things[name][1] != target:
+            self._cross(name, target)
+        label = self._things[name][0].label.source if name in self._things else None
+        if label is not None:
+            self._say((label, self._device_of(step.results[0])))
+
+    def _cross(self, name: str, target: str) -> None:
+        """Let a thing cross to the other board; an outline stays, after-images follow it."""
+        thing, device = self._things[name]
+        start, end = self._boards[device].room, self._boards[target].room
+        away = np.array([(end.x - start.x) * self.canvas.artboard.unit, 0.0, 0.0])
+        outline = thing.outline()
+        images = [thing.copy() for _ in range(2)]
+        for share, image in zip((0.75, 0.55), images, strict=True):
+            image.set_opacity(1 - share)
+        self.scene.add(outline, *images, thing)
+        family = [(part, part.points.copy()) for part in thing.get_family()]
+        trails = [
+            (lag, [(part, part.points.copy()) for part in image.get_family()])
+            for lag, image in zip((0.09, 0.18), images, strict=True)
+        ]
+
+        def draw(time: float) -> None:
+            for part, points in family:
+                part.points = points + away * ease(time)
+            for lag, parts in trails:
+                for part, points in parts:
+                    part.points = points + away * ease(
+                        max(0.0, time - lag) / (1 - lag * (1 - time))
+                    )
+
+        whole = Group(outline, *images, thing)
+        self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT))  # type: ignore[arg-type]
+        self.scene.remove(whole, *images)
+        self.scene.add(outline, thing)
+        thing.zone = Zone(
+            thing.zone.x + end.x - start.x, thing.zone.y, thing.zone.width, thing.zone.height
+        )
+        self._things[name] = (thing, target)
+        self._extra.append(outline)
+
+    def _clash(self, step: Step, root: ModuleCall | None) -> None:
+        """Show the red line between the two that clash, the cross and the plate."""
+        assert step.clash is not None
+        if step.clash.kind != "device" or len(step.clash.facts) != 2:
+            return
+        stage, px = self.canvas.artboard.stage, self.canvas.artboard.px
+        theme = self.canvas.theme
+        left = self._boards[self.devices[0]].zone
+        y = left.center_y - px(10)
+        middle = stage.center_x
+        reach = px(92)
+        zigzag = [
+            (middle - reach, y),
+            (middle - px(22), y),
+            (middle - px(6), y - px(30)),
+            (middle + px(16), y + px(30)),
+            (middle + px(30), y),
+            (middle + reach, y),
+        ]
+        line = self.canvas.path(zigzag, theme.error, px(8))
+        plate_y = left.bottom
+        marks = VGroup(
+            line,
+            Cross(self.canvas, middle, y - px(92)),
+            ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step)),
+        )
+        self.scene.play(FadeIn(marks, run_time=BEAT))
+        self._replace_chip(error_chip(self.canvas, step))
+        self._error = marks
+        self._extra.append(marks)
+
+    def _call(self, root: ModuleCall) -> None:
+        """Show that the call went through: a tick under the board where both are."""
+        self._clear_error()
+        px, theme = self.canvas.artboard.px, self.canvas.theme
+        device = self.trace.tensor(root.results[0]).device
+        if device not in self._boards:
+            return
+        room = self._boards[device].room
+        x, y = room.x + room.width * 0.4, room.bottom - px(2)
+        tick = self.canvas.path(
+            [(x - px(20), y - px(8)), (x - px(6), y + px(6)), (x + px(22), y - px(24))],
+            theme.cuda,
+            px(9),
+        )
+        self.scene.play(FadeIn(tick, run_time=QUICK))
+        self._extra.append(tick)
+        name = self._name(root.results[0])
+        if name is not None:
+            self._say((Drawn(0, name, "name", root.results[0]), self._device_of(root.results[0])))
+
+    def _clear_error(self) -> None:
+        marks = self._error
+        if marks is not None:
+            self.scene.play(FadeOut(marks, run_time=QUICK))
+            self.scene.remove(marks)
+            self._extra = [each for each in self._extra if each is not marks]
+            self._error = None
+
+    # Words.
+
+    def _say(self, chip: tuple[Drawn, ...]) -> None:
+        self._clear_error()
+        self._replace_chip(chip_row(self.canvas, [chip]))
+
+    def _replace_chip(self, chip: VGroup) -> None:
+        if self._chip is not None:
+            self.scene.remove(self._chip)
+        self._chip = chip
+        self.scene.add(chip)
+
+    def _device_of(self, tensor: int) -> Drawn:
+        return Drawn(0, self.trace.tensor(tensor).device, "device", tensor)
+
+    def _name(self, tensor: int) -> str | None:
+        names = getattr(self.scene, "stage").names  # noqa: B009
+        found = [name for name, held in names.items() if held == tensor]
+        return found[-1] if found else None
+
+    def _root(self, step: Step) -> ModuleCall | None:
+        if step.call is None:
+            return None
+        call = self.trace.calls[step.call]
+        while call.parent is not None:
+            call = self.trace.calls[call.parent]
+        return call
+
+
+class Errors:
+    """Plays torch calls that raised: the two facts that clash, as a plug and its socket."""
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        self.scene, self.trace, self.canvas = scene, trace, canvas
+        self._there: list[Mobject] = []
+
+    def covers(self, step: Step) -> bool:
+        """Tell whether this is a step of the act: it raised, and two facts say why."""
+        return step.clash is not None and len(step.clash.facts) == 2
+
+    def sentence(self, step: Step) -> Sentence | None:
+        """Return nothing: the act writes the exception's class."""
+        return None
+
+    def play(self, step: Step) -> None:
+        """Play one step that the act covers."""
+        self.leave()
+        stage = self.canvas.artboard.stage
+        self._there = [Misfit(self.canvas, self.trace, step, stage), error_chip(self.canvas, step)]
+        self.scene.play(*(FadeIn(each, run_time=BEAT) for each in self._there))
+
+    def leave(self) -> None:
+        """Take what is there off the stage."""
+        if self._there:
+            self.scene.play(*(FadeOut(each, run_time=QUICK) for each in self._there))
+            self.scene.remove(*self._there)
+        self._there = []
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """The record ids of the tensors that are on stage: none."""
+        return ()

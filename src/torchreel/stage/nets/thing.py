@@ -1,0 +1,111 @@
+"""What a tensor or a model looks like as one thing: a picture, or its weights in funnels."""
+
+from __future__ import annotations
+
+from manim import Group, VGroup
+
+from torchreel.records import Drawn, Trace
+from torchreel.stage.artboard import Zone
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import Color
+from torchreel.stage.nets.arrangement import Part, Slot, tall
+from torchreel.stage.nets.funnel import Funnel
+from torchreel.stage.nets.picture import Picture
+from torchreel.stage.nets.sample import Floats, sample_of, weight_of
+from torchreel.stage.nets.shades import boxed, ink, limit_of, paper_of, shade
+from torchreel.stage.text import text_width
+
+_WEIGHTS = 3
+_SHEETS = 3
+
+
+class Thing(Group):
+    """A tensor or a model, with its name below; ``zone`` is the rectangle around its picture."""
+
+    def __init__(self, canvas: Canvas, zone: Zone, label: Drawn, color: Color) -> None:
+        self.canvas, self.zone = canvas, zone
+        super().__init__()
+        size = min(canvas.artboard.type_chip, zone.width * 1.3 / text_width(label.text, 1.0))
+        size = max(size, canvas.artboard.floor)
+        y = zone.bottom + size * 1.05
+        self.label = canvas.label(label.text, zone.center_x, y, size, color, source=label)
+
+    def outline(self) -> VGroup:
+        """Return the empty outline that stays where it was."""
+        zone, px = self.zone, self.canvas.artboard.px
+        line = self.canvas.theme.line
+        return VGroup(
+            self.canvas.rectangle(
+                zone.x, zone.y, zone.width, zone.height, radius=px(8), line=line, stroke=px(3)
+            )
+        )
+
+
+class TensorThing(Thing):
+    """The first sample of a tensor, as a picture or a small texture; sheets behind it for more.
+
+    ``values`` is the record whose numbers it shows (a tensor on ``meta`` has none of its own).
+    """
+
+    def __init__(
+        self, canvas: Canvas, trace: Trace, zone: Zone, label: Drawn, values: int | None
+    ) -> None:
+        super().__init__(canvas, zone, label, canvas.theme.text)
+        theme, px = canvas.theme, canvas.artboard.px
+        record = trace.tensor(label.tensor if label.tensor is not None else 0)
+        sheets = min(_SHEETS, record.shape[0]) if len(record.shape) > 1 else 1
+        step = px(14)
+        side = min(zone.width, zone.height) - step * (sheets - 1)
+        x = zone.center_x - (side + step * (sheets - 1)) / 2
+        y = zone.center_y + (side + step * (sheets - 1)) / 2 - side
+        for place in reversed(range(sheets)):
+            box = (x + place * step, y - place * step, side, side)
+            self.add(
+                canvas.rectangle(
+                    *box, radius=px(3), fill=paper_of(theme), line=theme.muted, stroke=px(3)
+                )
+            )
+        front = Zone(x, y, side, side).inset(px(3), px(3), px(3), px(3))
+        if values is not None:
+            self.add(*self._pixels(trace, values, front))
+        self.add(self.label)
+
+    def _pixels(self, trace: Trace, values: int, front: Zone) -> list[Picture]:
+        sample = sample_of(trace, values)
+        pixels = sample.picture
+        theme = self.canvas.theme
+        if pixels is not None:
+            reduced = boxed(pixels, front.height, front.width)
+            return [Picture(self.canvas, ink(reduced, theme), front)]
+        matrix: Floats | None = sample.column
+        if matrix is None or not matrix.size:
+            return []
+        reduced = boxed(matrix, front.height, front.width)
+        return [Picture(self.canvas, shade(reduced, limit_of(matrix), theme), front)]
+
+
+class ModelThing(Thing):
+    """A model as the funnels of its first weights; ``weights`` are the records shown."""
+
+    def __init__(
+        self, canvas: Canvas, trace: Trace, zone: Zone, label: Drawn, weights: list[int]
+    ) -> None:
+        super().__init__(canvas, zone, label, canvas.theme.param)
+        shown = weights[:_WEIGHTS]
+        width = zone.width / len(shown)
+        shapes = [trace.tensor(each).shape for each in shown]
+        most = max(size for shape in shapes for size in shape[:2])
+        for place, (tensor, shape) in enumerate(zip(shown, shapes, strict=True)):
+            ends = (shape[1] if len(shape) > 1 else shape[0], shape[0])
+            heights = [tall(each, most, zone.height) for each in ends]
+            slot = Slot(
+                Part("funnel", place, ends),
+                zone.x + place * width,
+                width,
+                zone.center_y,
+                heights[0],
+                heights[1],
+            )
+            kernels = len(shape) == 4
+            self.add(Funnel(canvas, slot, weight_of(trace, tensor), kernels=kernels))
+        self.add(self.label)
