@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
+from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup, VMobject
 
 from torchreel.records import Drawn, ModuleCall, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import Board
 from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip, fact_colors
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
+from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
 from torchreel.stage.registry import op_name
 from torchreel.stage.strip import Sentence
@@ -220,8 +222,8 @@ class Devices:
         away = np.array([(end.x - start.x) * self.canvas.artboard.unit, 0.0, 0.0])
         outline = thing.outline()
         images = [thing.copy() for _ in range(2)]
-        for share, image in zip((0.75, 0.55), images, strict=True):
-            image.set_opacity(1 - share)
+        for share, image in zip((0.55, 0.75), images, strict=True):
+            _dim(image, mix(self.canvas.theme.bg, self.canvas.theme.surface2, 0.5), share)
         self.scene.add(outline, *images, thing)
         family = [(part, part.points.copy()) for part in thing.get_family()]
         trails = [
@@ -334,6 +336,19 @@ class Devices:
         while call.parent is not None:
             call = self.trace.calls[call.parent]
         return call
+
+
+def _dim(group: Group, ground: Color, share: float) -> None:
+    """Let a copy fade into the ground by opaque mixes, its words left out."""
+    for part in group.get_family():
+        if isinstance(part, Label):
+            part.points = np.zeros((0, 3))
+        elif isinstance(part, VMobject):
+            for rgba in (part.fill_rgbas, part.stroke_rgbas):
+                rgba[:, :3] = mix(rgba[:, :3], ground, share)
+        elif isinstance(part, Picture):
+            mixed = mix(part.pixel_array[..., :3] / 255, ground, share)
+            part.pixel_array[..., :3] = np.rint(mixed * 255)
 
 
 class Errors:

@@ -1,0 +1,319 @@
+"""Networks, training, devices and errors on stage: any script's, and every number PyTorch's own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from manim import tempconfig
+from manim.renderer.cairo_renderer import CairoRenderer
+
+from tests.stage.test_director import _reads_as
+from torchreel.records import Drawn, Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.stage.nets.arrangement import Part, arrange, body
+from torchreel.stage.nets.gate import CURVES
+from torchreel.stage.nets.links import INPUT, chain_of
+from torchreel.stage.nets.selection import select
+from torchreel.stage.nets.shades import boxed, limit_of
+from torchreel.stage.training.curve import BINS, binned
+from torchreel.stage.training.facts import SLOW_LAPS, training_of
+from torchreel.stage.training.tiles import liveliest, tiles_of
+from torchreel.tracer import trace_script
+
+HEAD = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+
+
+class Digits(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Linear(784, 32)
+        self.relu = nn.ReLU()
+        self.layer2 = nn.Linear(32, 10)
+
+    def forward(self, x):
+        return self.layer2(self.relu(self.layer1(x)))
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 3)
+        self.pool = nn.MaxPool2d(2)
+        self.fc = nn.Linear(4 * 13 * 13, 10)
+
+    def forward(self, x):
+        return self.fc(self.pool(F.relu(self.conv1(x))).flatten(1))
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(16, 16)
+        self.b = nn.Linear(16, 16)
+
+    def forward(self, x):
+        return F.relu(x + self.b(F.relu(self.a(x))))
+
+
+X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+pixels = torch.rand(2, 784)
+"""
+
+CELLS = {
+    "flat": "net = Digits()\nscores = net(pixels)\nagain = net(pixels)",
+    "conv": "cnn = Tiny()\nscores = cnn(pixels.reshape(2, 1, 28, 28))",
+    "skip": "block = Residual()\nout = block(torch.randn(3, 16))",
+    "xor": "xor = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))\n"
+    "optimizer = torch.optim.SGD(xor.parameters(), lr=0.5)\n"
+    "for lap in range(40):\n    optimizer.zero_grad()\n    guess = xor(X)\n"
+    "    loss = F.mse_loss(guess, Y)\n    loss.backward()\n    optimizer.step()\n"
+    "answer = xor(X)",
+    "short": "one = nn.Linear(3, 2)\nadam = torch.optim.Adam(one.parameters())\n"
+    "for lap in range(2):\n    adam.zero_grad()\n    loss = one(torch.ones(4, 3)).square().mean()\n"
+    "    loss.backward()\n    adam.step()",
+    "wide": "long = nn.Sequential(*[each for _ in range(8) for each in "
+    "(nn.Linear(24, 24), nn.GELU())])\nout = long(torch.randn(2, 24))",
+    "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
+    "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
+    "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",
+    "misfit": "narrow = nn.Linear(784, 8)\ntry:\n    narrow(pixels.reshape(2, 1, 28, 28))\n"
+    "except RuntimeError as e:\n    print(type(e))\nout = narrow(pixels)",
+    "kinds": "try:\n    torch.ones(2, 2) @ torch.ones(2, 2, dtype=torch.int64)\n"
+    "except RuntimeError as e:\n    print(type(e))",
+}
+LOOKS = [("page", "dark"), ("film", "dark"), ("page", "light")]
+
+Play = Callable[..., LessonScene]
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    return HEAD + "".join(f"\n# %% {name}\n{lines}\n" for name, lines in CELLS.items())
+
+
+@pytest.fixture(scope="module")
+def trace(source: str, tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    folder = tmp_path_factory.mktemp("networks")
+    (folder / "networks.py").write_text(source)
+    traced = trace_script(folder / "networks.py", root=Path(folder))
+    assert traced.error is None
+    return traced
+
+
+@pytest.fixture(scope="module")
+def replay(source: str) -> dict[str, Any]:
+    """What the names hold when the same script has run without a tracer."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, "networks.py", "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def play(trace: Trace) -> Play:
+    @functools.cache
+    def staged(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
+        board = ARTBOARDS[artboard]
+        options = {
+            "dry_run": True,
+            "frame_rate": 30,
+            "pixel_width": board.width // 4,
+            "pixel_height": board.height // 4,
+            "frame_height": 8.0,
+            "frame_width": 8.0 * board.width / board.height,
+            "progress_bar": "none",
+            "verbosity": "ERROR",
+        }
+        with tempconfig(options):
+            renderer = CairoRenderer(skip_animations=True)
+            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
+            scene.render()
+        return scene
+
+    return staged
+
+
+def drawn(scene: LessonScene, *sources: str) -> list[Drawn]:
+    return [each for each in scene.drawn if each.source in sources]
+
+
+def texts(scene: LessonScene, source: str) -> set[str]:
+    return {each.text for each in drawn(scene, source)}
+
+
+@pytest.mark.parametrize(("artboard", "theme"), LOOKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_nothing_is_cut_too_small_or_on_top_of_another(
+    play: Play, cell: str, artboard: str, theme: str
+) -> None:
+    assert play(cell, artboard, theme).warnings == []
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_text_is_of_the_trace(play: Play, trace: Trace, cell: str) -> None:
+    scene, own = play(cell, "film"), trace.of_cell(cell)
+    checked = 0
+    for each in scene.drawn:
+        if each.source == "value" and each.tensor is not None and each.tensor in own.values:
+            value = own.values[each.tensor].reshape(own.tensor(each.tensor).shape)[each.index]
+            assert _reads_as(each.text, value.item())
+        elif each.source == "size" and each.tensor is not None:
+            assert each.text == str(own.tensor(each.tensor).shape[each.index[0]])
+        elif each.source == "shape" and "×" in each.text and each.tensor is not None:
+            sizes = tuple(int(size) for size in each.text.split("×"))
+            assert sizes == own.tensor(each.tensor).shape[-len(sizes) :]
+        elif each.source == "device" and each.tensor is not None:
+            assert each.text == own.tensor(each.tensor).device
+        elif each.source == "module" and each.module is not None:
+            module = own.modules[each.module]
+            assert each.text in (module.path.split(".")[-1], module.kind, module.name)
+        elif each.source == "clash" and each.step is not None:
+            clash = own.steps[each.step].clash
+            assert clash is not None
+            assert each.text in (*clash.facts, clash.type)
+        else:
+            continue
+        checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize("cell", ["flat", "conv", "xor"])
+def test_scores_are_those_of_an_untraced_run(
+    play: Play, trace: Trace, replay: dict[str, Any], cell: str
+) -> None:
+    name = {"flat": "again", "conv": "scores", "xor": "answer"}[cell]
+    own = trace.of_cell(cell)
+    tensor = own.names_after(cell)[name]
+    assert np.array_equal(own.values[tensor], replay[name].detach().numpy())
+    result = replay[name][0]
+    if len(result) > 1:
+        lit = [each for each in drawn(play(cell), "index") if each.tensor == tensor]
+        assert {int(each.text) for each in lit} == set(range(len(result)))
+
+
+def test_losses_on_the_ring_and_the_curve_are_those_of_an_untraced_run(play: Play) -> None:
+    torch.manual_seed(0)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    lines = HEAD + "\n".join(CELLS[cell] for cell in ("flat", "conv", "skip")) + "\nlosses = []\n"
+    xor = CELLS["xor"].replace("optimizer.step()", "optimizer.step(); losses.append(loss.item())")
+    exec(compile(lines + xor, "xor.py", "exec"), names)
+    losses = names["losses"]
+    scene = play("xor")
+    seen = set()
+    for each in drawn(scene, "series"):
+        if len(each.index) == 3:
+            _, first, last = each.index
+            assert _reads_as(each.text, float(np.mean(losses[first - 1 : last])))
+            seen.add(last)
+    assert seen >= {*range(1, SLOW_LAPS + 1), 40}
+    assert {"lap"} <= {each.source for each in scene.drawn}
+
+
+def test_laps_get_cues_one_by_one_then_one_for_the_rest(play: Play, trace: Trace) -> None:
+    cues = play("xor").cues
+    assert [cue.laps for cue in cues if cue.laps > 1] == [40 - SLOW_LAPS]
+    assert {cue.lap for cue in cues if cue.laps == 1} == {1, 2, 3}
+    assert max(cue.laps for cue in play("short").cues) == 1
+    training = training_of(trace.of_cell("xor"))
+    assert training is not None
+    assert training.laps == 40
+
+
+def test_links_are_the_calls_and_ops_of_the_forward(trace: Trace) -> None:
+    own = trace.of_cell("skip")
+    call = next(each for each in own.calls if each.parent is None)
+    chain = chain_of(own, call, 12)
+    assert [link.name for link in chain.links] == ["a", "relu", "b", "add", "relu"]
+    assert chain.links[3].sources == (INPUT, 2)
+    assert chain.skips == ((INPUT, 3),)
+    assert [link.has_parameters for link in chain.links] == [True, False, True, False, False]
+
+
+def test_deep_trees_fold_to_as_many_links_as_are_asked_for(trace: Trace) -> None:
+    own = trace.of_cell("wide")
+    call = next(each for each in own.calls if each.parent is None)
+    assert len(chain_of(own, call, 40).links) == 16
+
+
+def test_the_facts_of_a_clash_are_on_stage(play: Play) -> None:
+    assert texts(play("devices"), "clash") == {"cpu", "meta", "RuntimeError"}
+    assert texts(play("misfit"), "clash") == {"28", "784", "RuntimeError"}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_gate_shows_pytorchs_function(name: str) -> None:
+    at = torch.linspace(-3, 3, 25, dtype=torch.float64)
+    functions: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "leakyrelu": torch.nn.functional.leaky_relu,
+        "abs": torch.abs,
+        "square": torch.square,
+        "exp": torch.exp,
+    }
+    function = functions.get(name) or getattr(torch.nn.functional, name)
+    assert np.allclose(CURVES[name](at.numpy()), function(at).numpy())
+
+
+def test_parts_stand_side_by_side_inside_their_zone() -> None:
+    board = ARTBOARDS["page"]
+    parts = [
+        Part("picture", INPUT),
+        Part("column", INPUT, (784, 784)),
+        Part("funnel", 0, (784, 128)),
+        Part("column", 0, (128, 128)),
+        Part("cells", 1, (10, 10)),
+    ]
+    slots = arrange(parts, board.stage, board)
+    assert all(one.x + one.width <= other.x + 1e-6 for one, other in itertools.pairwise(slots))
+    assert slots[0].x >= board.stage.x
+    assert slots[-1].x + slots[-1].width <= board.stage.right + 1e-6
+    room = body(board.stage, board)
+    assert all(slot.zone.y >= room.y - 1e-6 for slot in slots)
+    assert slots[1].left > slots[3].left > slots[2].right * 0.9
+
+
+def test_small_layers_are_drawn_whole_and_large_ones_where_most_happens() -> None:
+    assert select(np.zeros(10)).indices == tuple(range(10))
+    values = np.zeros(784)
+    values[94:97] = [2.0, -3.0, 1.0]
+    chosen = select(values)
+    assert chosen.indices == (0, 94, 95, 96, 783)
+    assert chosen.gaps == (1, 4)
+
+
+def test_means_of_boxes_and_of_stretches() -> None:
+    matrix = np.arange(12.0).reshape(3, 4)
+    assert boxed(matrix, 3, 2).tolist() == [[0.5, 2.5], [4.5, 6.5], [8.5, 10.5]]
+    assert limit_of(np.array([np.nan, -2.0, 2.0])) == 2.0
+    points = np.stack([np.arange(1.0, 1801.0), np.arange(1800.0)], axis=1)
+    stretches = binned(points)
+    assert len(stretches.mean) == BINS
+    assert stretches.last[-1] == 1800
+    assert stretches.mean[0] == pytest.approx(points[: int(stretches.last[0]), 1].mean())
+    assert (stretches.low <= stretches.mean).all()
+    assert (stretches.mean <= stretches.high).all()
+
+
+def test_rows_of_pictures_become_tiles_and_the_liveliest_are_chosen() -> None:
+    weight = np.zeros((4, 784))
+    after = weight.copy()
+    after[2] += 1
+    after[0] += 0.5
+    assert [tile.shape for tile in tiles_of(weight)] == [(28, 28)] * 4
+    assert liveliest(weight, after, 2) == [0, 2]
+    assert [tile.shape for tile in tiles_of(np.zeros((4, 2)))] == [(4, 2)]
