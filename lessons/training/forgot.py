@@ -39,7 +39,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 train_loader = DataLoader(Digits(), batch_size=8, shuffle=True)
 
 # %% forgot
-for epoch in range(3):
+for epoch in range(2):
     for inputs, labels in train_loader:
         outputs = model(inputs)
         loss = criterion(outputs, labels)

@@ -39,7 +39,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
 train_loader = DataLoader(Digits(), batch_size=8, shuffle=True)
 
 # %% hot
-for epoch in range(3):
+for epoch in range(1):
     for inputs, labels in train_loader:
         optimizer.zero_grad()
         outputs = model(inputs)

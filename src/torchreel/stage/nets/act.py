@@ -72,7 +72,10 @@ class Network:
         source = link.sources[0]
         operand = chain.operand if source == INPUT else chain.links[source].result
         if link.module is None:
-            return None
+            if step.number != root.last:
+                return None
+            name = self.trace.modules[root.module].name or self.trace.modules[root.module].kind
+            return self._told(step, name, root.module, chain.operand, root.results[0])
         return self._told(step, link.name, link.module, operand, link.result)
 
     def play(self, step: Step) -> None:
