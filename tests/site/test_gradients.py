@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from torchreel.records import Trace
-from torchreel.site.references import Moment, Target, data_text, quote
+from torchreel.site.facts import quote
+from torchreel.site.literals import data_text
+from torchreel.site.references import Moment, Target
 from torchreel.tracer import trace_script
 
 LINES = """x = torch.tensor([2.0, 3.0], requires_grad=True)
@@ -44,4 +46,4 @@ def test_a_gradient_is_what_it_was_at_the_moment(trace: Trace, statement: int) -
     if statement not in runs:  # a line that ran no op ends no moment
         statement = max(each for each in runs if each <= statement)
     moment = Moment("script.py", "cell", statement)
-    assert quote(trace, moment, Target(None, None, "x", "grad"), "page:1") == expected
+    assert quote(trace, moment, Target(None, None, "x.grad"), "page:1") == expected

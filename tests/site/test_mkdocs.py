@@ -173,7 +173,7 @@ def test_a_bad_page_fails_and_nothing_is_lost(
         course.build()
     said = [record.getMessage() for record in caplog.records if "yy" in record.getMessage()]
     assert len(said) == 1
-    assert f"lessons/{page}:8: no tensor is called 'yy'" in said[0]
+    assert f"lessons/{page}:8: nothing that can be quoted is called 'yy'" in said[0]
     assert course.page(built) == before
     assert "A new start" in course.page("index.html")
     assert course.files() == files | {"kept.html"}

@@ -10,7 +10,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from torchreel.records import Cell, Statement, Trace
-from torchreel.site.references import shape_text
+from torchreel.site.literals import shape_text
 from torchreel.site.statements import last_run
 from torchreel.site.words import Words
 

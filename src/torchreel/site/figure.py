@@ -12,14 +12,15 @@ from html import escape
 
 from torchreel.records import Cell, Cue, Trace
 from torchreel.site.artifacts import ClipFiles
+from torchreel.site.captions import lap_prefix, loop_caption, statement_caption
 from torchreel.site.code import code
 from torchreel.site.controls import button, controls
+from torchreel.site.literals import shape_text
 from torchreel.site.moments import State
 from torchreel.site.payload import payload
-from torchreel.site.references import shape_text
 from torchreel.site.statements import last_run, names_of_cell, run_index
 from torchreel.site.vtt import TimedText, data_track, data_url, text_track
-from torchreel.site.words import LANGUAGES, Words, lap_prefix, statement_caption
+from torchreel.site.words import LANGUAGES, Words
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,21 @@ class Figure:
         prefix = lap_prefix(cue, self._looped(cue.statement), words)
         if written := self.captions.get(language, {}).get(cue.statement):
             return prefix + written
+        if cue.laps > 1 and self._kind(cue.statement) == "loop":
+            return loop_caption(self.trace, self.cell.name, cue.statement, words)
         index = run_index(self.trace, self.cell, cue)
         run = None if index is None else self.trace.runs[index]
         return prefix + (statement_caption(self.trace, run, words) if run else "")
 
     def statement_caption(self, statement: int) -> str:
-        """Return the caption of a statement's last run, made from what it did."""
+        """Return the caption of a statement's last run, made from what it did; of a loop all."""
+        if self._kind(statement) == "loop":
+            return loop_caption(self.trace, self.cell.name, statement, self.words)
         run = last_run(self.trace, self.cell, statement)
         return statement_caption(self.trace, run, self.words) if run else ""
+
+    def _kind(self, statement: int) -> str:
+        return next(each.kind for each in self.cell.statements if each.number == statement)
 
     def cues_of(self, statement: int) -> list[int]:
         """Return the numbers of the cues that show a statement."""

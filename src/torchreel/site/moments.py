@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from torchreel.records import Run, Trace
+from torchreel.records import ModuleRecord, Run, Trace
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,96 @@ class State:
             names |= run.plain
         return names
 
+    def tensor(self, name: str) -> int | None:
+        """Return the record of what a name held: a variable's, or ``model.layer1.weight``."""
+        return self.tensors.get(name, self._parameter(name))
+
+    def module(self, name: str) -> ModuleRecord | None:
+        """Return the module of a name: a variable's, or ``model.layer1``."""
+        root, _, path = name.partition(".")
+        for module in self.trace.modules:
+            if module.path == path and self._root(module).name == root:
+                return module
+        return None
+
+    def modules(self) -> list[str]:
+        """Return the script's names of the modules it called or built."""
+        return [module.name for module in self.trace.modules if module.name]
+
+    def parameters(self, module: ModuleRecord) -> int:
+        """Return how many numbers the parameters of a module and those below it hold."""
+        inside = [each for each in self.trace.modules if module in self._around(each)]
+        owned = {id for each in inside for id in each.parameters.values()}
+        return sum(self.trace.tensor(id).numel for id in owned)
+
+    def _parameter(self, name: str) -> int | None:
+        path, _, last = name.rpartition(".")
+        module = self.module(path) if path else None
+        held = {**module.buffers, **module.parameters} if module else {}
+        return self._newest(held[last])[0] if last in held else None
+
+    def is_current(self, tensor: int) -> bool:
+        """Tell whether no lap that the trace left out can have written to a tensor since."""
+        run = self._newest(tensor)[1]
+        return run is None or not self._laps_are_missing_since(run)
+
+    def _newest(self, tensor: int) -> tuple[int, Run | None]:
+        """Return the version of a tensor that was seen last, and the run in which it was."""
+        seen: Run | None = None
+        for step in self.trace.steps:
+            if step.run <= self.index:
+                given = [each.tensor for each in step.operands if each.tensor is not None]
+                for version in (*given, *step.results):
+                    if self._same(version, tensor):
+                        tensor, seen = version, self.trace.runs[step.run]
+        return tensor, seen
+
+    def _laps_are_missing_since(self, run: Run) -> bool:
+        """Tell whether a loop around a run had laps, from then to now, that were not kept."""
+        loops = {loop.statement: loop for loop in self.trace.loops if loop.cell == run.cell}
+        around = self._statements_around(run)
+        now = self._statements_around(self.run) if self.run else []
+        for loop in (loops[each] for each in around if each in loops):
+            inside = self.run is not None and self.run.cell == run.cell and loop.statement in now
+            end = self.run.lap if inside and self.run else loop.laps + 1
+            kept = [lap for lap in loop.kept if run.lap < lap < end]
+            if end - run.lap - 1 > len(kept):
+                return True
+        return False
+
+    def _statements_around(self, run: Run) -> list[int]:
+        """Return the numbers of the statements in whose body a run's statement is."""
+        if run.cell is None:
+            return []
+        parents = {each.number: each.parent for each in self.trace.cell(run.cell).statements}
+        around: list[int] = []
+        parent = parents.get(run.statement)
+        while parent is not None:
+            around.append(parent)
+            parent = parents.get(parent)
+        return around
+
+    def _root(self, module: ModuleRecord) -> ModuleRecord:
+        return self._around(module)[-1]
+
+    def _around(self, module: ModuleRecord) -> list[ModuleRecord]:
+        """Return a module and those it is in, the innermost first."""
+        around = [module]
+        while around[-1].parent is not None:
+            around.append(self.trace.modules[around[-1].parent])
+        return around
+
     def gradient(self, tensor: int) -> int | None:
-        """Return the record of what a tensor's ``.grad`` held, None where it was None."""
+        """Return the record of what a tensor's ``.grad`` held, None where it was None.
+
+        Raises LookupError where laps that the trace left out may have changed it since.
+        """
         trace = self.trace
         added = {backward.step: backward.accumulations for backward in trace.backwards}
         held: int | None = None
+        last: Run | None = None
         for run in trace.runs[: self.index + 1]:
+            before = held
             for step in (trace.steps[number] for number in run.steps):
                 operands = [each.tensor for each in step.operands if each.tensor is not None]
                 for total in added.get(step.number, ()):
@@ -69,6 +153,10 @@ class State:
                 elif held in operands and (step.written or step.op.endswith(".zero_grad")):
                     place = operands.index(held)
                     held = step.results[place] if place < len(step.results) else None
+            if held != before:
+                last = run
+        if last and self._laps_are_missing_since(last):
+            raise LookupError
         return held
 
     def _same(self, one: int, other: int) -> bool:

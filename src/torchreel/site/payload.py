@@ -8,8 +8,8 @@ import numpy as np
 
 from torchreel.records import Cell, Cue, Trace
 from torchreel.site.code import header_lines
+from torchreel.site.literals import DATA_LIMIT
 from torchreel.site.moments import State
-from torchreel.site.references import DATA_LIMIT
 from torchreel.site.statements import names_of_cell, run_index
 
 
@@ -48,7 +48,11 @@ def _variable(state: State, name: str) -> dict[str, Any]:
     variable = {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
     if tensor.device != "cpu":
         variable["device"] = tensor.device
-    for key, record in (("data", id), ("grad", state.gradient(id))):
+    try:
+        gradient = state.gradient(id)
+    except LookupError:
+        gradient = None
+    for key, record in (("data", id), ("grad", gradient)):
         if record is not None and (values := _values(state.trace, record)) is not None:
             variable[key] = values
     return variable

@@ -13,7 +13,8 @@ from html import escape
 
 from torchreel.records import Problem, TorchReelError
 from torchreel.site.artifacts import Artifacts, ReportedError
-from torchreel.site.references import Moment, parse_reference, quote
+from torchreel.site.facts import quote
+from torchreel.site.references import Moment, parse_reference
 from torchreel.site.source import ClipBlock, Prose, Reference
 
 _FIRST, _LAST = 0xF0000, 0xFFFFD  # a private-use plane
@@ -116,7 +117,7 @@ class Quotes:
             moment = Moment(target.script, target.cell)
         if moment is None:
             what = f"`{reference.raw}` has no clip above it whose cell could be meant"
-            remedy = f"Name the cell: {{{{ cell:{target.name}.{target.attribute} }}}}."
+            remedy = f"Name the cell: {{{{ cell:{target.text} }}}}."
             return _Mark(reference.raw, problem=Problem(where, what, remedy))
         try:
             trace = self._artifacts.trace(moment.script, where)

@@ -1,12 +1,8 @@
-"""The words that a clip needs in each language of a page, and captions made from a trace."""
+"""The words that a clip needs in each language of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from torchreel.records import Cue, Run, Step, TensorRecord, Trace
-from torchreel.site.references import shape_text
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,18 @@ class Words:
     turned: str
     kept: str
     result: str
+    backward: str
+    cleared: str
+    updated: str
+    called: str
+    through: str
+    written: str
+    cast: str
+    sent: str
+    raised: str
+    value: str
+    looped: str
+    went: str
     join: str
 
 
@@ -93,6 +101,18 @@ ENGLISH = Words(
     turned="{op} turns {before} into {after}.",
     kept="{op} gives {name} the shape {after}, like its input.",
     result="the result",
+    backward="backward() goes from {name} back along the graph and adds to .grad of {leaves}.",
+    cleared="{op} empties the gradients.",
+    updated="{op} moves {count} parameters a little against their gradients (lr {lr}).",
+    called="{name} takes {before} and gives {after}.",
+    through="{name} takes {before} through {modules} and gives {after}.",
+    written="{op} writes into {name}; its shape stays {after}.",
+    cast="{op} turns {old} numbers into {new}.",
+    sent="{op} moves {name} from {old} to {new}.",
+    raised="{op} raises {type}: {message}",
+    value="{name} is {value}.",
+    looped="The loop runs {laps} laps.",
+    went="{name} goes from {first} to {last}.",
     join=" ",
 )
 
@@ -135,71 +155,25 @@ JAPANESE = Words(
     turned="{op} で、{before} から {after} ができます。",
     kept="{op} で {name} ができます。形は {after} のままです。",
     result="結果",
+    backward="backward() が {name} からグラフを逆にたどり、{leaves} の .grad に勾配を足します。",
+    cleared="{op} で勾配を空にします。",
+    updated="{op} が {count} 個のパラメータを、勾配と逆の向きに少し動かします（lr {lr}）。",
+    called="{name} に {before} を入れると、{after} が出てきます。",
+    through="{name} に入れた {before} が {modules} を通り、{after} になって出てきます。",
+    written="{op} が {name} を直接書きかえます。形は {after} のままです。",
+    cast="{op} で、数の型が {old} から {new} に変わります。",
+    sent="{op} で、{name} が {old} から {new} へ移ります。",
+    raised="{op} は {type} を出します：{message}",
+    value="{name} は {value} です。",
+    looped="ループが {laps} 周します。",
+    went="{name} は {first} から {last} になります。",
     join="",
 )
 
 LANGUAGES: dict[str, Words] = {"en": ENGLISH, "ja": JAPANESE}
-
-_RESHAPES = {"reshape", "view", "flatten", "unflatten", "ravel", "view_as", "reshape_as"}
-_SENTENCES = 3
-"""A statement of more steps is summed up in one sentence."""
 
 
 def language_of(page: str) -> str:
     """Return a page's language by its suffix: ``index.ja.md`` is Japanese, ``index.md`` English."""
     suffix = page.removesuffix(".md").rpartition(".")[2]
     return suffix if suffix in LANGUAGES else "en"
-
-
-def statement_caption(trace: Trace, run: Run, words: Words) -> str:
-    """Return what one run of a statement did, in words made from its steps."""
-    steps = [trace.steps[number] for number in run.steps]
-    if len(steps) > _SENTENCES:
-        sentences = [words.steps.format(count=len(steps))]
-        steps = steps[-1:]
-    else:
-        sentences = []
-    sentences += [text for step in steps if (text := _sentence(trace, run, step, words))]
-    if run.printed.strip():
-        sentences.append(words.printed.format(printed=run.printed.strip()))
-    return words.join.join(sentences)
-
-
-def lap_prefix(cue: Cue, looped: bool, words: Words) -> str:
-    """Return which laps of a loop a cue shows; nothing outside of loops."""
-    if not looped:
-        return ""
-    if cue.laps > 1:
-        return words.laps.format(lap=cue.lap, last=cue.lap + cue.laps - 1)
-    return words.lap.format(lap=cue.lap)
-
-
-def _sentence(trace: Trace, run: Run, step: Step, words: Words) -> str:
-    if not step.results:
-        return ""
-    after = trace.tensor(step.results[0])
-    before = [trace.tensor(each.tensor) for each in step.operands if each.tensor is not None]
-    names = [name for name, tensor in run.changed.items() if tensor == after.id]
-    op = step.op.rpartition(".")[2]
-    return _template(op, before, after, words).format(
-        op=op,
-        name=names[0] if names else words.result,
-        numel=after.numel,
-        before=", ".join(shape_text(tensor.shape) for tensor in before),
-        after=shape_text(after.shape),
-    )
-
-
-def _template(op: str, before: Sequence[TensorRecord], after: TensorRecord, words: Words) -> str:
-    if not before:
-        return words.made
-    alone = before[0] if len(before) == 1 else None
-    if alone is None:
-        return words.turned
-    if op in _RESHAPES and (alone.numel, alone.dtype) == (after.numel, after.dtype):
-        return words.moved
-    if op == "unsqueeze":
-        return words.added
-    if op == "squeeze" and len(alone.shape) - len(after.shape) == 1:
-        return words.removed
-    return words.kept if alone.shape == after.shape else words.turned

@@ -1,0 +1,208 @@
+"""Captions made from a trace: what a statement did, in the words of a language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from torchreel.records import (
+    Backward,
+    Cue,
+    ModuleCall,
+    OptimizerStep,
+    Run,
+    Step,
+    TensorRecord,
+    Trace,
+)
+from torchreel.site.facts import SIGNIFICANT
+from torchreel.site.literals import shape_text
+from torchreel.site.words import Words
+
+_RESHAPES = {"reshape", "view", "flatten", "unflatten", "ravel", "view_as", "reshape_as"}
+_CASTS = {"to", "type", "type_as", "double", "float", "half", "bfloat16", "long", "int", "bool"}
+_SENTENCES = 3
+"""A statement of more steps is summed up in one sentence."""
+_NAMES = 4
+"""So many names are listed; more are counted."""
+
+
+def statement_caption(trace: Trace, run: Run, words: Words) -> str:
+    """Return what one run of a statement did, in words made from its steps."""
+    return _Teller(trace, run, words).caption()
+
+
+def loop_caption(trace: Trace, cell: str, statement: int, words: Words) -> str:
+    """Return what a loop did in all: its laps, and what its numbers went from and to."""
+    laps = sum(
+        loop.laps for loop in trace.loops if (loop.cell, loop.statement) == (cell, statement)
+    )
+    sentences = [words.looped.format(laps=laps)] if laps else []
+    for series in trace.series:
+        if (series.cell, series.statement, series.kind) == (cell, statement, "name"):
+            values = trace.arrays[series.array][:, 1]
+            first, last = (format(float(value), SIGNIFICANT) for value in (values[0], values[-1]))
+            if len(values) > 1 and first != last:
+                sentences.append(words.went.format(name=series.name, first=first, last=last))
+    return words.join.join(sentences[: _SENTENCES + 1])
+
+
+def lap_prefix(cue: Cue, looped: bool, words: Words) -> str:
+    """Return which laps of a loop a cue shows; nothing outside of loops."""
+    if not looped:
+        return ""
+    if cue.laps > 1:
+        return words.laps.format(lap=cue.lap, last=cue.lap + cue.laps - 1)
+    return words.lap.format(lap=cue.lap)
+
+
+class _Teller:
+    """Tells of one run."""
+
+    def __init__(self, trace: Trace, run: Run, words: Words) -> None:
+        self.trace, self.run, self.words = trace, run, words
+        self.backwards = {each.step: each for each in trace.backwards}
+        self.optimizers = {each.step: each for each in trace.optimizers}
+
+    def caption(self) -> str:
+        words = self.words
+        sentences = list(self._sentences())
+        if len(sentences) > _SENTENCES:
+            count = words.steps.format(count=len(self.run.steps))
+            sentences = [count, sentences[-1]]
+        plain = self.run.plain.items()
+        sentences += [words.value.format(name=name, value=value) for name, value in plain][:2]
+        if self.run.printed.strip():
+            sentences.append(words.printed.format(printed=self.run.printed.strip()))
+        return words.join.join(sentences)
+
+    def _sentences(self) -> Iterator[str]:
+        told: set[int] = set()
+        for step in (self.trace.steps[number] for number in self.run.steps):
+            call = self._outermost(step)
+            if call is not None and not step.clash:
+                if call.number not in told:
+                    told.add(call.number)
+                    yield self._called(call)
+            elif text := self._sentence(step):
+                yield text
+
+    def _sentence(self, step: Step) -> str:
+        if step.clash:
+            message = step.clash.message.strip().split("\n")[0]
+            return self._say(self.words.raised, step, type=step.clash.type, message=message)
+        if step.number in self.backwards:
+            return self._walked(self.backwards[step.number])
+        if step.number in self.optimizers:
+            return self._updated(step, self.optimizers[step.number])
+        if step.op.endswith("zero_grad"):
+            return self._say(self.words.cleared, step)
+        if not step.results:
+            return ""
+        return self._made(step)
+
+    def _made(self, step: Step) -> str:
+        before = self._tensors([each.tensor for each in step.operands])
+        after = self.trace.tensor(step.results[0])
+        names = [name for name, tensor in self.run.changed.items() if tensor == after.id]
+        old, new = _difference(before, after)
+        return self._say(
+            _template(step, before, after, self.words),
+            step,
+            name=names[0] if names else self.words.result,
+            numel=after.numel,
+            before=_shapes(before),
+            after=shape_text(after.shape),
+            old=old,
+            new=new,
+        )
+
+    def _say(self, template: str, step: Step, **facts: object) -> str:
+        op = step.op.removesuffix(".__get__").removesuffix(".__set__").rpartition(".")[2]
+        return template.format(op=op, **facts)
+
+    def _outermost(self, step: Step) -> ModuleCall | None:
+        """Return the call of a module, in no other one, in which a step ran."""
+        call = None if step.call is None else self.trace.calls[step.call]
+        while call is not None and call.parent is not None:
+            call = self.trace.calls[call.parent]
+        return call
+
+    def _called(self, call: ModuleCall) -> str:
+        module = self.trace.modules[call.module]
+        inside = [
+            self.trace.modules[each.module].kind
+            for each in self.trace.calls
+            if each.parent == call.number
+        ]
+        template = self.words.through if 0 < len(inside) <= _NAMES + 1 else self.words.called
+        return template.format(
+            name=module.name or module.path or module.kind,
+            before=_shapes(self._tensors([each.tensor for each in call.operands])),
+            after=_shapes(self._tensors(call.results)),
+            modules=", ".join(inside),
+        )
+
+    def _walked(self, backward: Backward) -> str:
+        roots = chain.from_iterable(backward.nodes[root].names for root in backward.roots)
+        leaves = [self._leaf(each.tensor) for each in backward.accumulations]
+        return self.words.backward.format(
+            name=next(iter(roots), self.words.result), leaves=_listed(leaves)
+        )
+
+    def _leaf(self, tensor: int) -> str:
+        record = self.trace.tensor(tensor)
+        if record.name:
+            return record.name
+        for node in chain.from_iterable(each.nodes for each in self.trace.backwards):
+            if node.tensor == tensor and node.names:
+                return node.names[0]
+        return shape_text(record.shape)
+
+    def _updated(self, step: Step, made: OptimizerStep) -> str:
+        return self.words.updated.format(
+            op=made.kind, count=len(made.updates), lr=made.settings.get("lr", "?")
+        )
+
+    def _tensors(self, ids: Sequence[int | None]) -> list[TensorRecord]:
+        return [self.trace.tensor(id) for id in ids if id is not None]
+
+
+def _template(step: Step, before: Sequence[TensorRecord], after: TensorRecord, words: Words) -> str:
+    op = step.op.rpartition(".")[2]
+    if not before:
+        return words.made
+    alone = before[0] if len(before) == 1 else None
+    if step.written:
+        return words.written
+    if alone is None:
+        return words.turned
+    if alone.device != after.device:
+        return words.sent
+    if op in _CASTS and alone.dtype != after.dtype:
+        return words.cast
+    if op in _RESHAPES and (alone.numel, alone.dtype) == (after.numel, after.dtype):
+        return words.moved
+    if op == "unsqueeze":
+        return words.added
+    if op == "squeeze" and len(alone.shape) - len(after.shape) == 1:
+        return words.removed
+    return words.kept if alone.shape == after.shape else words.turned
+
+
+def _difference(before: Sequence[TensorRecord], after: TensorRecord) -> tuple[str, str]:
+    """Return what the devices, or else the types, of the first operand and the result are."""
+    if not before or before[0].device == after.device:
+        return (before[0].dtype if before else ""), after.dtype
+    return before[0].device, after.device
+
+
+def _shapes(tensors: Sequence[TensorRecord]) -> str:
+    return ", ".join(shape_text(tensor.shape) for tensor in tensors)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names in a row; of many the first, and how many there are."""
+    if len(names) <= _NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMES - 1])}, … ({len(names)})"

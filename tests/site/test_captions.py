@@ -1,0 +1,198 @@
+"""What pages quote and say of real runs: modules, training, errors, plain values, devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from torchreel.records import TorchReelError, Trace
+from torchreel.site.captions import loop_caption, statement_caption
+from torchreel.site.facts import quote
+from torchreel.site.literals import data_text
+from torchreel.site.references import Moment, Target
+from torchreel.site.statements import last_run
+from torchreel.site.words import ENGLISH, JAPANESE
+from torchreel.tracer import trace_script
+
+TRAIN = """\
+x = torch.arange(8.0).reshape(4, 2)
+t = torch.tensor([0, 1, 1, 0])
+model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+loss_function = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+for epoch in range(6):
+    optimizer.zero_grad()
+    y = model(x)
+    loss = loss_function(y, t)
+    loss.backward()
+    optimizer.step()
+accuracy = (model(x).argmax(1) == t).float().mean().item()
+print(f"right: {accuracy:.0%}")
+name = "a net"
+"""
+ERROR = """\
+a = torch.ones(2, 3)
+try:
+    a @ a
+except RuntimeError as error:
+    print(error)
+a.add_(1)
+b = a.double()
+c = a.to("meta")
+"""
+HEAD = "import torch\nfrom torch import nn\n\ntorch.manual_seed(3)\n\n"
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    folder = tmp_path_factory.mktemp("captions")
+    script = folder / "script.py"
+    script.write_text(f"{HEAD}# %% train\n{TRAIN}\n# %% error\n{ERROR}")
+    return trace_script(script, root=folder)
+
+
+@pytest.fixture(scope="module")
+def untraced() -> dict[str, object]:
+    """What the training leaves without the tracer, with its losses."""
+    scope: dict[str, object] = {"losses": []}
+    exec(
+        HEAD + TRAIN.replace("optimizer.step()", "optimizer.step(); losses.append(loss.item())"),
+        scope,
+    )
+    return scope
+
+
+def said(trace: Trace, text: str, cell: str = "train") -> str:
+    target = Target(None, None, text.partition(" |")[0], format=text.partition("| ")[2])
+    return quote(trace, Moment("script.py", cell), target, "page:1")
+
+
+def test_numbers_of_a_training_are_quoted(trace: Trace, untraced: dict[str, object]) -> None:
+    losses, model = untraced["losses"], untraced["model"]
+    assert isinstance(losses, list)
+    assert isinstance(model, torch.nn.Sequential)
+    assert said(trace, "loss.first") == f"{losses[0]:.4g}"
+    assert said(trace, "loss.last | .6f") == f"{losses[-1]:.6f}"
+    assert said(trace, "loss.min") == f"{min(losses):.4g}"
+    assert said(trace, "loss.max") == f"{max(losses):.4g}"
+    assert said(trace, "loss.laps") == "6"
+    assert said(trace, "loss | .5f") == f"{losses[-1]:.5f}"
+    assert said(trace, "accuracy") == str(untraced["accuracy"])
+    assert said(trace, "accuracy.value | .0%") == format(untraced["accuracy"], ".0%")
+    assert said(trace, "name") == "a net"
+    assert said(trace, "epoch") == "5"
+    assert said(trace, "printed") == f"right: {untraced['accuracy']:.0%}"
+
+
+def test_modules_and_their_parameters_are_quoted(trace: Trace, untraced: dict[str, object]) -> None:
+    model = untraced["model"]
+    assert isinstance(model, torch.nn.Sequential)
+    assert said(trace, "model.0.weight.shape") == "(3, 2)"
+    assert said(trace, "model.2.bias.data") == str(
+        [float(str(v.numpy())) for v in model[2].bias.detach()]
+    )
+    assert said(trace, "model.0.kind") == "Linear"
+    assert said(trace, "model.0.detail") == "in_features=2, out_features=3, bias=True"
+    assert said(trace, "model.numel") == str(sum(each.numel() for each in model.parameters()))
+
+
+def test_what_laps_that_were_left_out_may_have_changed_is_not_quoted(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script.py"
+    lines = TRAIN.split("accuracy")[0].replace("range(6)", "range(9)")
+    script.write_text(f"{HEAD}w = torch.ones(2, requires_grad=True)\n# %% train\n{lines}")
+    left = trace_script(script, root=tmp_path)
+    for text in ("model.0.weight.data", "model.0.bias.grad"):
+        with pytest.raises(TorchReelError, match="the trace does not know"):
+            said(left, text)
+    assert said(left, "model.0.weight.shape") == "(3, 2)"
+    assert said(left, "loss.laps") == "9"
+
+
+def test_the_environment_and_errors_are_quoted(trace: Trace) -> None:
+    assert said(trace, "environment.torch") == torch.__version__
+    assert said(trace, "environment.device") == "cpu"
+    assert said(trace, "environment.seed") == "3"
+    with pytest.raises(RuntimeError) as raised:
+        torch.ones(2, 3) @ torch.ones(2, 3)
+    assert said(trace, "error.type", "error") == "RuntimeError"
+    assert said(trace, "error.message", "error") == str(raised.value)
+
+
+CAPTIONS = {
+    ("train", 3): (
+        "Sequential makes the result, a tensor of shape (3, 2).",
+        "Sequential で、形が (3, 2) の 結果 ができます。",
+    ),
+    ("train", 7): ("zero_grad empties the gradients.", "zero_grad で勾配を空にします。"),
+    ("train", 8): (
+        "model takes (4, 2) through Linear, ReLU, Linear and gives (4, 2).",
+        "model に入れた (4, 2) が Linear, ReLU, Linear を通り、(4, 2) になって出てきます。",
+    ),
+    ("train", 9): (
+        "loss_function takes (4, 2), (4,) and gives ().",
+        "loss_function に (4, 2), (4,) を入れると、() が出てきます。",
+    ),
+    ("train", 11): (
+        "SGD moves 4 parameters a little against their gradients (lr 0.05).",
+        "SGD が 4 個のパラメータを、勾配と逆の向きに少し動かします（lr 0.05）。",
+    ),
+    ("error", 5): (
+        "add_ writes into a; its shape stays (2, 3).",
+        "add_ が a を直接書きかえます。形は (2, 3) のままです。",
+    ),
+    ("error", 6): (
+        "double turns float32 numbers into float64.",
+        "double で、数の型が float32 から float64 に変わります。",
+    ),
+    ("error", 7): ("to moves c from cpu to meta.", "to で、c が cpu から meta へ移ります。"),
+}
+
+
+@pytest.mark.parametrize(("cell", "statement"), CAPTIONS)
+def test_a_statement_is_told_in_both_languages(trace: Trace, cell: str, statement: int) -> None:
+    run = last_run(trace, trace.cell(cell), statement)
+    assert run
+    told = tuple(statement_caption(trace, run, words) for words in (ENGLISH, JAPANESE))
+    assert told == CAPTIONS[cell, statement]
+
+
+def test_a_backward_pass_names_root_and_leaves(trace: Trace) -> None:
+    run = last_run(trace, trace.cell("train"), 10)
+    assert run
+    told = statement_caption(trace, run, ENGLISH)
+    assert told.startswith("backward() goes from loss back along the graph and adds to .grad of ")
+    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
+        assert name in told
+    assert "loss からグラフを逆にたどり" in statement_caption(trace, run, JAPANESE)
+
+
+def test_an_error_is_told_with_its_message(trace: Trace) -> None:
+    run = last_run(trace, trace.cell("error"), 3)
+    assert run
+    message = "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"
+    assert statement_caption(trace, run, ENGLISH) == f"matmul raises RuntimeError: {message}"
+    assert statement_caption(trace, run, JAPANESE).endswith(f"RuntimeError を出します：{message}")
+
+
+def test_a_loop_is_told_with_its_laps_and_where_its_numbers_went(
+    trace: Trace, untraced: dict[str, object]
+) -> None:
+    losses = untraced["losses"]
+    assert isinstance(losses, list)
+    went = (f"{losses[0]:.4g}", f"{losses[-1]:.4g}")
+    english = loop_caption(trace, "train", 6, ENGLISH)
+    assert english.startswith("The loop runs 6 laps.")
+    assert f"loss goes from {went[0]} to {went[1]}." in english
+    assert f"loss は {went[0]} から {went[1]} になります。" in loop_caption(
+        trace, "train", 6, JAPANESE
+    )
+
+
+def test_a_plain_value_is_told(trace: Trace) -> None:
+    run = last_run(trace, trace.cell("train"), 12)
+    assert run
+    assert f"accuracy is {run.plain['accuracy']}." in statement_caption(trace, run, ENGLISH)
