@@ -317,3 +317,9 @@ def test_rows_of_pictures_become_tiles_and_the_liveliest_are_chosen() -> None:
     assert [tile.shape for tile in tiles_of(weight)] == [(28, 28)] * 4
     assert liveliest(weight, after, 2) == [0, 2]
     assert [tile.shape for tile in tiles_of(np.zeros((4, 2)))] == [(4, 2)]
+
+
+def test_the_poster_of_a_training_loop_is_its_curve(play: Play) -> None:
+    scene = play("xor")
+    folded = next(cue for cue in scene.cues if cue.laps > 1)
+    assert folded.start < scene.poster_time < folded.end
