@@ -32,6 +32,8 @@ WHOLE = (
 )
 """Methods of a module that are one step, though they do the same to each of its tensors."""
 
+CONSTRUCTORS = ("__init__", "_infer_parameters")
+
 
 @dataclass(frozen=True)
 class _Building:
@@ -60,7 +62,7 @@ class Modules:
         return self._open[-1] if self._open else None
 
     def install(self) -> None:
-        """Stand before ``Module.__call__``, its construction and the methods in ``WHOLE``."""
+        """Stand before calls of modules, their construction, and the methods in ``WHOLE``."""
         modules: Any = nn.Module
         call = modules._call_impl
 
@@ -73,6 +75,18 @@ class Modules:
                 results.append(call(module, *args, **kwargs))
             return results[0]
 
+        overrides: Any = torch.overrides
+        asked = overrides.has_torch_function
+
+        @functools.wraps(asked)
+        def has_torch_function(args: Any) -> Any:
+            # Attention and encoder layers take another path (other bits) where a mode is active.
+            if not self._recorder.awake:
+                return asked(args)
+            with self._recorder.aside():
+                return asked(args)
+
+        overrides.has_torch_function = has_torch_function
         modules._call_impl = observed_call
         modules.__new__ = self._new
         for name in WHOLE:
@@ -100,18 +114,16 @@ class Modules:
         constructing = _constructing(sys._getframe(1))
         ended = [each for each in self._building if id(each.module()) not in constructing]
         self._building = [each for each in self._building if each not in ended]
-        whole = [(module, each.step) for each in ended if (module := _alive(each)) is not None]
-        inner = {
-            id(part)
-            for module, _ in whole
-            for part in nn.Module.modules(module)
-            if part is not module
-        }
+        whole = [(module, each.step) for each in ended if (module := each.module()) is not None]
         for module, step in whole:
-            if id(module) not in inner:
-                root = self._register(module, step.frame)
-                self._unnamed.append((root, step.run))
+            others = [other for other, _ in whole if other is not module]
+            if not any(_holds(other, module) for other in others):
+                self._unnamed.append((self._register(self._root(module), step.frame), step.run))
                 self._recorder.add(step, self._records_of(module))
+
+    def abandon(self, run: object) -> None:
+        """A statement's run ended by an exception: what it was building may be half done."""
+        self._building = [each for each in self._building if each.step.run is not run]
 
     def name_roots(self, run: object, frame: FrameType) -> None:
         """A statement's run ended: find the names that it gave to the modules it built."""
@@ -131,7 +143,7 @@ class Modules:
             if frame is None:
                 return method(module, *args, **kwargs)
             with self._recorder.aside():
-                self._register_root(module, frame)
+                self._register(self._root(module), frame)
                 before = self._records_of(module)
                 name = f"torch.nn.Module.{method.__name__}"
                 tensors = tuple(Operand(tensor=record) for record in before)
@@ -140,7 +152,8 @@ class Modules:
                 result = method(module, *args, **kwargs)
                 given = [self._tensors.record(tensor) for tensor in tensors_in(result)]
                 after = given or self._records_of(module)
-                self._recorder.add(step, after, written=not given and before != after)
+                written = method.__name__ == "load_state_dict" and before != after
+                self._recorder.add(step, after, written=written)
             return result
 
         return observed
@@ -154,7 +167,7 @@ class Modules:
         """Record a call; its result is put into the list that is yielded."""
         self.settle()
         if not self._open or self._number(module) is None:
-            self._register_root(module, frame)
+            self._register(self._root(module), frame)
         known = self._number(module)
         assert known is not None
         number, first = len(self.calls), len(self._recorder.steps)
@@ -188,13 +201,16 @@ class Modules:
         known = self._known.get(id(module))
         return known[1] if known is not None and known[0]() is module else None
 
-    def _register_root(self, module: nn.Module, frame: FrameType) -> None:
-        """Record the tree of a module that is used, or what is new in the tree it belongs to."""
+    def _root(self, module: nn.Module) -> nn.Module:
+        """Return the root of the known tree that the module is in now, else the module."""
         number = self._number(module)
         while number is not None and (parent := self.records[number].parent) is not None:
             number = parent
-        root = self._module(number) if number is not None else None
-        self._register(root if root is not None else module, frame)
+        known = self._module(number) if number is not None else None
+        if known is not None:
+            return known
+        roots = [self._module(record.number) for record in self.records if record.parent is None]
+        return next((root for root in roots if root is not None and _holds(root, module)), module)
 
     def _module(self, number: int) -> nn.Module | None:
         for known, its in self._known.values():
@@ -261,9 +277,9 @@ class Modules:
 
 
 def is_construction(frame: FrameType) -> bool:
-    """Tell whether a frame runs a module's constructor."""
+    """Tell whether a frame runs a module's constructor, or makes a lazy module's parameters."""
     code = frame.f_code
-    if code.co_name != "__init__" or not code.co_argcount:
+    if code.co_name not in CONSTRUCTORS or not code.co_argcount:
         return False
     return isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module)
 
@@ -278,10 +294,8 @@ def _constructing(frame: FrameType | None) -> set[int]:
     return found
 
 
-def _alive(building: _Building) -> nn.Module | None:
-    """Return the module, None where its constructor failed or nobody kept it."""
-    module = building.module()
-    return module if module is not None and "_modules" in module.__dict__ else None
+def _holds(root: nn.Module, module: nn.Module) -> bool:
+    return any(part is module for part in nn.Module.modules(root))
 
 
 def _op(cls: type[nn.Module]) -> str:

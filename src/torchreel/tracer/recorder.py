@@ -60,11 +60,15 @@ UNINITIALIZED = frozenset(
 
 @dataclass(eq=False)
 class _Open:
-    """A run that has not ended: its statement's index, its frame's id, and the part to come."""
+    """A run that has not ended: its statement's index, its frame's id, and the part to come.
+
+    ``handled`` is the id of the exception that was being handled when it began.
+    """
 
     place: int
     lap: int
     frame: int
+    handled: int
     laps: int = 0
     spent: int = 0
     parts: int = 0
@@ -147,7 +151,7 @@ class Recorder(TorchFunctionMode):
             outer = self._stack[-1]
             self.modules.settle()
             self._write_part(outer, frame if self._parents[place] == outer.place else None)
-        self._stack.append(_Open(place, self._counts[place], id(frame)))
+        self._stack.append(_Open(place, self._counts[place], id(frame), id(sys.exception())))
         if self._is_spent():
             self._sleep(self._stack[0])
 
@@ -173,6 +177,8 @@ class Recorder(TorchFunctionMode):
         else:  # it started while the recorder slept, in a generator
             return
         run, *abandoned = self._stack[depth:]
+        if id(sys.exception()) != run.handled:
+            self.modules.abandon(run)
         self.modules.settle()
         self.modules.name_roots(run, frame)
         del self._stack[depth:]
