@@ -112,6 +112,16 @@ SHAPES = [
 ]
 
 
+_SLABS = [(1000,), (784, 128), (0, 3)]
+TOO_LARGE = {
+    ("page", True): [*_SLABS, (20, 20)],
+    ("page", False): _SLABS,
+    ("film", True): _SLABS,
+    ("film", False): _SLABS,
+}
+"""Which of these shapes a slab stands for, with the tape below them or without."""
+
+
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 @pytest.mark.parametrize("shape", [*SHAPES, (1000,), (2, 2, 2, 2), (784, 128), (0, 3)])
 @pytest.mark.parametrize("above", [True, False])
@@ -127,9 +137,12 @@ def test_a_tensor_stands_inside_its_region(
         assert right <= board.width - board.margin
         assert region.y <= top
         assert bottom <= region.bottom
-        assert len(placement.brackets) == min(3, len(shape))
-        cells = int(np.prod(shape)) if drawable(shape) else 1
-        assert placement.pose.corners.shape == (cells, 2)
+        drawn = placement.form
+        assert len(placement.brackets) == min(3 if drawn.is_slab else 5, len(shape))
+        assert drawn.is_slab or len(placement.elements) == np.prod(shape)
+        assert len(placement.pose.corners) == max(1, len(placement.elements))
+        assert drawable(shape) or drawn.is_slab
+        assert drawn.is_slab == (shape in TOO_LARGE[artboard, above])
 
 
 def test_a_row_stands_on_the_grid_of_its_memory() -> None:

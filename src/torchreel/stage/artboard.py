@@ -59,7 +59,8 @@ class Artboard:
     """A frame size, its zones and its type sizes (pixels).
 
     ``metric`` scales strokes, gaps, ticks and radii that are given in film pixels. ``digits_from``
-    is the cell size from which digits are drawn, ``cell_max`` the largest cell. ``code`` is None
+    is the cell size from which digits are drawn, ``cells_from`` the smallest cell, ``cell_max`` the
+    largest. ``code`` is None
     where the page beside the clip shows the code. ``margin`` is the least distance of any text
     from the edge, ``floor`` the smallest text.
     """
@@ -78,6 +79,7 @@ class Artboard:
     code: Zone | None
     cell_max: float
     digits_from: float
+    cells_from: float
     type_size: float
     type_lit: float
     type_chip: float
@@ -111,6 +113,7 @@ ARTBOARDS: dict[str, Artboard] = {
         code=None,
         cell_max=144,
         digits_from=68,
+        cells_from=28,
         type_size=48,
         type_lit=60,
         type_chip=40,
@@ -133,6 +136,7 @@ ARTBOARDS: dict[str, Artboard] = {
         code=Zone(64, 36, 1792, 202),
         cell_max=120,
         digits_from=50,
+        cells_from=20,
         type_size=38,
         type_lit=48,
         type_chip=32,

@@ -1,85 +1,162 @@
-"""A tensor as a block of cells: front, top and right faces, digits, one followed element."""
+"""A tensor as a block: its cells or its slab, digits, one followed element, the frame of a leaf."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from manim import Animation, VGroup, VMobject, linear
+from manim import Animation, Group, Mobject, VGroup, VMobject, linear
 from numpy.typing import NDArray
 
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage import numerals
-from torchreel.stage.canvas import Canvas, paint, polyline
-from torchreel.stage.colors import Color, ink_on, mix
-from torchreel.stage.layout import DEPTH_X, DEPTH_Y, Pose
-from torchreel.stage.text import ADVANCE, outline
+from torchreel.stage.canvas import Canvas, paint, polyline, rounded
+from torchreel.stage.cells import BATCH_FROM, BatchDrawing, CellDrawing
+from torchreel.stage.colors import Color, mix
+from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
+from torchreel.stage.layout import Placement, Pose
+from torchreel.stage.slab import SlabDrawing
+from torchreel.stage.text import ADVANCE
 
 Points = NDArray[np.float64]
 EMPTY: Points = np.zeros((0, 2))
 
 _DIGIT_HEIGHT = 0.54
 _DIGIT_WIDTH = 0.90
-_EDGE = 2.5
-_RING = 4.5
 _THREAD = 4.5
+_FRAME = 5.0
+_FRAME_PAD = 10.0
+_PIN = 26.0
 
 
-class _Slot(VGroup):
-    """The mobjects of one cell in painter's order; which cell it holds changes as cells move."""
+class TensorBlock(Group):
+    """A tensor on stage; ``placement`` says what of it is drawn, and where.
 
-    def __init__(self) -> None:
-        self.right, self.top, self.front = VMobject(), VMobject(), VMobject()
-        self.ring, self.digit = VMobject(), VMobject()
-        super().__init__(self.right, self.top, self.front, self.ring, self.digit)
-
-
-class TensorBlock(VGroup):
-    """The cells of a tensor of up to 400 elements, in logical (row-major) order.
-
-    ``fills`` are the colours of the cells, ``values`` their numbers in the same order (None: no
-    digits). The cells are painted far to near, bottom to top and left to right, so a block stays
-    right while its cells move: call :meth:`set_pose`, or play :class:`Move`.
+    ``fills`` (n, 3) are the colours of the cells, ``values`` their numbers in the same order
+    (None: no digits), ``image`` what a slab shows. The cells are painted far to near, bottom to
+    top and left to right, so a block stays right while its cells move: call :meth:`set_pose`, or
+    play :class:`Move`. ``dims`` (n,) tells how far each cell is dimmed. What belongs to it on
+    stage (``brackets``, ``boxes``, ``ghosts``, ``title``) is put there by the stage.
     """
 
     def __init__(
         self,
         canvas: Canvas,
         record: TensorRecord,
+        placement: Placement,
+        fills: Sequence[Color] | Points,
         values: NDArray[np.generic] | None,
-        fills: Sequence[Color],
-        pose: Pose,
+        image: Points | None = None,
     ) -> None:
         self.canvas = canvas
         self.record = record
-        self.fills = list(fills)
-        self.pose = pose
+        self.placement = placement
+        self.fills = np.array(fills)
+        self.pose = placement.pose
         self.faded = 0.0
+        self.dims: Points = np.zeros(len(self.pose.corners))
         self.followed: int | None = None
         self.anchor: tuple[float, float] | None = None
         self.grown = 0.0
-        # A slab of too many elements is one cell without a digit.
-        drawn = values is not None and len(fills) == values.size
-        self._values = values.ravel() if values is not None and drawn else None
-        self._texts: dict[int, list[str] | None] = {}
-        self.thread = VMobject()
-        self.slots = [_Slot() for _ in fills]
-        super().__init__(self.thread, *self.slots)
-        self.set_pose(pose)
+        self.framed = 1.0 if record.requires_grad and record.leaf else 0.0
+        self.role: Color = canvas.theme.param
+        self.brackets: list[Any] = []
+        self.boxes: list[Any] = []
+        self.ghosts: VGroup | None = None
+        self.title: Any = None
+        self.set_values(values)
+        self.thread, self.frame, self.pin = VMobject(), VMobject(), VMobject()
+        self.planks = VGroup(*(VMobject() for _ in range(2 * len(placement.planks))))
+        self.dots = VGroup(*(VMobject() for _ in range(3 if placement.dots else 0)))
+        self.drawing = self._drawing(image)
+        super().__init__(self.thread, self.frame, self.planks, self.drawing, self.dots, self.pin)
+        self.set_pose(self.pose)
+
+    # What the cells show.
+
+    @property
+    def elements(self) -> NDArray[np.int64]:
+        """The row-major places of the elements that the cells show; empty for a slab."""
+        return self.placement.elements
+
+    @property
+    def has_cells(self) -> bool:
+        """Tell whether every element has a cell of its own."""
+        return len(self.elements) == self.record.numel > 0
+
+    def cells_of(self, elements: Any) -> NDArray[np.int64]:
+        """Return which cells show these elements: row-major places, or a mask of the shape; those
+        that are not drawn are left out."""
+        wanted = np.asarray(elements)
+        if wanted.dtype == np.bool_:
+            wanted = np.flatnonzero(wanted.ravel())
+        if self.has_cells:
+            return wanted.ravel().astype(np.int64)
+        places = {int(element): cell for cell, element in enumerate(self.elements)}
+        found = [places[int(each)] for each in wanted.ravel() if int(each) in places]
+        return np.array(found, dtype=np.int64)
 
     def become_tensor(self, record: TensorRecord) -> None:
         """Show another tensor of the same elements in the same order, a view or a reshape."""
         self.record = record
 
+    def set_values(self, values: NDArray[np.generic] | None) -> None:
+        """Write these numbers, one a cell; None writes nothing."""
+        shown = values is not None and len(self.fills) == values.size and len(self.elements) > 0
+        self._values = values.ravel() if values is not None and shown else None
+        self.kinds = _kinds(self._values)
+        self._texts: dict[int, list[str] | None] = {}
+
+    def set_fills(self, fills: Sequence[Color] | Points) -> None:
+        """Give the cells other colours."""
+        self.fills = np.array(fills)
+        self.redraw()
+
+    def set_pose(self, pose: Pose) -> None:
+        """Draw the cells in this pose."""
+        self.pose = pose
+        self.redraw()
+
+    def stand(self, placement: Placement) -> None:
+        """Stand where ``placement`` says, with as many cells as before."""
+        self.placement = placement
+        self.set_pose(placement.pose)
+
+    def show_cells(self, shown: NDArray[np.bool_] | bool) -> None:
+        """Draw these cells (n,) only, or all, or none."""
+        there = np.broadcast_to(np.asarray(shown, dtype=bool), self.pose.shown.shape).copy()
+        self.set_pose(replace(self.pose, shown=there))
+
+    def dim_to(self, share: float | Points) -> None:
+        """Dim all cells by ``share`` (0 to 1), or each (n,) by its own."""
+        self.dims = np.broadcast_to(np.asarray(share, dtype=float), self.dims.shape).copy()
+        self.redraw()
+
+    def fade_into(self, share: float) -> None:
+        """Fade by ``share`` into the background: an opaque mix."""
+        self.faded = share
+        self.redraw()
+
     def follow(self, index: int | None, anchor: tuple[float, float] | None = None) -> None:
-        """Outline one element and hang a view line from it to ``anchor`` (pixels)."""
+        """Outline one cell and hang a view line from it to ``anchor`` (pixels)."""
         self.followed, self.anchor = index, anchor
-        self.set_pose(self.pose)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the block as it stands."""
+        self.drawing.draw(self)
+        self._draw_planks()
+        self._draw_dots()
+        self._draw_frame()
+        self._draw_thread()
+
+    # What is written on it.
 
     def digits(self) -> list[tuple[str, Drawn, tuple[float, float, float, float]]]:
         """Return each digit on stage: text, where it came from, and its box in pixels."""
-        texts, size = self._fitted()
+        texts, size = self.fitted()
         if texts is None or self.faded >= 1:
             return []
         hidden = self._hidden()
@@ -89,106 +166,23 @@ class TensorBlock(VGroup):
                 continue
             x, y = self.pose.corners[cell] + self.pose.size / 2
             width, height = len(text) * ADVANCE * size, 0.73 * size
-            index = tuple(int(i) for i in np.unravel_index(cell, self.record.shape))
-            source = Drawn(0, text, "value", self.record.id, index)
+            place = np.unravel_index(self.elements[cell], self.record.shape)
+            source = Drawn(0, text, "value", self.record.id, tuple(int(i) for i in place))
             found.append((text, source, (x - width / 2, y - height / 2, width, height)))
         return found
 
     @property
     def digit_size(self) -> float:
         """Size in pixels of the digits as the block stands, 0 where it shows none."""
-        texts, size = self._fitted()
+        texts, size = self.fitted()
         return size if texts else 0.0
 
-    def set_pose(self, pose: Pose) -> None:
-        """Draw the cells in this pose."""
-        self.pose = pose
-        texts, digit_size = self._fitted()
-        no_right, no_top = self._abutting()
-        order = np.lexsort((pose.corners[:, 0], -pose.corners[:, 1].round(1), -pose.far))
-        for slot, cell in zip(self.slots, order, strict=True):
-            self._draw_faces(slot, cell, bool(no_right[cell]), bool(no_top[cell]))
-            self._draw_digit(slot, cell, texts, digit_size)
-            self._draw_ring(slot, cell)
-        self._draw_thread()
-
-    def _draw_faces(self, slot: _Slot, cell: int, no_right: bool, no_top: bool) -> None:
-        pose, theme = self.pose, self.canvas.theme
-        if not pose.shown[cell]:
-            for face in (slot.right, slot.top, slot.front):
-                self._set(face, EMPTY, None)
-            return
-        x, y = pose.corners[cell]
-        w, h = pose.size * pose.stretch[0], pose.size * pose.stretch[1]
-        dx, dy = DEPTH_X * pose.depth, DEPTH_Y * pose.depth
-        fill = self.fills[cell]
-        front = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
-        top = [(x, y), (x + dx, y + dy), (x + w + dx, y + dy), (x + w, y)]
-        right = [
-            (x + w, y),
-            (x + w + dx, y + dy),
-            (x + w + dx, y + h + dy),
-            (x + w, y + h),
-        ]
-        self._set(slot.front, _polygon(front), fill)
-        lit = mix(fill, theme.top, theme.top_light)
-        self._set(slot.top, EMPTY if no_top else _polygon(top), lit)
-        shaded = mix(fill, theme.side, theme.side_shade)
-        self._set(slot.right, EMPTY if no_right else _polygon(right), shaded)
-
-    def _draw_digit(
-        self, slot: _Slot, cell: int, texts: list[str] | None, digit_size: float
-    ) -> None:
-        if texts is None or not self.pose.shown[cell]:
-            self._set(slot.digit, EMPTY, None)
-            return
-        x, y = self.pose.corners[cell] + self.pose.size / 2
-        text = texts[cell]
-        left = x - len(text) * ADVANCE * digit_size / 2
-        points = outline(text, "ExtraBold") * digit_size + np.array([left, y])
-        color = ink_on(self.fills[cell], self.canvas.theme)
-        slot.digit.points = self.canvas.points(points)
-        paint(slot.digit, self._fade(color), None, 0)
-
-    def _draw_ring(self, slot: _Slot, cell: int) -> None:
-        if cell != self.followed or not self.pose.shown[cell] or self.grown <= 0:
-            slot.ring.points = self.canvas.points(EMPTY)
-            return
-        width = self.canvas.artboard.px(_RING) * min(1.0, self.grown * 2)
-        x, y = self.pose.corners[cell] + width * 0.5
-        s = self.pose.size - width
-        corners = [(x, y), (x + s, y), (x + s, y + s), (x, y + s)]
-        slot.ring.points = self.canvas.points(_polygon(corners))
-        paint(slot.ring, None, self._fade(self.canvas.theme.text), self.canvas.stroke(width))
-
-    def _draw_thread(self) -> None:
-        if self.followed is None or self.anchor is None or self.grown <= 0:
-            self.thread.points = self.canvas.points(EMPTY)
-            return
-        corner = self.pose.corners[self.followed]
-        start = np.array([corner[0] + self.pose.size / 2, corner[1] + self.pose.size])
-        end = np.array(self.anchor)
-        bend = np.array([0.0, (end[1] - start[1]) * 0.5])
-        curve = np.array([start, start + bend, end - bend, end])
-        color = self._fade(self.fills[self.followed])
-        width = self.canvas.stroke(self.canvas.artboard.px(_THREAD))
-        self.thread.points = self.canvas.points(_tail(curve, self.grown))
-        paint(self.thread, None, color, width)
-
-    def _set(self, mobject: VMobject, points: Points, fill: Color | None) -> None:
-        mobject.points = self.canvas.points(points)
-        if fill is not None:
-            edge = self.canvas.theme.bg
-            width = self.canvas.stroke(self.canvas.artboard.px(_EDGE))
-            paint(mobject, self._fade(fill), self._fade(edge), width)
-
-    def _fade(self, color: Color) -> Color:
-        return mix(color, self.canvas.theme.bg, self.faded) if self.faded else color
-
-    def _fitted(self) -> tuple[list[str] | None, float]:
+    def fitted(self) -> tuple[list[str] | None, float]:
         """Return the texts that fit the cells as they stand, and their size in pixels."""
         artboard, size = self.canvas.artboard, self.pose.size
         if self._values is None or size < artboard.digits_from:
+            return None, 0.0
+        if len(self._values) > BATCH_FROM:
             return None, 0.0
         chars = int(_DIGIT_WIDTH * size / (ADVANCE * artboard.floor))
         if chars not in self._texts:
@@ -200,15 +194,89 @@ class TensorBlock(VGroup):
         fitting = _DIGIT_WIDTH * size / (ADVANCE * longest)
         return texts, min(artboard.type_digit_max, _DIGIT_HEIGHT * size, fitting)
 
-    def _abutting(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Tell for each cell whether another hides its right face, and its top face."""
-        pose = self.pose
-        step = pose.corners[None, :, :] - pose.corners[:, None, :]
-        near = 0.02 * pose.size
-        beside = (abs(step[..., 0] - pose.size) < near) & (abs(step[..., 1]) < near)
-        over = (abs(step[..., 1] + pose.size) < near) & (abs(step[..., 0]) < near)
-        there = pose.shown[None, :] & (pose.far[None, :] == pose.far[:, None])
-        return (beside & there).any(axis=1), (over & there).any(axis=1)
+    # Drawing.
+
+    def shade(self, color: Color) -> Color:
+        """Return a colour as the block's fading leaves it."""
+        return mix(color, self.canvas.theme.bg, self.faded) if self.faded else color
+
+    def _drawing(self, image: Points | None) -> CellDrawing | BatchDrawing | SlabDrawing:
+        if not len(self.elements):
+            return SlabDrawing(self.canvas, image)
+        if len(self.elements) > BATCH_FROM:
+            return BatchDrawing(self.canvas)
+        return CellDrawing(self.canvas, len(self.elements))
+
+    def _draw_planks(self) -> None:
+        theme, canvas = self.canvas.theme, self.canvas
+        scale, origin = self.pose.size, self.pose.corners[0]
+        for index, (x, y, width, depth) in enumerate(self.placement.form.planks * scale):
+            left, top, thick = x + origin[0], y + origin[1], 0.24 * scale
+            dx, dy = DEPTH_X * (depth + 0.3 * scale), DEPTH_Y * (depth + 0.3 * scale)
+            plate = [
+                (left, top),
+                (left + dx, top + dy),
+                (left + width + dx, top + dy),
+                (left + width, top),
+            ]
+            edge = [
+                (left, top),
+                (left + width, top),
+                (left + width, top + thick),
+                (left, top + thick),
+            ]
+            for part, corners, color in (
+                (self.planks[2 * index], plate, theme.surface2),
+                (self.planks[2 * index + 1], edge, mix(theme.surface, theme.surface2, 0.6)),
+            ):
+                part.points = canvas.points(polyline(np.array([*corners, corners[0]])))
+                line = canvas.stroke(canvas.artboard.px(1.5))
+                paint(part, self.shade(color), self.shade(theme.line), line)
+
+    def _draw_dots(self) -> None:
+        if not len(self.dots):
+            return
+        left, right = self.pose.corners[3, 0] + self.pose.size, self.pose.corners[4, 0]
+        x, y = (left + right) / 2, self.pose.corners[0, 1] + self.pose.size / 2
+        gap = (right - left) / 4
+        for index, dot in enumerate(self.dots):
+            r = gap * 0.28
+            cx = x + (index - 1) * gap * 0.9
+            there = bool(self.pose.shown[3])
+            points = rounded(cx - r, y - r, 2 * r, 2 * r, r)
+            dot.points = self.canvas.points(points if there else EMPTY)
+            paint(dot, self.shade(self.canvas.theme.muted), None, 0)
+
+    def _draw_frame(self) -> None:
+        if self.framed <= 0 or not self.pose.shown.any():
+            self.frame.points = self.pin.points = np.zeros((0, 3))
+            return
+        px, pose = self.canvas.artboard.px, self.pose
+        left, top, right, bottom = pose.box
+        pad, pin = px(_FRAME_PAD), px(_PIN)
+        x, y = left - pad, top - pad
+        color = self.shade(mix(self.canvas.theme.bg, self.role, self.framed))
+        self.frame.points = self.canvas.points(
+            rounded(x, y, right - left + 2 * pad, bottom - top + 2 * pad, px(14))
+        )
+        paint(self.frame, None, color, self.canvas.stroke(px(_FRAME)))
+        corner = np.array([(x, y), (x + pin, y), (x, y + pin), (x, y)])
+        self.pin.points = self.canvas.points(polyline(corner))
+        paint(self.pin, color, None, 0)
+
+    def _draw_thread(self) -> None:
+        if self.followed is None or self.anchor is None or self.grown <= 0:
+            self.thread.points = np.zeros((0, 3))
+            return
+        corner = self.pose.corners[self.followed]
+        start = np.array([corner[0] + self.pose.size / 2, corner[1] + self.pose.size])
+        end = np.array(self.anchor)
+        bend = np.array([0.0, (end[1] - start[1]) * 0.5])
+        curve = np.array([start, start + bend, end - bend, end])
+        color = self.shade(self.fills[self.followed])
+        width = self.canvas.stroke(self.canvas.artboard.px(_THREAD))
+        self.thread.points = self.canvas.points(_tail(curve, self.grown))
+        paint(self.thread, None, color, width)
 
     def _hidden(self) -> NDArray[np.bool_]:
         """Tell for each cell whether a nearer one covers its middle."""
@@ -219,17 +287,22 @@ class TensorBlock(VGroup):
         hidden: NDArray[np.bool_] = np.any(inside.all(axis=2) & nearer, axis=1)
         return hidden
 
+    @property
+    def mode(self) -> Mode:
+        """How the block is drawn: open, solid, or a column."""
+        return self.placement.mode
+
 
 class BlockAnimation(Animation):
     """An animation that calls ``draw`` with the time from 0 to 1; nothing is copied."""
 
     def __init__(
-        self, mobject: VMobject, draw: Callable[[float], None], run_time: float, **kwargs: Any
+        self, mobject: Mobject, draw: Callable[[float], None], run_time: float, **kwargs: Any
     ) -> None:
         self._draw = draw
         super().__init__(mobject, run_time=run_time, rate_func=linear, **kwargs)
 
-    def create_starting_mobject(self) -> VMobject:
+    def create_starting_mobject(self) -> Mobject:
         """Return an empty mobject: the starting state is in ``draw``."""
         return VMobject()
 
@@ -247,8 +320,15 @@ class Move(BlockAnimation):
         super().__init__(block, lambda alpha: block.set_pose(motion(alpha)), run_time)
 
 
-def _polygon(corners: list[tuple[float, float]]) -> Points:
-    return polyline(np.array([*corners, corners[0]], dtype=float))
+def _kinds(values: NDArray[np.generic] | None) -> list[str] | None:
+    """Return which cells are T, F, nan or inf; None where none is."""
+    if values is None:
+        return None
+    if values.dtype == np.bool_:
+        return ["T" if value else "F" for value in values]
+    if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values).all():
+        return None
+    return ["nan" if np.isnan(v) else "inf" if np.isinf(v) else "" for v in values.astype(float)]
 
 
 def _tail(curve: Points, share: float) -> Points:

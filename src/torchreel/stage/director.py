@@ -24,6 +24,9 @@ from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Named, Sentence, ShapeStrip
 from torchreel.stage.training.act import TrainingLoop
 
+_MOST = 3
+"""The most tensors on stage before the first line."""
+
 
 class LessonScene(Scene):
     """A scene that plays the trace of one cell.
@@ -70,10 +73,11 @@ class LessonScene(Scene):
 
     def block(self, name: str) -> TensorBlock:
         """Return the block on stage of the tensor with this name; raises TorchReelError."""
-        block = self.stage.block
-        if block is not None and self.stage.names.get(name) == block.record.id:
-            return block
-        there = self.stage.name_of(block.record) if block else None
+        for block in self.stage.blocks:
+            if self.stage.names.get(name) == block.record.id:
+                return block
+        names = [self.stage.name_of(block.record) for block in self.stage.blocks]
+        there = ", ".join(str(each) for each in names) or "nothing"
         raise TorchReelError(
             Problem("", f"no block named {name!r} is on stage", f"On stage is: {there}.")
         )
@@ -149,7 +153,7 @@ class LessonScene(Scene):
         else:
             self._leave(None)
             self._speak(step)
-            registry.find(step.op).play(self.stage, step)
+            registry.find(step.op, self.stage.provenance(step)).play(self.stage, step)
 
     def _leave(self, playing: object) -> None:
         """Clear the stage of all but the act that plays."""
@@ -206,12 +210,12 @@ class LessonScene(Scene):
 
     def _enter(self, step: Step) -> None:
         """Before the first line: what it works on is on stage already."""
-        operand = next((each.tensor for each in step.operands if each.tensor is not None), None)
-        if operand is None:
+        operands = list(dict.fromkeys(self.stage.operands(step)))
+        if not operands:
             return
-        self.stage.enter(self.stage.record(operand))
-        named = self.stage.named(self.stage.record(operand))
-        self._strip = ShapeStrip(self.canvas, Sentence((named,), None, ()))
+        self.stage.enter(operands[:_MOST])
+        named = tuple(self.stage.named(each) for each in operands[:_MOST])
+        self._strip = ShapeStrip(self.canvas, Sentence(named, None, ()))
         self.add(self._strip)
         self.wait(motion.HOLD)
 
@@ -226,8 +230,8 @@ class LessonScene(Scene):
     def _end_cue(self, run: Run, start: float) -> None:
         end = self._now()
         number = len(self.cues) + 1
-        block = self.stage.block
-        tensors = (block.record.id,) if block is not None else self.autograd.tensors
+        on_stage = tuple(dict.fromkeys(block.record.id for block in self.stage.blocks))
+        tensors = on_stage or self.autograd.tensors
         for act in self._acts:
             tensors = tensors or act.tensors
         self.cues.append(
@@ -268,9 +272,9 @@ class LessonScene(Scene):
             top = artboard.height / 2 - label.get_top()[1] / unit
             box = (left, top, label.width / unit, label.height / unit)
             found.append(Written(label.text, label.size, *box))
-        if self.stage.block is not None:
-            size = self.stage.block.digit_size
-            found += [Written(text, size, *box) for text, _, box in self.stage.block.digits()]
+        for block in self.stage.blocks:
+            size = block.digit_size
+            found += [Written(text, size, *box) for text, _, box in block.digits()]
         return found
 
     def sources_on_stage(self) -> list[Drawn]:
@@ -280,8 +284,8 @@ class LessonScene(Scene):
             if label.source is None:
                 raise AssertionError(f"the text {label.text!r} does not say where it comes from")
             found.append(label.source)
-        if self.stage.block is not None:
-            found += [source for _, source, _ in self.stage.block.digits()]
+        for block in self.stage.blocks:
+            found += [source for _, source, _ in block.digits()]
         return found
 
     def _labels(self) -> list[Label]:

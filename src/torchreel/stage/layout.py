@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchreel.records import Shape
 from torchreel.stage.artboard import Artboard, Zone
+from torchreel.stage.form import (
+    DEPTH_X,
+    DEPTH_Y,
+    SLAB,
+    Form,
+    Mode,
+    Places,
+    Points,
+    drawable,
+    form,
+    modes,
+    slab,
+    visible,
+)
 from torchreel.stage.text import text_width
 
-DEPTH_X, DEPTH_Y = 0.50, -0.36
-"""The oblique projection: pixels right and down for each pixel of depth."""
-
-SLAB = 0.26
-"""Depth of a cell of a tensor of up to two dimensions, in cells."""
-
-CELLS_MAX = 400
-"""The most elements that are drawn as cells of their own."""
+__all__ = [
+    "DEPTH_X",
+    "DEPTH_Y",
+    "SLAB",
+    "BracketLine",
+    "Form",
+    "Mode",
+    "Placement",
+    "Pose",
+    "drawable",
+    "form",
+    "modes",
+    "place",
+    "visible",
+]
 
 _GRID = 12
+_SMALL, _SMALL_SOLID = 0.6, 0.45
 
-Mode = Literal["open", "solid"]
-Points = NDArray[np.float64]
+Margins = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where each cell stands, in logical (row-major) order.
+    """Where each cell stands, in the order of ``Placement.elements``.
 
     ``corners`` (n, 2) are the top left corners of the front faces in pixels, ``size`` the side of
     a cell and ``depth`` its thickness in pixels, ``far`` (n,) how far back a cell is painted,
@@ -47,14 +67,15 @@ class Pose:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the front faces and their thickness, in pixels."""
+        left, top, right, bottom = self.front
+        return (left, top + DEPTH_Y * self.depth, right + DEPTH_X * self.depth, bottom)
+
+    @property
+    def front(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the front faces, in pixels."""
         left, top = self.corners.min(axis=0)
         right, bottom = self.corners.max(axis=0) + self.size * np.array(self.stretch)
-        return (
-            float(left),
-            float(top + DEPTH_Y * self.depth),
-            float(right + DEPTH_X * self.depth),
-            float(bottom),
-        )
+        return float(left), float(top), float(right), float(bottom)
 
 
 @dataclass(frozen=True)
@@ -69,18 +90,24 @@ class BracketLine:
 
 @dataclass(frozen=True)
 class Placement:
-    """A tensor's pose in a region, and its brackets."""
+    """A tensor's pose in a region, and its brackets.
+
+    ``elements`` (n,) are the row-major places of the elements that the cells show; there are none
+    where a slab stands for all. ``form`` is the picture that was placed.
+    """
 
     shape: Shape
     mode: Mode
     pose: Pose
     brackets: tuple[BracketLine, ...]
+    form: Form
+    elements: Places = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def ghosts(self) -> list[tuple[tuple[float, float], tuple[float, float]]]:
         """Lines that join the corners of an opened block's neighbouring slices, in pixels."""
-        sizes, _ = visible(self.shape)
-        if len(sizes) < 3 or self.mode == "solid" or sizes[0] == 1:
+        sizes = self.form.sizes
+        if self.form.is_slab or len(sizes) != 3 or self.mode == "solid" or sizes[0] == 1:
             return []
         slices, rows, columns = sizes
         corners = self.pose.corners.reshape(slices, rows * columns, 2)[:, 0]
@@ -95,104 +122,90 @@ class Placement:
             for dx, dy in offsets
         ]
 
+    @property
+    def dots(self) -> tuple[float, float] | None:
+        """Where the dots of an abbreviated row stand, in pixels."""
+        if not self.form.is_short:
+            return None
+        left, top, right, bottom = self.pose.front
+        return (left + right) / 2 + self.pose.size / 2, (top + bottom) / 2
 
-def visible(shape: Shape) -> tuple[Shape, tuple[int, ...]]:
-    """Return the shape as (slices, rows, columns) or less, and which dims those are.
-
-    Leading sizes of 1 beyond the third dimension from the end add nothing to the picture.
-    """
-    dims = list(range(len(shape)))
-    while len(dims) > 3 and shape[dims[0]] == 1:
-        dims.pop(0)
-    return tuple(shape[dim] for dim in dims), tuple(dims)
-
-
-def drawable(shape: Shape) -> bool:
-    """Tell whether the tensor is drawn cell by cell: up to three dimensions that are not 1."""
-    cells = int(np.prod(shape, dtype=np.int64))
-    return len(visible(shape)[0]) <= 3 and 0 < cells <= CELLS_MAX
-
-
-def modes(shape: Shape) -> tuple[Mode, ...]:
-    """Return the ways in which a tensor is shown one after the other: open first, then solid."""
-    sizes, _ = visible(shape)
-    if len(sizes) < 3 or sizes[0] == 1:
-        return ("open",)
-    return ("open", "solid") if sizes[0] <= 3 else ("solid",)
+    @property
+    def planks(self) -> list[tuple[float, float, float, float]]:
+        """Left, top, width and depth of each shelf, in pixels."""
+        origin = self.pose.corners[0]
+        scaled = self.form.planks * self.pose.size
+        return [
+            (float(x + origin[0]), float(y + origin[1]), float(w), float(d))
+            for x, y, w, d in scaled
+        ]
 
 
 def place(
-    shape: Shape, region: Zone, artboard: Artboard, *, mode: Mode = "open", above: bool = False
+    shape: Shape,
+    region: Zone,
+    artboard: Artboard,
+    *,
+    mode: Mode = "open",
+    above: bool = False,
+    short: bool = False,
+    bare: bool = False,
+    size: float | None = None,
 ) -> Placement:
     """Return the largest pose of a tensor that fits ``region`` with its brackets.
 
     ``above`` puts the bracket of the last dimension above a block of up to two dimensions, where
-    view lines leave below it.
+    view lines leave below it. ``short`` draws the ends of a long row alone, ``bare`` leaves the
+    brackets out. ``size`` is the side of a cell in pixels, where it is not to be the
+    largest that fits.
     """
-    sizes, dims = visible(shape)
-    sizes, dims = sizes[-3:], dims[-3:]
-    slices, rows, columns = (1,) * (3 - len(sizes)) + sizes
-    margins = _margins(sizes, artboard, above)
-    room = region.inset(*margins)
-    if not drawable(shape):
-        pose = _settle(_slab((slices, rows, columns), room), region, margins)
-        return Placement(shape, "solid", pose, _brackets(pose, sizes, dims, artboard, above))
-    if mode == "open":
-        # The thickness of a slab may reach into the artboard's margin, so a row keeps its grid.
-        width = columns * slices + 0.42 * (slices - 1)
-        height = rows + 0.34 * (slices - 1) - SLAB * DEPTH_Y
-    else:
-        width = columns + slices * DEPTH_X
-        height = rows - slices * DEPTH_Y
-    size = min(artboard.cell_max, room.width / width, room.height / height)
-    size = size // _GRID * _GRID if size >= _GRID else size
-    pose = _pose((slices, rows, columns), size, mode)
-    pose = _settle(pose, region, margins)
-    return Placement(shape, mode, pose, _brackets(pose, sizes, dims, artboard, above))
+    picture = form(shape, mode, short=short)
+    room = region.inset(*margins_of(picture, artboard, above=above, bare=bare))
+    if fit(picture, room, artboard) < least(picture, artboard):
+        picture = slab(shape)
+    return place_form(picture, region, artboard, above=above, bare=bare, size=size)
 
 
-def _slab(sizes: tuple[int, int, int], room: Zone) -> Pose:
-    """Return a plain slab with the proportions of the tensor, as far as they fit."""
-    slices, rows, columns = sizes
-    depth = 0.0 if slices == 1 else min(0.35, 0.1 + slices / max(rows, columns))
-    height = min(room.height, room.width) * 0.8
-    wide = min(room.width / height, max(0.2, columns / max(1, rows)))
-    tall = max(0.2, min(1.0, wide * rows / max(1, columns)))
-    size = height / (1 + depth)
-    one = np.zeros(1)
-    return Pose(
-        np.zeros((1, 2)),
-        size,
-        max(0.06, depth) * size,
-        one,
-        np.ones(1, dtype=bool),
-        stretch=(min(wide, room.width / size), tall),
-    )
+def place_form(
+    picture: Form,
+    region: Zone,
+    artboard: Artboard,
+    *,
+    above: bool = False,
+    bare: bool = False,
+    size: float | None = None,
+) -> Placement:
+    """Return a picture's pose in ``region``; the options are those of :func:`place`."""
+    margins = margins_of(picture, artboard, above=above, bare=bare)
+    side = fit(picture, region.inset(*margins), artboard) if size is None else size
+    pose = _settle(pose_of(picture, side), region, margins)
+    lines = () if bare else brackets(picture, pose, artboard, above)
+    return Placement(picture.shape, picture.mode, pose, lines, picture, picture.elements)
 
 
-def _pose(sizes: tuple[int, int, int], size: float, mode: Mode) -> Pose:
-    slices, _, columns = sizes
-    k, i, j = (grid.ravel().astype(float) for grid in np.indices(sizes))
-    if mode == "open":
-        x = j * size + k * (columns * size + 0.42 * size)
-        y = i * size - k * 0.34 * size
-        depth = SLAB * size
-    else:
-        x = j * size + k * DEPTH_X * size
-        y = i * size + k * DEPTH_Y * size
-        depth = size
-    corners = np.stack([x, y], axis=1)
-    flat = slices == 1
-    return Pose(
-        corners,
-        size,
-        SLAB * size if flat else depth,
-        k,
-        np.ones(len(corners), dtype=bool),
-    )
+def fit(picture: Form, room: Zone, artboard: Artboard) -> float:
+    """Return the largest side of a cell in pixels with which a picture fits ``room``."""
+    side = min(artboard.cell_max, room.width / picture.width, room.height / picture.height)
+    side = max(1.0, side)
+    return side if picture.is_slab or side < _GRID else side // _GRID * _GRID
 
 
-def _settle(pose: Pose, region: Zone, margins: tuple[float, float, float, float]) -> Pose:
+def least(picture: Form, artboard: Artboard) -> float:
+    """Return the smallest side of a cell; below it a slab stands for the cells."""
+    if picture.is_slab:
+        return 0.0
+    solid = len(picture.sizes) > 2
+    return artboard.cells_from * (_SMALL_SOLID if solid else _SMALL)
+
+
+def pose_of(picture: Form, side: float) -> Pose:
+    """Return a picture's pose with cells of ``side`` pixels, its first cell at the origin."""
+    shown = np.ones(len(picture.corners), dtype=bool)
+    corners, depth = picture.corners * side, picture.depth * side
+    return Pose(corners, side, depth, picture.far, shown, picture.stretch)
+
+
+def _settle(pose: Pose, region: Zone, margins: Margins) -> Pose:
     """Centre the pose in the region, a little above the middle, with its brackets inside."""
     left, top, right, bottom = margins
     x0, y0, x1, y1 = pose.box
@@ -211,11 +224,17 @@ def _label_room(artboard: Artboard) -> tuple[float, float]:
     return artboard.px(18), artboard.px(28)
 
 
-def _margins(sizes: Shape, artboard: Artboard, above: bool) -> tuple[float, float, float, float]:
+def margins_of(picture: Form, artboard: Artboard, *, above: bool, bare: bool) -> Margins:
+    """Return the room in pixels that a picture's brackets need: left, top, right, bottom."""
+    sizes = picture.sizes
+    if bare:
+        return 0.0, 0.0, 0.0, 0.0
     gap, label = _label_room(artboard)
     half = artboard.type_size * 0.4
     beside = gap + label + half
     left = top = right = bottom = 0.0
+    if picture.mode == "column" and len(sizes) == 1:
+        return beside + text_width(str(sizes[0]), artboard.type_size) / 2, 0.0, 0.0, 0.0
     if len(sizes) >= 1:
         if above and len(sizes) < 3:
             top = beside
@@ -223,41 +242,73 @@ def _margins(sizes: Shape, artboard: Artboard, above: bool) -> tuple[float, floa
             bottom = beside
     if len(sizes) >= 2:
         left = gap + label + text_width(str(sizes[-2]), artboard.type_size) / 2
-    if len(sizes) == 3:
+    if len(sizes) >= 3:
         top = beside
+        left = max(left, beside)
+    if len(sizes) >= 4:
+        bottom += beside
+    if len(sizes) >= 5:
+        left += gap + label + text_width(str(sizes[-5]), artboard.type_size) / 2
     return left, top, right, bottom
 
 
-def _brackets(
-    pose: Pose, sizes: Shape, dims: tuple[int, ...], artboard: Artboard, above: bool
+def brackets(
+    picture: Form, pose: Pose, artboard: Artboard, above: bool = False
 ) -> tuple[BracketLine, ...]:
-    gap, _ = _label_room(artboard)
-    front = pose.corners[pose.far == 0]
-    left, top = (float(value) for value in front.min(axis=0))
-    reach = pose.size * np.array(pose.stretch)
-    right, bottom = (float(value) for value in front.max(axis=0) + reach)
-    brackets: list[BracketLine] = []
+    """Return the brackets of a pose: last dim under, dim -2 left, dim -3 along the diagonal, the
+    shelf and the stack of shelves outside."""
+    gap, label = _label_room(artboard)
+    sizes, dims = picture.sizes, picture.dims
+    beside = gap + label + artboard.type_size * 0.4
+    left, top, right, bottom = _first_front(picture, pose)
+    lines: list[BracketLine] = []
     if len(sizes) >= 1:
-        if above and len(sizes) < 3:
+        if picture.mode == "column" and len(picture.shape) == 1:
+            lines.append(BracketLine(dims[-1], (left - gap, top), (left - gap, bottom), (-1, 0)))
+        elif above and len(sizes) < 3:
             y = top + DEPTH_Y * pose.depth - gap
-            brackets.append(BracketLine(dims[-1], (left, y), (right, y), (0, -1)))
+            lines.append(BracketLine(dims[-1], (left, y), (right, y), (0, -1)))
         else:
-            brackets.append(
-                BracketLine(dims[-1], (left, bottom + gap), (right, bottom + gap), (0, 1))
-            )
+            low = bottom + gap + (0.24 * pose.size if len(sizes) > 3 else 0)
+            lines.append(BracketLine(dims[-1], (left, low), (right, low), (0, 1)))
     if len(sizes) >= 2:
         x = left - gap
-        brackets.append(BracketLine(dims[-2], (x, top), (x, bottom), (-1, 0)))
-    if len(sizes) == 3:
-        brackets.append(_depth_bracket(pose, sizes, dims[0], gap))
-    return tuple(brackets)
+        lines.append(BracketLine(dims[-2], (x, top), (x, bottom), (-1, 0)))
+    if len(sizes) >= 3:
+        lines.append(_depth_bracket(picture, pose, gap))
+    whole_left, whole_top, whole_right, whole_bottom = pose.front
+    if len(sizes) >= 4:
+        low = whole_bottom + gap + beside + 0.24 * pose.size
+        right = whole_right - (picture.far.max() * DEPTH_X * pose.size)
+        lines.append(BracketLine(dims[-4], (whole_left, low), (float(right), low), (0, 1)))
+    if len(sizes) == 5:
+        x = left - gap - label - text_width(str(sizes[-2]), artboard.type_size)
+        lines.append(BracketLine(dims[-5], (x, whole_top), (x, whole_bottom), (-1, 0)))
+    return tuple(lines)
 
 
-def _depth_bracket(pose: Pose, sizes: Shape, dim: int, gap: float) -> BracketLine:
-    front = pose.corners[0]
-    back = pose.corners[-sizes[1] * sizes[2]] if len(pose.corners) > 1 else front
+def _first_front(picture: Form, pose: Pose) -> tuple[float, float, float, float]:
+    """Return the box of the front slice of the first cuboid, on the lowest shelf."""
+    if picture.is_slab or len(picture.sizes) < 3:
+        return pose.front
+    stacks, cuboids, slices, rows, columns = (1,) * (5 - len(picture.sizes)) + picture.sizes
+    start = (stacks - 1) * cuboids * slices * rows * columns
+    cells = pose.corners[start : start + rows * columns]
+    left, top = cells.min(axis=0)
+    right, bottom = cells.max(axis=0) + pose.size
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _depth_bracket(picture: Form, pose: Pose, gap: float) -> BracketLine:
     oblique = np.array([DEPTH_X, DEPTH_Y]) * pose.depth
-    if len(pose.corners) > 1 and sizes[0] > 1 and pose.depth < pose.size:
+    front = pose.corners[0]
+    slices = 1 if picture.is_slab else picture.sizes[-3]
+    back = (
+        front
+        if picture.is_slab
+        else pose.corners[(slices - 1) * picture.sizes[-2] * picture.sizes[-1]]
+    )
+    if slices > 1 and picture.mode == "open":
         # Opened: from the first slice's upper edge to the last one's.
         lift = np.array([0.0, oblique[1]])
         start, end = front + lift, back + lift
@@ -268,7 +319,7 @@ def _depth_bracket(pose: Pose, sizes: Shape, dim: int, gap: float) -> BracketLin
     shift = out * gap * 0.9
     a, b = start + shift, end + shift
     return BracketLine(
-        dim,
+        picture.dims[-3],
         (float(a[0]), float(a[1])),
         (float(b[0]), float(b[1])),
         (float(out[0]), float(out[1])),

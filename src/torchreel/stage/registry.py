@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torchreel.records import Step
+    from torchreel.stage.fills import FillKind
     from torchreel.stage.stage import Stage
 
     Play = Callable[[Stage, Step], None]
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
+PROVENANCE = ("moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
@@ -42,23 +44,24 @@ class Choreography:
 
     play: Play
     tape: bool
-    identity: bool
+    fills: FillKind
     room: Room
 
 
 def choreography(
-    *ops: str, tape: bool = False, identity: bool = False, room: Room = (0, 0, 0, 0)
+    *ops: str, tape: bool = False, fills: FillKind = "value", room: Room = (0, 0, 0, 0)
 ) -> Callable[[_Function], _Function]:
     """Mark a function of the stage and a step as the choreography of these ops.
 
     ``ops`` are bare names (:func:`op_name`), written as literals. With ``tape`` the memory tape is
-    on stage in a clip where such an op makes a view. With ``identity`` the op creates or moves
-    elements and does no arithmetic: cells are coloured by which element they are, not by value.
+    on stage in a clip where such an op makes a view. ``fills`` says how the tensors of the op are
+    coloured (``fills.py``): by "identity" where it creates or moves elements, by "value" where it
+    computes, by "hue" (one colour a tensor) or by "rows" where operands must be told apart.
     ``room`` is what the picture needs around the block: left, top, right, bottom in film pixels.
     """
 
     def mark(function: _Function) -> _Function:
-        function.choreography = (ops, tape, identity, room)  # type: ignore[attr-defined]
+        function.choreography = (ops, tape, fills, room)  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -73,7 +76,10 @@ def op_name(op: str) -> str:
 def sources(ops: Iterable[str]) -> dict[str, Path]:
     """Return the stage files that a clip with these qualified ops depends on, by relative name."""
     names = {op_name(op) for op in ops}
-    stems = {_modules().get(name, FALLBACK) for name in names}
+    known = _modules()
+    stems = {known[name] for name in names if name in known}
+    if any(name not in known for name in names):
+        stems |= {known[name] for name in (FALLBACK, *PROVENANCE) if name in known}
     files = [*STAGE.glob("*.py"), *(STAGE / "ops" / f"{stem}.py" for stem in stems)]
     for folder, drawn in FOLDERS.items():
         if names & drawn:
@@ -81,14 +87,17 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
     return {f"stage/{file.relative_to(STAGE).as_posix()}": file for file in sorted(files)}
 
 
-def find(op: str) -> Choreography:
-    """Return the choreography of a qualified op, the named box where it has none of its own."""
-    name = op_name(op)
-    stem = _modules_once().get(name, FALLBACK)
+def find(op: str, provenance: str | None = None) -> Choreography:
+    """Return the choreography of a qualified op: its own, that of what was measured of the step
+    ("moves", "feeds"), or the named box."""
+    known = _modules_once()
+    options = (op_name(op), provenance if provenance in PROVENANCE else FALLBACK)
+    name = next((each for each in options if each in known), FALLBACK)
+    stem = known[name]
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")
     for function in vars(module).values():
         ops, *needs = getattr(function, "choreography", ((),))
-        if name in ops or (stem == FALLBACK and FALLBACK in ops):
+        if name in ops:
             return Choreography(function, *needs)
     raise LookupError(f"stage/ops/{stem}.py has no choreography for {name!r}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from manim import VGroup, VMobject
 
 from torchreel.records import Drawn
+from torchreel.stage.arrangement import Spot
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.layout import Placement
 from torchreel.stage.strip import Named, shape_text
@@ -93,3 +94,33 @@ class Title(VGroup):
             source=Drawn(0, record.device, "device", record.id),
         )
         return [dtype, dot, device]
+
+
+class Name(VGroup):
+    """The name of a tensor beside others: on film with its shape; cut where there is no room."""
+
+    def __init__(self, canvas: Canvas, named: Named, spot: Spot) -> None:
+        super().__init__()
+        artboard, theme, record = canvas.artboard, canvas.theme, named.record
+        shape = shape_text(record) if artboard.code is not None else ""
+        name = named.name or ""
+        whole = f"{name} {shape}".strip()
+        if not whole:
+            return
+        size = max(artboard.floor, min(artboard.type_title, spot.width / text_width(whole, 1)))
+        if shape and name and text_width(whole, size) > spot.width:
+            shape, whole = "", name
+            size = max(artboard.floor, min(artboard.type_title, spot.width / text_width(whole, 1)))
+        room = max(2, int(spot.width / text_width("m", size)))
+        if len(whole) > room:
+            name = whole = whole[: room - 1] + "…"
+            shape = ""
+        x = spot.x - spot.align * text_width(whole, size)
+        x = min(max(x, artboard.margin), artboard.width - artboard.margin - text_width(whole, size))
+        if name:
+            source = Drawn(0, name, "name", record.id)
+            self.add(canvas.label(name, x, spot.y, size, theme.text, align=0, source=source))
+        if shape:
+            x += text_width(name + " " if name else "", size)
+            source = Drawn(0, shape, "shape", record.id)
+            self.add(canvas.label(shape, x, spot.y, size, theme.muted, align=0, source=source))

@@ -235,7 +235,7 @@ class Network:
         column.reveal(0.0)
         unroll = Unroll(self.canvas, portrait.colors, portrait.zone, column.front)
         self.scene.add(unroll)
-        self.scene.play(BlockAnimation(unroll, unroll.at, 1.6))  # type: ignore[arg-type]
+        self.scene.play(BlockAnimation(unroll, unroll.at, 1.6))
         self.scene.remove(unroll)
         column.reveal(1.0)
 
@@ -250,7 +250,7 @@ class Network:
             spot = Spotlight(self.canvas, self.trace, chain, place, overview.limit, zone)
             spot.reveal(0.0)
             self._show(spot)
-            self.scene.play(BlockAnimation(spot, lambda t: spot.reveal(ease(t)), _SWEEP))  # type: ignore[arg-type]
+            self.scene.play(BlockAnimation(spot, lambda t: spot.reveal(ease(t)), _SWEEP))
             spot.reveal(1.0)
             self.scene.wait(BEAT)
         overview.reveal(place, 1.0)
@@ -270,7 +270,7 @@ class Network:
         overview = self._overview
         if isinstance(overview, NodeView):
             draw = lambda t: overview.reveal(t)  # noqa: E731
-            self.scene.play(BlockAnimation(overview, draw, SLOW + HOLD))  # type: ignore[arg-type]
+            self.scene.play(BlockAnimation(overview, draw, SLOW + HOLD))
             overview.reveal(1.0)
             return
         assert isinstance(overview, ModuleChain)
@@ -285,7 +285,7 @@ class Network:
     def _reveal(self, overview: ModuleChain, place: int) -> None:
         shown = overview.activations[place]
         draw = lambda t: shown.reveal(ease(t))  # noqa: E731
-        self.scene.play(BlockAnimation(shown, draw, BEAT))  # type: ignore[arg-type]
+        self.scene.play(BlockAnimation(shown, draw, BEAT))
         shown.reveal(1.0)
 
     def _show(self, group: Group) -> None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchreel.records import Step
+from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
-from torchreel.stage.block import BlockAnimation
+from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
 _DROP = 0.8
+_PARTS = 64
 
 
 @choreography(
@@ -33,24 +34,44 @@ _DROP = 0.8
     "full_like",
     "rand_like",
     "randn_like",
-    identity=True,
+    fills="identity",
 )
 def create(stage: Stage, step: Step) -> None:
     """Play a step that makes a tensor out of nothing."""
     record = stage.record(step.results[0])
+    companions = stage.companions(record)
+    if companions:
+        # The next op takes it together with what is on stage: they stand side by side.
+        *_, block = stage.arrange("left_right", companions, [record])
+        stage.play(stage.land(block))
+        return
     block, placement = stage.new_block(record)
+    stage.clear()
+    if not block.has_cells:
+        block.fade_into(1.0)
+        stage.show_block(block)
+        stage.appear(block, motion.BEAT)
+        stage.grow_brackets(placement)
+        return
+    _drop(stage, block, record)
+    stage.grow_brackets(placement)
+    stage.follow_memory()
+
+
+def _drop(stage: Stage, block: TensorBlock, record: TensorRecord) -> None:
+    """Let the cells fall onto their slots, and the memory fill as they land."""
     home = block.pose
     count = len(home.corners)
+    group = np.arange(count) * min(count, _PARTS) // count
 
     def fall(alpha: float) -> None:
-        arrived = motion.staggered(alpha, count)
+        arrived = motion.staggered(alpha, int(group.max()) + 1)[group]
         lift = (1 - arrived) * _DROP * home.size
         corners = home.corners - np.stack([np.zeros(count), lift], axis=1)
         block.set_pose(replace(home, corners=corners, shown=arrived > 0))
         if stage.tape is not None and stage.tape_holds(record):
             stage.tape.fill(arrived)
 
-    stage.clear()
     fall(0)
     slots = stage.empty_slots(home)
     if stage.tape is not None:
@@ -60,7 +81,5 @@ def create(stage: Stage, step: Step) -> None:
     animations = [BlockAnimation(block, fall, max(motion.SLOW, min(1.8, 0.13 * count)))]
     if stage.tape is not None:
         animations.append(BlockAnimation(stage.tape, lambda _: None, animations[0].run_time))
-    stage.scene.play(*animations)
+    stage.play(*animations)
     stage.scene.remove(slots)
-    stage.grow_brackets(placement)
-    stage.follow_memory()

@@ -1,20 +1,28 @@
-"""Any op without a choreography of its own: operands into a box with its name, the result out."""
+"""Any op that nothing is known of: operands, a box with its name, and what comes out of it."""
 
 from __future__ import annotations
 
 from torchreel.records import Step
 from torchreel.stage import motion
-from torchreel.stage.registry import choreography
+from torchreel.stage.registry import choreography, op_name
 from torchreel.stage.stage import Stage
+
+_MOST = 2
 
 
 @choreography("fallback")
 def named_box(stage: Stage, step: Step) -> None:
     """Play a step as a named box: what goes in, what comes out, nothing in between."""
-    stage.clear()
-    stage.flash_box(step, motion.BEAT)
-    if step.results:
-        block, placement = stage.new_block(stage.record(step.results[0]))
-        stage.show_block(block)
-        stage.appear(block)
-        stage.grow_brackets(placement)
+    operands, results = stage.operands(step)[:_MOST], stage.results(step)[:1]
+    if not operands and not results:
+        stage.clear()
+        stage.flash_box(step, motion.BEAT)
+        return
+    if not operands or not results:
+        stage.clear()
+        stage.flash_box(step, motion.BEAT)
+        stage.exchange((results or operands)[0])
+        return
+    symbols = [""] * (len(operands) - 1) + [op_name(step.op)]
+    *_, block = stage.arrange("left_right", operands, results, symbols=symbols, box=step)
+    stage.play(stage.land(block, run_time=motion.BEAT))

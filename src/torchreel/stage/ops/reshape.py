@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from torchreel.records import Shape, Step
+from torchreel.records import Shape, Step, TensorRecord
 from torchreel.stage import motion
-from torchreel.stage.block import Move
-from torchreel.stage.layout import Pose, drawable, modes, visible
+from torchreel.stage.block import Move, TensorBlock
+from torchreel.stage.layout import Placement, Pose, modes, visible
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
@@ -20,36 +20,56 @@ _SLIDE = (0.34, 1.0)
 _WRAP = 1.5
 
 
-@choreography("reshape", "view", "flatten", "ravel", "unflatten", tape=True, identity=True)
+@choreography("reshape", "view", "flatten", "ravel", "unflatten", tape=True, fills="identity")
 def reshape(stage: Stage, step: Step) -> None:
     """Play a step that keeps the elements and their order and changes the shape."""
     result = stage.record(step.results[0])
     block = stage.block_of(stage.record(stage.operand(step)))
-    if not (drawable(block.record.shape) and drawable(result.shape)):
+    first, *then = [stage.placement(result, mode) for mode in modes(result.shape)]
+    kept = block.has_cells and len(first.elements) == result.numel
+    if not kept:
         stage.exchange(result)
+        return
+    if min(len(visible(block.record.shape)[0]), len(visible(result.shape)[0])) > 3:
+        _regroup(stage, block, result, first)
         return
     row = stage.row_pose(block)
     leaving = stage.leave_brackets()
     if not _is_row(block.pose):
-        unroll = _reverse(_bands(row, block.pose, _columns(block.record.shape)))
-        stage.scene.play(Move(block, unroll, motion.SLOW), *leaving)
+        shelved = len(visible(block.record.shape)[0]) > 3
+        unroll = (
+            blend(block.pose, row)
+            if shelved
+            else _reverse(_bands(row, block.pose, _columns(block.record.shape)))
+        )
+        stage.play(Move(block, unroll, motion.SLOW), *leaving)
         leaving = []
     block.become_tensor(result)
-    first, *then = [stage.placement(result, mode) for mode in modes(result.shape)]
+    block.placement = first
     path = (
         blend(row, first.pose)
-        if _is_row(first.pose)
+        if _is_row(first.pose) or len(first.form.sizes) > 3
         else _bands(row, first.pose, _columns(result.shape))
     )
     if first.mode == "solid":
         leaving += stage.unfollow_memory()
-    stage.scene.play(Move(block, path, _WRAP), *leaving)
+    stage.play(Move(block, path, _WRAP), *leaving)
     stage.grow_brackets(first)
     for placement in then:
         stage.scene.wait(motion.HOLD)
         leaving = [*stage.leave_brackets(), *stage.unfollow_memory()]
-        stage.scene.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
+        stage.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
         stage.grow_brackets(placement)
+
+
+def _regroup(stage: Stage, block: TensorBlock, result: TensorRecord, placement: Placement) -> None:
+    """Let the cells of one stack of cuboids glide into another, in memory order."""
+    leaving = stage.leave_brackets()
+    start = block.pose
+    block.become_tensor(result)
+    block.placement = placement
+    stage.play(Move(block, blend(start, placement.pose), _WRAP), *leaving)
+    stage.grow_brackets(placement)
 
 
 def blend(start: Pose, end: Pose) -> Callable[[float], Pose]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from torchreel.records import Shape, Step
-from torchreel.stage.layout import drawable
+from torchreel.stage.layout import visible
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 from torchreel.stage.wirebox import WireBoxes
 
 
-@choreography("unsqueeze", identity=True, room=(30, 84, 84, 30))
+@choreography("unsqueeze", fills="identity", room=(30, 84, 84, 30))
 def unsqueeze(stage: Stage, step: Step) -> None:
     """Play a step that adds a dimension of size 1."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
     block = stage.block_of(source)
-    if not drawable(source.shape):
+    if not block.has_cells or len(visible(result.shape)[0]) > 3:
         stage.exchange(result)
         return
     dim = _added(source.shape, result.shape, stage.literal(step, 0, "dim"))
@@ -24,12 +24,12 @@ def unsqueeze(stage: Stage, step: Step) -> None:
     stage.relabel(result, dict(enumerate(kept)))
 
 
-@choreography("squeeze", identity=True, room=(30, 84, 84, 30))
+@choreography("squeeze", fills="identity", room=(30, 84, 84, 30))
 def squeeze(stage: Stage, step: Step) -> None:
     """Play a step that takes dimensions of size 1 away."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
     block = stage.block_of(source)
-    if not drawable(source.shape):
+    if not block.has_cells or len(visible(source.shape)[0]) > 3:
         stage.exchange(result)
         return
     gone = _removed(source.shape, result.shape, stage.literal(step, 0, "dim"))

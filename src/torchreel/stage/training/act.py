@@ -216,7 +216,7 @@ class TrainingLoop:
         whole = Group(*parts)
         self.scene.remove(*parts)
         self.scene.add(whole)
-        self.scene.play(BlockAnimation(whole, draw, _CURVE))  # type: ignore[arg-type]
+        self.scene.play(BlockAnimation(whole, draw, _CURVE))
         draw(1.0)
         self.scene.wait(BEAT)
         self._there = [whole]

@@ -1,0 +1,260 @@
+"""Where the tensors of one op stand: from a family and shapes to regions (pure NumPy).
+
+Every block of an arrangement has cells of one size, the largest with which all of them fit, so
+that what is compared looks comparable; what is too large for cells is a slab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torchreel.records import Shape
+from torchreel.stage.artboard import Artboard, Zone
+from torchreel.stage.form import SLAB, Form, Mode, form, modes, slab
+from torchreel.stage.layout import DEPTH_X, Placement, least, margins_of, place_form
+from torchreel.stage.text import text_width
+
+Family = Literal["in_place", "left_right", "stacked", "corner"]
+"""in_place: one tensor in the middle; left_right: in a row, a symbol after each where it has one;
+stacked: one below the other; corner: A left, B above, C where they meet."""
+
+_GRID = 12
+_SIZES = (*range(144, 11, -12), 10, 8, 6, 5, 4, 3, 2, 1)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One tensor of an arrangement: its shape, how it is drawn, and the name that it needs room
+    for (empty: none). ``after`` is the symbol that follows it, ``bare`` leaves brackets out."""
+
+    shape: Shape
+    name: str = ""
+    mode: Mode | None = None
+    short: bool = False
+    bare: bool = True
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a text stands: ``x`` is its left end for ``align`` 0, its middle for .5, its right end
+    for 1, ``y`` its middle; ``width`` is the room there is, all in pixels."""
+
+    x: float
+    y: float
+    align: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A symbol between blocks (``+``, ``=``, ``→``): its middle in pixels and its size."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Where each item stands, where its name does, the symbols between them, and the zone that is
+    left for a written line."""
+
+    placements: tuple[Placement, ...]
+    names: tuple[Spot, ...]
+    marks: tuple[Mark, ...]
+    free: Zone
+
+
+def arrange(
+    family: Family, items: Sequence[Item], zone: Zone, artboard: Artboard, *, line: bool = False
+) -> Arrangement:
+    """Return where the items stand in ``zone``; ``line`` keeps room for a written line."""
+    if family == "corner" and len(items) == 3 and all(len(item.shape) <= 2 for item in items):
+        return _corner(items, zone, artboard)
+    height = artboard.type_title * 2.2 if line else 0.0
+    room = zone.inset(bottom=height)
+    free = Zone(zone.x, room.bottom, zone.width, height)
+    if family == "stacked" and len(items) > 1:
+        return _column(items, room, artboard, free)
+    return _row(items, room, artboard, free)
+
+
+def _pictures(
+    items: Sequence[Item], artboard: Artboard, fits: Callable[[list[Form], float], bool]
+) -> tuple[list[Form], float]:
+    """Return what is drawn of each item, and the size of a cell with which all of it fits."""
+    pictures = [
+        form(item.shape, item.mode or modes(item.shape)[-1], short=item.short) for item in items
+    ]
+    while True:
+        sizes = [side for side in _SIZES if side <= artboard.cell_max]
+        size = next((side for side in sizes if fits(pictures, side)), sizes[-1])
+        small = [index for index, each in enumerate(pictures) if size < least(each, artboard)]
+        if not small:
+            return pictures, float(size)
+        largest = max(small, key=lambda index: len(pictures[index].elements))
+        pictures[largest] = slab(items[largest].shape)
+
+
+def _extent(picture: Form, item: Item, size: float, artboard: Artboard) -> tuple[float, float]:
+    """Return the room that an item needs, with its brackets and its name above."""
+    left, top, right, bottom = margins_of(picture, artboard, above=False, bare=item.bare)
+    width = picture.width * size + left + right
+    named = _name_room(artboard) if item.name else 0.0
+    return max(width, _name_width(item, artboard)), picture.height * size + top + bottom + named
+
+
+def _name_room(artboard: Artboard) -> float:
+    return artboard.type_title * 0.8 + artboard.px(24)
+
+
+def _name_width(item: Item, artboard: Artboard) -> float:
+    """Return the least room for a name: short ones whole, long ones are cut."""
+    return text_width(item.name[:8], artboard.floor)
+
+
+def _gap(item: Item, artboard: Artboard) -> float:
+    """Return the room between an item and the next."""
+    if not item.after:
+        return artboard.px(52)
+    return text_width(item.after, artboard.type_title) + artboard.px(36)
+
+
+def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
+    gaps = [_gap(item, artboard) for item in items[:-1]]
+
+    def fits(pictures: list[Form], size: float) -> bool:
+        extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+        wide = sum(width for width, _ in extents) + sum(gaps)
+        return wide <= room.width and max(height for _, height in extents) <= room.height
+
+    pictures, size = _pictures(items, artboard, fits)
+    extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+    total = sum(width for width, _ in extents) + sum(gaps)
+    named = _name_room(artboard) if any(item.name for item in items) else 0.0
+    middle = room.center_y + named / 2
+    x = room.center_x - total / 2
+    placements, names, marks = [], [], []
+    for index, (item, picture, (width, _)) in enumerate(zip(items, pictures, extents, strict=True)):
+        placement = _put(picture, item, Zone(x, room.y, width, room.height), middle, size, artboard)
+        placements.append(placement)
+        names.append(_above(placement, item, width, artboard))
+        x += width
+        if item.after and index < len(gaps):
+            x += SLAB * DEPTH_X * size / 2
+            marks.append(Mark(item.after, x + gaps[index] / 2, middle, artboard.type_title))
+            x -= SLAB * DEPTH_X * size / 2
+        x += gaps[index] if index < len(gaps) else 0
+    return Arrangement(tuple(placements), tuple(names), tuple(marks), free)
+
+
+def _column(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
+    gap = artboard.px(26)
+
+    def fits(pictures: list[Form], size: float) -> bool:
+        extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+        tall = sum(height for _, height in extents) + gap * (len(items) - 1)
+        return tall <= room.height and max(width for width, _ in extents) <= room.width
+
+    pictures, size = _pictures(items, artboard, fits)
+    extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+    total = sum(height for _, height in extents) + gap * (len(items) - 1)
+    y = room.center_y - total / 2
+    placements, names = [], []
+    for item, picture, (_, height) in zip(items, pictures, extents, strict=True):
+        named = _name_room(artboard) if item.name else 0.0
+        region = Zone(room.x, y + named, room.width, height - named)
+        placement = place_form(picture, region, artboard, bare=item.bare, size=size)
+        placements.append(placement)
+        names.append(_above(placement, item, room.width, artboard))
+        y += height + gap
+    return Arrangement(tuple(placements), tuple(names), (), free)
+
+
+def _corner(items: Sequence[Item], zone: Zone, artboard: Artboard) -> Arrangement:
+    """A matrix product: rows of A against columns of B, each cell of C where they cross."""
+    gap = artboard.px(16)
+    side = max((_name_width(item, artboard) for item in items), default=0.0) + artboard.px(20)
+    pictures = [form(i.shape, i.mode or "open", short=False) for i in items]
+    room = zone.inset(left=side, right=side)
+    a, b, _ = pictures
+    wide, tall = a.width + b.width, a.height + b.height
+    size = (
+        min(artboard.cell_max, (room.width - gap) / wide, (room.height - gap) / tall)
+        // _GRID
+        * _GRID
+    )
+    if any(each.is_slab or size < least(each, artboard) for each in pictures):
+        pictures = _proportional(items)
+        a, b, _ = pictures
+        wide, tall = a.width + b.width, a.height + b.height
+        size = min((room.width - gap) / wide, (room.height - gap) / tall)
+    a, b, c = pictures
+    left = room.center_x - (wide * size + gap) / 2
+    top = room.center_y - (tall * size + gap) / 2
+    x, y = left + a.width * size + gap, top + b.height * size + gap
+    corners = [(left, y, a), (x, top, b), (x, y, c)]
+    placements = [
+        place_form(
+            picture,
+            Zone(px, py, picture.width * size, picture.height * size),
+            artboard,
+            bare=True,
+            size=size,
+        )
+        for px, py, picture in corners
+    ]
+    names = []
+    for index, placement in enumerate(placements):
+        x0, y0, x1, y1 = placement.pose.box
+        beside = artboard.px(16)
+        spot = (x0 - beside, 1.0) if index == 0 else (x1 + beside, 0.0)
+        names.append(Spot(spot[0], (y0 + y1) / 2, spot[1], side - beside))
+    free = Zone(zone.x, top, max(0.0, x - gap - zone.x), b.height * size)
+    return Arrangement(tuple(placements), tuple(names), (), free)
+
+
+def _proportional(items: Sequence[Item]) -> list[Form]:
+    """Return slabs whose shared dimensions are drawn equally long, by the root of their size."""
+    forms = []
+    for item in items:
+        rows, columns = {0: (1, 1), 1: (1, *item.shape)}.get(len(item.shape), item.shape)
+        if item.mode == "column":
+            rows, columns = columns, rows
+        tall, wide = max(1.0, rows**0.5), max(1.0, columns**0.5)
+        flat = slab(item.shape)
+        forms.append(
+            replace(
+                flat,
+                depth=SLAB,
+                stretch=(wide, tall),
+                width=wide,
+                height=tall + 0.1,
+                mode=item.mode or "solid",
+            )
+        )
+    return forms
+
+
+def _put(
+    picture: Form, item: Item, region: Zone, middle: float, size: float, artboard: Artboard
+) -> Placement:
+    """Place a picture with the middle of its front at the height ``middle``."""
+    placement = place_form(picture, region, artboard, bare=item.bare, size=size)
+    _, top, _, bottom = placement.pose.front
+    lift = middle - (top + bottom) / 2
+    moved = Zone(region.x, region.y + lift, region.width, region.height)
+    return place_form(picture, moved, artboard, bare=item.bare, size=size)
+
+
+def _above(placement: Placement, item: Item, width: float, artboard: Artboard) -> Spot:
+    left, _, right, _ = placement.pose.front
+    top = placement.pose.box[1]
+    lift = artboard.type_title * 0.4 + artboard.px(22)
+    if not item.bare and len(placement.form.sizes) >= 3:
+        lift += artboard.px(30)
+    return Spot((left + right) / 2, top - lift, 0.5, width + artboard.px(20))

@@ -1,0 +1,279 @@
+"""Which colour each element of each tensor of a clip has: by identity, by value, or by tensor.
+
+A tensor keeps its colours through its life, so what is joined by moves (views, reshapes, indexing,
+cat) is coloured alike, by the strictest of the ops that touch it (no Manim here).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchreel.records import Step, TensorRecord, Trace
+from torchreel.stage.colors import THEMES, Theme, ThemeName, identity, signed
+from torchreel.stage.form import visible
+from torchreel.stage.memory import memory_positions
+
+FillKind = Literal["identity", "hue", "rows", "value"]
+"""identity: an element keeps the colour of its place in memory; hue: one colour a tensor; rows: a
+part of the ramp a tensor, so that rows and columns of a broadcast are told apart (integers only,
+else by value); value: the signed value map. The later one wins where ops differ."""
+
+Points = NDArray[np.float64]
+
+_STRICT: tuple[FillKind, ...] = ("identity", "hue", "rows", "value")
+_TEXELS = 256
+_RAMP = 256
+
+
+class Fills:
+    """The colours of a clip's tensors; ``kinds`` are those of the trace's steps, in order.
+
+    ``limit`` is the 99th percentile of the sizes of all values, fixed for the whole clip.
+    """
+
+    def __init__(self, trace: Trace, kinds: Iterable[FillKind], theme: Theme) -> None:
+        self.trace = trace
+        self.theme = theme
+        self.limit = _limit(trace)
+        self._family = list(range(len(trace.tensors)))
+        self._made = {made: step for step in trace.steps for made in step.results}
+        self._kinds = dict(zip((step.number for step in trace.steps), kinds, strict=True))
+        self._join()
+        self._decide()
+
+    def kind(self, record: TensorRecord) -> FillKind:
+        """Return how a tensor is coloured in this clip."""
+        return self._of_family.get(self._root(record.id), "identity")
+
+    def colors(self, record: TensorRecord, elements: NDArray[np.int64]) -> Points:
+        """Return the colours (n, 3) of these elements, given by their row-major places."""
+        values = self.trace.values.get(record.id)
+        if values is not None and values.dtype == np.bool_:
+            flat = values.ravel()[elements][:, None]
+            return np.where(flat, self.theme.text, self.theme.surface)
+        kind = self.kind(record)
+        if kind == "value" and values is not None and not np.iscomplexobj(values):
+            return by_value(values.ravel()[elements].astype(float), self.limit, self.theme)
+        if kind == "value":
+            return np.tile(self.theme.surface2, (len(elements), 1))
+        return by_place(self.places(record).ravel()[elements], self.theme)
+
+    def image(self, record: TensorRecord) -> Points | None:
+        """Return what the front of a slab shows, colours (rows, columns, 3) of at most 256 texels
+        a side; None where nothing is known of the values."""
+        values = self._front(record)
+        whole = "float" not in record.dtype
+        if self.kind(record) != "value" and whole and record.numel and record.stride:
+            return by_place(_thin(self._front_places(record)), self.theme)
+        if values is None or not values.size or np.iscomplexobj(values):
+            return None
+        if values.dtype == np.bool_:
+            return np.where(_thin(values)[..., None], self.theme.text, self.theme.surface)
+        thin = _thin(values.astype(float))
+        least = record.statistics.min if record.statistics else np.nanmin(thin)
+        if len(record.shape) > 1 and least is not None and least >= 0:
+            share = np.clip(np.nan_to_num(thin) / max(self._peak(record, thin), 1e-12), 0, 1)
+            span = self.theme.text - self.theme.surface2
+            return np.asarray(self.theme.surface2 + span * share[..., None])
+        return by_value(thin, self.limit, self.theme)
+
+    def places(self, record: TensorRecord) -> Points:
+        """Return where on the ramp (0 to 1) each element of a tensor lies, in its shape."""
+        kind, root = self.kind(record), self._root(record.id)
+        if kind == "hue":
+            return np.full(record.shape, self._hue(root, kind))
+        if kind == "rows":
+            return self._row_places(record, root)
+        return self._identity_places(record)
+
+    # How colours come from the steps.
+
+    def _identity_places(self, record: TensorRecord) -> Points:
+        step = self._made.get(record.id)
+        moved = self._moved(step, record) if step is not None and not step.view else None
+        if moved is not None:
+            return moved
+        if not record.stride and record.shape:
+            return np.linspace(0, 1, max(1, record.numel))[: record.numel].reshape(record.shape)
+        return memory_positions(record) / max(1, record.storage_size - 1)
+
+    def _moved(self, step: Step, record: TensorRecord) -> Points | None:
+        """Return the places of elements that were copied from the step's operands."""
+        moves = self.trace.moves(step.number, step.results.index(record.id))
+        if moves is None or record.numel != len(moves):
+            return None
+        places = np.full(len(moves), np.nan)
+        for operand, each in enumerate(step.operands):
+            mine = moves[:, 0] == operand
+            if each.tensor is not None and mine.any() and each.tensor != record.id:
+                source = self.places(self.trace.tensor(each.tensor)).ravel()
+                places[mine] = source[moves[mine, 1].astype(int)]
+        return places.reshape(record.shape)
+
+    def _row_places(self, record: TensorRecord, root: int) -> Points:
+        step = self._made.get(record.id)
+        if step is not None and self._kinds[step.number] == "rows":
+            operands = [self.trace.tensor(e.tensor) for e in step.operands if e.tensor is not None]
+            known = [self.places(each) for each in operands if each.id != record.id]
+            try:
+                mean = sum(np.broadcast_to(each, record.shape) for each in known) / max(
+                    1, len(known)
+                )
+                return np.asarray(mean, dtype=float).reshape(record.shape)
+            except ValueError:
+                pass
+        start, width = self._hue(root, "rows"), 0.75 / max(1, len(self._ranked["rows"]))
+        return start + width * self._identity_places(record)
+
+    def _hue(self, root: int, kind: FillKind) -> float:
+        ranked = self._ranked[kind]
+        share = len(ranked) if kind == "rows" else max(1, len(ranked) - 1)
+        return ranked.index(root) / max(1, share)
+
+    def _join(self) -> None:
+        for step in self.trace.steps:
+            operands = [each.tensor for each in step.operands if each.tensor is not None]
+            for index, made in enumerate(step.results):
+                moves = self.trace.moves(step.number, index)
+                if moves is not None:
+                    used = {int(operand) for operand in np.unique(moves[:, 0]) if operand >= 0}
+                    chosen = [step.operands[operand].tensor for operand in used]
+                    self._unite(made, *(tensor for tensor in chosen if tensor is not None))
+                elif step.view or step.written or self._kinds[step.number] == "identity":
+                    self._unite(made, *operands[:1])
+
+    def _decide(self) -> None:
+        self._of_family: dict[int, FillKind] = {}
+        for step in self.trace.steps:
+            kind = self._kinds[step.number]
+            if any(
+                self.trace.moves(step.number, index) is not None
+                for index in range(len(step.results))
+            ):
+                kind = "identity"
+            operands = [each.tensor for each in step.operands if each.tensor is not None]
+            for tensor in (*operands, *step.results):
+                root = self._root(tensor)
+                whole = "float" not in self.trace.tensor(tensor).dtype
+                own: FillKind = "value" if kind == "rows" and not whole else kind
+                before = self._of_family.get(root, "identity")
+                self._of_family[root] = max(before, own, key=_STRICT.index)
+        self._ranked: dict[FillKind, list[int]] = {kind: [] for kind in _STRICT}
+        for tensor in range(len(self.trace.tensors)):
+            root = self._root(tensor)
+            kind = self._of_family.get(root, "identity")
+            if root not in self._ranked[kind]:
+                self._ranked[kind].append(root)
+
+    def _unite(self, first: int, *others: int) -> None:
+        for other in others:
+            self._family[self._root(other)] = self._root(first)
+
+    def _root(self, tensor: int) -> int:
+        while self._family[tensor] != tensor:
+            tensor = self._family[tensor]
+        return tensor
+
+    # What a slab shows.
+
+    def _front(self, record: TensorRecord) -> NDArray[Any] | None:
+        """Return the values of a tensor's front, at most two dimensions of them."""
+        sizes, _ = visible(record.shape)
+        values = self.trace.values.get(record.id)
+        if values is not None:
+            return _folded(values.reshape(-1, *sizes[-2:])[0] if len(sizes) > 2 else values)
+        if record.texture is None:
+            return None
+        texture = self.trace.arrays[record.texture]
+        if len(sizes) > 2:
+            parts = int(np.prod(sizes[:-2], dtype=np.int64))
+            texture = texture[: max(1, len(texture) // parts)]
+        return _folded(texture)
+
+    def _front_places(self, record: TensorRecord) -> Points:
+        sizes, _ = visible(record.shape)
+        shape = record.shape
+        if record.numel > 1_000_000:
+            return np.linspace(0, 1, _TEXELS)[None, :] * np.ones((min(_TEXELS, sizes[0]), 1))
+        places = self.places(record)
+        if len(shape) > 2:
+            places = places.reshape(-1, *sizes[-2:])[0]
+        return np.asarray(_folded(places), dtype=float)
+
+    def _peak(self, record: TensorRecord, values: Points) -> float:
+        if record.dtype == "uint8":
+            return 255.0
+        peak = record.statistics.max if record.statistics else np.nanmax(values)
+        return 1.0 if peak is None else float(peak)
+
+
+def by_value(values: Points, limit: float, theme: Theme) -> Points:
+    """Return the signed value map's colours (…, 3)."""
+    low, high = _signed_ramps(theme.name)
+    share = np.clip(np.nan_to_num(np.abs(values), nan=0, posinf=np.inf) / limit, 0, 1)
+    index = np.round(share * (_RAMP - 1)).astype(int)
+    colors = np.where((values < 0)[..., None], low[index], high[index])
+    return np.where(np.isnan(values)[..., None], theme.surface, colors)
+
+
+def by_place(places: Points, theme: Theme) -> Points:
+    """Return the identity ramp's colours (…, 3) of places from 0 to 1; NaN is a plain surface."""
+    ramp = _identity_ramp(theme.name)
+    index = np.round(np.clip(np.nan_to_num(places), 0, 1) * (_RAMP - 1)).astype(int)
+    return np.where(np.isnan(places)[..., None], theme.surface2, ramp[index])
+
+
+@functools.cache
+def _signed_ramps(theme: ThemeName) -> tuple[Points, Points]:
+    steps = np.linspace(0, 1, _RAMP)
+    low = np.array([signed(-value, 1.0, theme) for value in steps])
+    return low, np.array([signed(value, 1.0, theme) for value in steps])
+
+
+@functools.cache
+def _identity_ramp(theme: ThemeName) -> Points:
+    assert theme in THEMES
+    return np.array([identity(index, _RAMP, theme) for index in range(_RAMP)])
+
+
+def _folded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values in two dimensions, a long row folded into lines."""
+    if values.ndim == 2:
+        return values
+    if values.ndim == 0:
+        return values.reshape(1, 1)
+    lines = max(1, min(8, len(values) // 64))
+    kept = len(values) // lines * lines
+    return values[:kept].reshape(lines, -1)
+
+
+def _thin(values: NDArray[Any]) -> NDArray[Any]:
+    """Return at most 256 rows and columns; floats by the mean of boxes."""
+    for axis in range(2):
+        count = values.shape[axis]
+        if count > _TEXELS:
+            edges = np.arange(_TEXELS) * count // _TEXELS
+            if values.dtype == np.bool_:
+                values = values.take(edges, axis=axis)
+            else:
+                sizes = np.diff(np.append(edges, count))
+                sums = np.add.reduceat(values, edges, axis=axis)
+                values = sums / (sizes[:, None] if axis == 0 else sizes)
+    return values
+
+
+def _limit(trace: Trace) -> float:
+    kept = [
+        np.abs(value.astype(float)).ravel()
+        for value in trace.values.values()
+        if not np.iscomplexobj(value) and value.dtype != np.bool_
+    ]
+    sizes = np.concatenate(kept) if kept else np.zeros(0)
+    finite = sizes[np.isfinite(sizes)]
+    limit = float(np.percentile(finite, 99)) if len(finite) else 1.0
+    return limit if limit > 0 else 1.0
