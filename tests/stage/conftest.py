@@ -31,6 +31,16 @@ CELLS = {
     "large": "x = torch.arange(1000)\ny = x.reshape(10, 100)\nu = y.unsqueeze(0)\nk = u.squeeze(0)",
     "empty": "e = torch.zeros(0, 3)\ng = e.reshape(3, 0)",
     "reused": "x = torch.ones(4)\nx = x.reshape(2, 2)\nx = torch.zeros(3)",
+    "summed": "q = torch.arange(6.0).reshape(2, 3)\ns = q.sum(0)\nm = q.mean(dim=1, keepdim=True)",
+    "arithmetic": "u = torch.tensor([1.0, 2.0, 3.0])\nv = u + 10\nw = u * v\nk = u > 1.5",
+    "broadcast": "p = torch.tensor([[0], [10], [20]])\nq = torch.tensor([1, 2, 3, 4])\nr = p + q",
+    "matmul": "A = torch.tensor([[1, 2, 0], [0, 1, 3]])\n"
+    "B = torch.tensor([[2, 0, 1, 1], [1, 3, 0, 2], [0, 1, 2, 1]])\nC = A @ B",
+    "transposed": "y = torch.arange(12).reshape(3, 4)\nt = y.T\nc = t.contiguous()",
+    "picked": "x = torch.arange(12).reshape(3, 4)\nr = x[1]\nc = x[:, 1:3]\nv = x[x > 6]",
+    "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"
+    "h = torch.cat([f, g])\nj = torch.stack([f, g])",
+    "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

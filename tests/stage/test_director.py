@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torchreel.records import Drawn, TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
 from torchreel.stage.numerals import MINUS
+from torchreel.stage.registry import op_name
 
 Staged = Callable[..., LessonScene]
 
@@ -41,7 +43,7 @@ def test_what_is_drawn_is_what_torch_did(staged: Staged, trace: Trace, cell: str
     scene = staged(cell, "film")
     slice_ = trace.of_cell(cell)
     tensors = _replayed(slice_, cell)
-    ops = {step.number: step.op.split(".")[-1] for step in slice_.steps}
+    ops = {step.number: op_name(step.op) for step in slice_.steps}
     checked = 0
     for drawn in scene.drawn:
         if drawn.source == "op":
@@ -61,12 +63,14 @@ def _replayed(trace: Trace, cell: str) -> dict[int, torch.Tensor]:
     names = list(CELLS)
     for before in names[: names.index(cell)]:
         exec(CELLS[before], scope)
-    tensors = {record: scope[name] for name, record in trace.names.items()}
+    tensors = {record: deepcopy(scope[name]) for name, record in trace.names.items()}
     statements = {each.number: each.text for each in trace.cells[0].statements}
     for run in trace.runs:
         exec(statements[run.statement], scope)
         tensors |= {
-            record: scope[name] for name, record in run.changed.items() if record is not None
+            record: deepcopy(scope[name])  # as it is now: it may be written in place later
+            for name, record in run.changed.items()
+            if record is not None
         }
     return {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
 

@@ -238,8 +238,8 @@ class Stage:
         """Bring operands to their places, keep empty slots for results, and return all blocks.
 
         ``symbols`` follow the tensors one by one (``"+="``, ``["@", "→"]``), ``mode`` says how each
-        is drawn, ``bare`` leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box`` puts
-        the symbol that is this step's op into a box.
+        is drawn, ``bare`` leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box``
+        puts the symbol that is this step's op into a box.
         """
         records = [*operands, *results]
         if box is not None:
@@ -846,8 +846,16 @@ class Stage:
         return title
 
     def _make_tape(self, views: Sequence[Step]) -> MemoryTape | None:
+        # What a tape shows must stay true: memory that is written in this clip gets none.
+        written = {
+            self.record(result).storage
+            for step in self.trace.steps
+            if step.written
+            for result in step.results
+        }
         for step in views:
-            record = whole_of_storage(self.trace, self.record(step.results[0]).storage)
+            storage = self.record(step.results[0]).storage
+            record = None if storage in written else whole_of_storage(self.trace, storage)
             if record is not None and drawable((record.storage_size,)):
                 values = self.values(record)
                 fills = self.fills.colors(record, np.arange(record.numel))

@@ -241,7 +241,7 @@ class Devices:
                     )
 
         whole = Group(outline, *images, thing)
-        self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT))  # type: ignore[arg-type]
+        self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT))
         self.scene.remove(whole, *images)
         self.scene.add(outline, thing)
         thing.zone = Zone(

@@ -1,4 +1,4 @@
-"""Any op that only moves elements: cells fly from the operands to the result by the measured map."""
+"""Any op that only moves elements: cells fly from the operands by the measured map."""
 
 from __future__ import annotations
 
@@ -47,9 +47,11 @@ def _starts(
     """Return where each cell of a block comes from (n, 2) in pixels, NaN where from nowhere."""
     starts = np.full((len(block.elements), 2), np.nan)
     for cell, element in enumerate(block.elements):
-        operand, place = (int(each) for each in moves[element])  # type: ignore[call-overload]
+        operand, place = (int(each) for each in moves[element])
         source = sources.get(operand)
-        cells = source.cells_of([place]) if source is not None and len(source.elements) else []
-        if source is not None and len(cells):
+        if source is None or not len(source.elements):
+            continue
+        cells = source.cells_of([place])
+        if len(cells):
             starts[cell] = source.pose.corners[cells[0]]
     return starts
