@@ -211,7 +211,7 @@ class LessonScene(Scene):
     def _enter(self, step: Step) -> None:
         """Before the first line: what it works on is on stage already."""
         operands = list(dict.fromkeys(self.stage.operands(step)))
-        if not operands:
+        if not operands or self.stage.blocks:
             return
         self.stage.enter(operands[:_MOST])
         named = tuple(self.stage.named(each) for each in operands[:_MOST])
