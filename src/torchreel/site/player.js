@@ -7,6 +7,7 @@
   if (customElements.get("torchreel-clip")) return;
 
   const FRAME = 0.04; // seconds: so far before its end a step shows its last frame
+  const INSIDE = 0.005; // seconds: at its very start a step would also be the end of the last one
   const STILL = matchMedia("(prefers-reduced-motion: reduce)");
   const SITE = new URL("..", document.currentScript.src).pathname;
 
@@ -108,7 +109,9 @@
 
     left(index) {
       const step = this.steps[index];
-      if (!this.stepping || this.video.seeking || this.video.currentTime < step.end - FRAME) return;
+      const { seeking, currentTime } = this.video;
+      const played = !seeking && Math.abs(currentTime - step.end) < 0.3;
+      if (!this.stepping || !played) return; // it was left for another step
       this.rest = step;
       this.done = true; // it was played: what is played next is the step after it
       this.changed();
@@ -120,7 +123,7 @@
       this.wake("auto");
       if (play && !STILL.matches) {
         this.rest = null;
-        this.video.currentTime = step.start;
+        this.video.currentTime = step.start + INSIDE;
         this.start();
       } else {
         this.video.pause();
