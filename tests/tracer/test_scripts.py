@@ -213,6 +213,7 @@ def test_attention(traced: Tracing) -> None:
     assert np.allclose(kept.sum(-1), 1)
     (each,) = trace.backwards
     assert "SoftmaxBackward0" in [node.name for node in each.nodes]
+    assert len(calls(trace, "TransformerEncoder")) == 1
 
 
 def test_a_small_gpt(traced: Tracing) -> None:

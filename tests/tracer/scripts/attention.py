@@ -42,4 +42,9 @@ fused = F.scaled_dot_product_attention(q, k, v)
 byhand, weights = attention(q, k, v)
 print(torch.allclose(fused, byhand, atol=1e-6))
 
+layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
+encoder = nn.TransformerEncoder(layer, num_layers=2).eval()
+with torch.no_grad():
+    z = encoder(x.detach())
+print(z.mean().item())
 print(fingerprint(globals()))
