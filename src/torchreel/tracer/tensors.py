@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.parameter import is_lazy
 
 from torchreel.records import Array, Shape, TensorRecord
 from torchreel.tracer.textures import texture_of
@@ -226,6 +227,8 @@ def _version(tensor: torch.Tensor) -> int:
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
     if tensor.is_nested:  # it has no one shape: how many it holds
         return (tensor.size(0),)
+    if is_lazy(tensor):  # a lazy module's parameter before the first call: it has no shape yet
+        return (0,)
     return tuple(map(int, tensor.shape))
 
 
