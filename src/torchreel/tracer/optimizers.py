@@ -46,6 +46,7 @@ class Optimizers:
         self.listener: Listener | None = None
         self._recorder = recorder
         self._tensors = recorder.tensors
+        self._stepping: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._scratch: weakref.WeakKeyDictionary[Optimizer, list[torch.Tensor]] = (
             weakref.WeakKeyDictionary()
         )
@@ -67,20 +68,28 @@ class Optimizers:
             clipped = self._observed_clip(getattr(clip_grad, name))
             setattr(clip_grad, name, clipped)
             setattr(torch.nn.utils, name, clipped)
-        loader: Any = dataloader._BaseDataLoaderIter
-        loader.__next__ = self._apart(loader.__next__)
+        loader: Any = dataloader.DataLoader
+        fetching: Any = dataloader._BaseDataLoaderIter
+        loader.__iter__ = self._apart(loader.__iter__)  # draws the seed of its workers
+        fetching.__next__ = self._apart(fetching.__next__)
 
     # -- step ------------------------------------------------------------------------------------
 
     def _observed_step(self, step: Any) -> Any:
         @functools.wraps(step)
         def observed(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            if optimizer in self._stepping:  # the step() of a base is part of its own
+                return step(optimizer, *args, **kwargs)
             frame = self._recorder.caller(sys._getframe(1))
-            if frame is not None:
+            if frame is None and (self.listener is None or not self.listener.wanted()):
+                return step(optimizer, *args, **kwargs)
+            self._stepping.add(optimizer)
+            try:
+                if frame is None:
+                    return self._listened(step, optimizer, args, kwargs)
                 return self._step(step, optimizer, frame, args, kwargs)
-            if self.listener is not None and self.listener.wanted():
-                return self._listened(step, optimizer, args, kwargs)
-            return step(optimizer, *args, **kwargs)
+            finally:
+                self._stepping.discard(optimizer)
 
         return observed
 
