@@ -407,6 +407,14 @@ class Run:
     printed: str = ""
     plain: Mapping[str, str] = field(default_factory=dict)
 
+    def rebind(self, names: dict[str, int]) -> None:
+        """Bring up to date which names hold which tensor records: as they are after this run."""
+        for name, tensor in self.changed.items():
+            if tensor is None:
+                names.pop(name, None)
+            else:
+                names[name] = tensor
+
 
 @dataclass(frozen=True)
 class ScriptError:
@@ -483,11 +491,7 @@ class Trace:
                 last = index
         names = dict(self.names)
         for run in self.runs[: last + 1]:
-            for name, tensor in run.changed.items():
-                if tensor is None:
-                    names.pop(name, None)
-                else:
-                    names[name] = tensor
+            run.rebind(names)
         return names
 
     def of_cell(self, name: str) -> Trace:
@@ -672,11 +676,7 @@ def _names_before(trace: Trace, cell: str) -> dict[str, int]:
     for run in trace.runs:
         if run.cell == cell:
             break
-        for key, tensor in run.changed.items():
-            if tensor is None:
-                names.pop(key, None)
-            else:
-                names[key] = tensor
+        run.rebind(names)
     return names
 
 

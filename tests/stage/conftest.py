@@ -1,5 +1,6 @@
 """One script with many cells, traced once for all the tests of the stage."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,26 +57,27 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     return trace_script(script, root=Path(folder))
 
 
+def play_cell(trace: Trace, cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
+    """Play a cell of a trace without drawing the frames between the lines."""
+    board = ARTBOARDS[artboard]
+    options = {
+        "dry_run": True,
+        "frame_rate": 30,
+        "pixel_width": board.width // 4,
+        "pixel_height": board.height // 4,
+        "frame_height": 8.0,
+        "frame_width": 8.0 * board.width / board.height,
+        "progress_bar": "none",
+        "verbosity": "ERROR",
+    }
+    with tempconfig(options):
+        renderer = CairoRenderer(skip_animations=True)
+        scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
+        scene.render()
+    return scene
+
+
 @pytest.fixture(scope="session")
 def staged(trace: Trace) -> Callable[..., LessonScene]:
     """Return a function that plays a cell without drawing the frames between the lines."""
-
-    def play(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
-        board = ARTBOARDS[artboard]
-        options = {
-            "dry_run": True,
-            "frame_rate": 30,
-            "pixel_width": board.width // 4,
-            "pixel_height": board.height // 4,
-            "frame_height": 8.0,
-            "frame_width": 8.0 * board.width / board.height,
-            "progress_bar": "none",
-            "verbosity": "ERROR",
-        }
-        with tempconfig(options):
-            renderer = CairoRenderer(skip_animations=True)
-            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
-            scene.render()
-        return scene
-
-    return play
+    return functools.partial(play_cell, trace)

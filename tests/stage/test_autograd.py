@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from manim import tempconfig
-from manim.renderer.cairo_renderer import CairoRenderer
 
+from tests.stage.conftest import play_cell
 from tests.stage.test_director import _reads_as
 from torchreel.records import Backward, Drawn, Trace
 from torchreel.stage import registry
@@ -95,26 +94,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 @pytest.fixture(scope="module")
 def play(trace: Trace) -> Play:
-    @functools.cache
-    def played(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
-        board = ARTBOARDS[artboard]
-        options = {
-            "dry_run": True,
-            "frame_rate": 30,
-            "pixel_width": board.width // 4,
-            "pixel_height": board.height // 4,
-            "frame_height": 8.0,
-            "frame_width": 8.0 * board.width / board.height,
-            "progress_bar": "none",
-            "verbosity": "ERROR",
-        }
-        with tempconfig(options):
-            renderer = CairoRenderer(skip_animations=True)
-            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
-            scene.render()
-        return scene
-
-    return played
+    return functools.cache(functools.partial(play_cell, trace))
 
 
 def _placed(trace: Trace, cell: str, artboard: str) -> tuple[Placed, Backward]:

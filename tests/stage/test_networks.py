@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from manim import tempconfig
-from manim.renderer.cairo_renderer import CairoRenderer
 
+from tests.stage.conftest import play_cell
 from tests.stage.test_director import _reads_as
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
@@ -127,26 +126,7 @@ def replay(source: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def play(trace: Trace) -> Play:
-    @functools.cache
-    def staged(cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
-        board = ARTBOARDS[artboard]
-        options = {
-            "dry_run": True,
-            "frame_rate": 30,
-            "pixel_width": board.width // 4,
-            "pixel_height": board.height // 4,
-            "frame_height": 8.0,
-            "frame_width": 8.0 * board.width / board.height,
-            "progress_bar": "none",
-            "verbosity": "ERROR",
-        }
-        with tempconfig(options):
-            renderer = CairoRenderer(skip_animations=True)
-            scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
-            scene.render()
-        return scene
-
-    return staged
+    return functools.cache(functools.partial(play_cell, trace))
 
 
 def drawn(scene: LessonScene, *sources: str) -> list[Drawn]:

@@ -36,11 +36,7 @@ class State:
         for run in self.trace.runs[: self.index + 1]:
             for name in run.plain:
                 names.pop(name, None)
-            for name, tensor in run.changed.items():
-                if tensor is None:
-                    names.pop(name, None)
-                else:
-                    names[name] = tensor
+            run.rebind(names)
         return names
 
     @cached_property

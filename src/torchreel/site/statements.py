@@ -48,18 +48,6 @@ def last_run(trace: Trace, cell: Cell, statement: int) -> Run | None:
     return runs[-1] if runs else None
 
 
-def names_at(trace: Trace, index: int) -> dict[str, int]:
-    """Return which names held which tensor records when the run with this index ended."""
-    names = dict(trace.names)
-    for run in trace.runs[: index + 1]:
-        for name, tensor in run.changed.items():
-            if tensor is None:
-                names.pop(name, None)
-            else:
-                names[name] = tensor
-    return names
-
-
 def names_of_cell(trace: Trace, cell: Cell) -> list[str]:
     """Return the names of the tensors that a cell reads or makes, in the order it meets them."""
     found: dict[str, None] = {}
@@ -69,9 +57,5 @@ def names_of_cell(trace: Trace, cell: Cell) -> list[str]:
             used = {each.tensor for step in run.steps for each in trace.steps[step].operands}
             found |= {name: None for name, tensor in held.items() if tensor in used}
             found |= {name: None for name, tensor in run.changed.items() if tensor is not None}
-        for name, tensor in run.changed.items():
-            if tensor is None:
-                held.pop(name, None)
-            else:
-                held[name] = tensor
+        run.rebind(held)
     return list(found)

@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage import numerals
 from torchreel.stage.canvas import Canvas, paint, polyline, rounded
-from torchreel.stage.cells import BATCH_FROM, BatchDrawing, CellDrawing
+from torchreel.stage.cells import BATCH_FROM, EMPTY, BatchDrawing, CellDrawing, Points
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
 from torchreel.stage.layout import Placement, Pose
 from torchreel.stage.slab import SlabDrawing
 from torchreel.stage.text import ADVANCE
-
-Points = NDArray[np.float64]
-EMPTY: Points = np.zeros((0, 2))
 
 _DIGIT_HEIGHT = 0.54
 _DIGIT_WIDTH = 0.90

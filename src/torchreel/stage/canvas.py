@@ -14,7 +14,7 @@ from torchreel.records import Drawn
 from torchreel.stage.artboard import Artboard
 from torchreel.stage.colors import Color, Theme
 from torchreel.stage.fonts import Weight
-from torchreel.stage.text import CAP_HEIGHT, outline, text_width
+from torchreel.stage.text import outline, text_width
 
 PixelPoint = tuple[float, float]
 Points = NDArray[np.float64]
@@ -181,11 +181,6 @@ def rounded(x: float, y: float, width: float, height: float, radius: float) -> P
         curves.append(polyline(np.array([start, corner], dtype=float)))
         curves.append(np.array([corner, first, second, end], dtype=float))
     return np.concatenate(curves)
-
-
-def cap_height(size: float) -> float:
-    """Return the height in pixels of a digit at this size."""
-    return CAP_HEIGHT * size
 
 
 def _rgba(color: Color | None) -> NDArray[np.float64]:

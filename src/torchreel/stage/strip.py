@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup
+from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup, VMobject
 
 from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import Color
 from torchreel.stage.motion import part
 from torchreel.stage.registry import op_name
 from torchreel.stage.text import text_width
 
-_PAD = 17
-_GAP = 10
+CHIP_PAD = 17
+CHIP_GAP = 10
 
 
 def shape_text(record: TensorRecord) -> str:
@@ -90,18 +91,15 @@ class ShapeStrip(VGroup):
         artboard = canvas.artboard
         width = _chip_width(canvas, named)
         chip = VGroup(
-            canvas.rectangle(
+            chip_box(
+                canvas,
                 x,
-                zone.y,
                 width,
-                zone.height,
-                radius=artboard.px(8),
-                fill=theme.surface2 if lit else theme.surface,
-                line=theme.grad if named.gradient else theme.focus if lit else theme.line,
-                stroke=artboard.px(4 if lit else 2.5),
+                theme.grad if named.gradient else theme.focus if lit else theme.line,
+                lit=lit,
             )
         )
-        size, at = artboard.type_chip, x + artboard.px(_PAD)
+        size, at = artboard.type_chip, x + artboard.px(CHIP_PAD)
         if named.name:
             source = Drawn(0, named.name, "name", named.record.id)
             name = canvas.label(
@@ -129,7 +127,7 @@ class ShapeStrip(VGroup):
         )
         self.chips[named.record.id] = chip
         self.add(chip)
-        return x + width + artboard.px(_GAP)
+        return x + width + artboard.px(CHIP_GAP)
 
     def _arrow(self, step: Step, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
@@ -153,7 +151,7 @@ class ShapeStrip(VGroup):
                 artboard.px(4),
             ),
         )
-        return x + width + artboard.px(_GAP)
+        return x + width + artboard.px(CHIP_GAP)
 
 
 def _early(time: float) -> float:
@@ -162,6 +160,21 @@ def _early(time: float) -> float:
 
 def _late(time: float) -> float:
     return part(time, 0.6, 1.0)
+
+
+def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) -> VMobject:
+    """Return the empty box of a chip in the strip, from its left edge and its width in pixels."""
+    artboard, theme = canvas.artboard, canvas.theme
+    return canvas.rectangle(
+        x,
+        artboard.strip.y,
+        width,
+        artboard.strip.height,
+        radius=artboard.px(8),
+        fill=theme.surface2 if lit else theme.surface,
+        line=line,
+        stroke=artboard.px(4 if lit else 2.5),
+    )
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
@@ -179,13 +192,13 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
     widths = [_chip_width(canvas, each) for each in named]
     if sentence.step is not None:
         widths.append(_arrow_width(canvas, _word(sentence.word, sentence.step)))
-    return sum(widths) + canvas.artboard.px(_GAP) * (len(widths) - 1)
+    return sum(widths) + canvas.artboard.px(CHIP_GAP) * (len(widths) - 1)
 
 
 def _chip_width(canvas: Canvas, named: Named) -> float:
     text = f"{named.name} " if named.name else ""
     text += shape_text(named.record)
-    return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(_PAD)
+    return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)
 
 
 def _word(word: Drawn | None, step: Step) -> str:

@@ -183,12 +183,6 @@ def _batch_norm(call: Call) -> Misfit | None:
     return _sizes((at, tensor.shape, 1), (beside, mean.shape, 0))
 
 
-def _recurrent(call: Call) -> Misfit | None:
-    (at, tensor), *others = call.tensors
-    weights = [(beside, each) for beside, each in others if each.dim() == 2]
-    return _sizes((at, tensor.shape, -1), (weights[0][0], weights[0][1].shape, 1))
-
-
 # -- shapes asked for ----------------------------------------------------------------------------
 
 

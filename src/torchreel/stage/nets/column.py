@@ -12,7 +12,7 @@ from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.picture import Picture, wiped
 from torchreel.stage.nets.sample import Sample
-from torchreel.stage.nets.shades import Colors, boxed, ink, paper_of, shade
+from torchreel.stage.nets.shades import Colors, boxed, ink, shade
 
 _FRONT = 0.64
 _SLOPE = 0.72
@@ -176,8 +176,3 @@ def _colors(canvas: Canvas, sample: Sample, front: Zone, limit: float, *, paper:
         return np.tile(theme.surface, (1, 1, 1))
     reduced = boxed(column, front.height, front.width)
     return ink(reduced, theme) if paper else shade(reduced, limit, theme)
-
-
-def empty_color(canvas: Canvas, *, paper: bool) -> Color:
-    """Return the colour of a feature that has no value yet."""
-    return paper_of(canvas.theme) if paper else canvas.theme.surface

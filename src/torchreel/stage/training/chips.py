@@ -9,9 +9,8 @@ from manim import VGroup
 from torchreel.records import Drawn
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
+from torchreel.stage.strip import CHIP_GAP, CHIP_PAD, chip_box
 from torchreel.stage.text import text_width
-
-_PAD, _GAP = 17.0, 10.0
 
 
 def chip_row(
@@ -22,7 +21,7 @@ def chip_row(
     The first of two texts is a name. ``color`` is the lit chip's, focus if there is none.
     """
     artboard, theme = canvas.artboard, canvas.theme
-    size, pad, gap = artboard.type_chip, artboard.px(_PAD), artboard.px(_GAP)
+    size, pad, gap = artboard.type_chip, artboard.px(CHIP_PAD), artboard.px(CHIP_GAP)
     widths = [text_width(" ".join(each.text for each in chip), size) + 2 * pad for chip in chips]
     x = artboard.strip.center_x - (sum(widths) + gap * max(0, len(widths) - 1)) / 2
     row = VGroup()
@@ -30,18 +29,7 @@ def chip_row(
         lit = place == len(chips) - 1
         zone = artboard.strip
         line = (color if color is not None else theme.focus) if lit else theme.line
-        row.add(
-            canvas.rectangle(
-                x,
-                zone.y,
-                width,
-                zone.height,
-                radius=artboard.px(8),
-                fill=theme.surface2 if lit else theme.surface,
-                line=line,
-                stroke=artboard.px(4 if lit else 2.5),
-            )
-        )
+        row.add(chip_box(canvas, x, width, line, lit=lit))
         at = x + pad
         for text in chip:
             strong = text is chip[-1]
