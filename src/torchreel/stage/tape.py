@@ -8,10 +8,13 @@ import numpy as np
 from manim import VGroup, VMobject
 from numpy.typing import NDArray
 
-from torchreel.records import Drawn, TensorRecord
+from torchreel.records import Drawn, Step, TensorRecord, Trace
 from torchreel.stage import numerals
 from torchreel.stage.canvas import Canvas, Label, paint
 from torchreel.stage.colors import Color, ink_on, mix
+from torchreel.stage.fills import Fills
+from torchreel.stage.layout import drawable
+from torchreel.stage.memory import whole_of_storage
 from torchreel.stage.text import ADVANCE
 
 _GAP = 3.0
@@ -123,3 +126,21 @@ class MemoryTape(VGroup):
                 )
             )
         return labels
+
+
+def tape_of(trace: Trace, views: Sequence[Step], canvas: Canvas, fills: Fills) -> MemoryTape | None:
+    """Return the tape of the first storage that these steps look at; None where none fits."""
+    # What a tape shows must stay true: memory that is written in this clip gets none.
+    written = {
+        trace.tensor(result).storage
+        for step in trace.steps
+        if step.written
+        for result in step.results
+    }
+    for step in views:
+        storage = trace.tensor(step.results[0]).storage
+        record = None if storage in written else whole_of_storage(trace, storage)
+        if record is not None and drawable((record.storage_size,)):
+            colors = fills.colors(record, np.arange(record.numel))
+            return MemoryTape(canvas, record, trace.values.get(record.id), list(colors))
+    return None

@@ -1,0 +1,56 @@
+"""What the trace says of a step, in the words that choreographies use."""
+
+from __future__ import annotations
+
+from torchreel.records import Array, Step, TensorRecord, Trace
+from torchreel.stage.strip import Named
+
+
+class Facts:
+    """The trace of a cell; ``names`` says which name holds which tensor record at this moment."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.names: dict[str, int] = dict(trace.names)
+
+    def record(self, tensor: int) -> TensorRecord:
+        """Return the tensor record with this id."""
+        return self.trace.tensor(tensor)
+
+    def operand(self, step: Step) -> int:
+        """Return the record id of the first tensor among a step's operands."""
+        return next(each.tensor for each in step.operands if each.tensor is not None)
+
+    def operands(self, step: Step) -> list[TensorRecord]:
+        """Return the tensors among a step's operands, in order."""
+        return [self.record(each.tensor) for each in step.operands if each.tensor is not None]
+
+    def results(self, step: Step) -> list[TensorRecord]:
+        """Return what a step made."""
+        return [self.record(each) for each in step.results]
+
+    def values(self, record: TensorRecord) -> Array | None:
+        """Return a tensor's values, None where they were not kept whole."""
+        return self.trace.values.get(record.id)
+
+    def literal(self, step: Step, position: int, name: str) -> str | None:
+        """Return the text of a literal argument, by keyword or by position among the literals."""
+        literals = [each for each in step.operands if each.tensor is None]
+        for each in literals:
+            if each.name == name:
+                return each.literal
+        unnamed = [each.literal for each in literals if each.name is None]
+        return unnamed[position] if position < len(unnamed) else None
+
+    def provenance(self, step: Step) -> str | None:
+        """Return how a step's first result came about: moves, feeds, opaque, or None."""
+        return next((each.kind for each in step.provenance if each.result == 0), None)
+
+    def name_of(self, record: TensorRecord) -> str | None:
+        """Return the name that a tensor goes by at this moment, the newest one."""
+        names = [name for name, tensor in self.names.items() if tensor == record.id]
+        return names[-1] if names else record.name or None
+
+    def named(self, record: TensorRecord) -> Named:
+        """Return a tensor with the name it goes by at this moment."""
+        return Named(self.name_of(record), record)

@@ -1,0 +1,137 @@
+"""The floor of the stage: which blocks stand on it, where they may, and how they fade."""
+
+from __future__ import annotations
+
+from manim import Animation, Mobject, Scene
+
+from torchreel.records import TensorRecord, Trace
+from torchreel.stage import motion, registry
+from torchreel.stage.artboard import Zone
+from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.facts import Facts
+from torchreel.stage.fills import Fills
+from torchreel.stage.layout import Mode, Placement, Pose, modes, place
+from torchreel.stage.tape import tape_of
+
+
+class Floor(Facts):
+    """The blocks on stage and the zones in which they are placed.
+
+    ``blocks`` are in the order in which they came; ``block`` is the last of them.
+    """
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        super().__init__(trace)
+        self.scene = scene
+        self.canvas = canvas
+        self.blocks: list[TensorBlock] = []
+        self.free: Zone = canvas.artboard.stage
+        self._props: list[Mobject] = []
+        plans = [registry.find(step.op, self.provenance(step)) for step in trace.steps]
+        self.fills = Fills(trace, [plan.fills for plan in plans], canvas.theme)
+        views = [s for s, plan in zip(trace.steps, plans, strict=True) if plan.tape and s.view]
+        self.tape = tape_of(trace, views, canvas, self.fills)
+        self.room = tuple(
+            max((canvas.artboard.px(plan.room[side]) for plan in plans), default=0.0)
+            for side in range(4)
+        )
+
+    @property
+    def limit(self) -> float:
+        """The value that has the full colour in this clip."""
+        return self.fills.limit
+
+    @property
+    def block(self) -> TensorBlock | None:
+        """The block that came last, None on an empty stage."""
+        return self.blocks[-1] if self.blocks else None
+
+    def companions(self, record: TensorRecord) -> list[TensorRecord]:
+        """Return the tensors on stage that the next step with this one needs as well."""
+        there = {block.record.id: block.record for block in self.blocks}
+        for step in self.trace.steps:
+            used = [each.tensor for each in step.operands]
+            if record.id in used and record.id not in step.results:
+                return [
+                    there[each]
+                    for each in dict.fromkeys(used)
+                    if each in there and each != record.id
+                ]
+        return []
+
+    @property
+    def region(self) -> Zone:
+        """The part of the stage in which one block is placed in this clip."""
+        return self.zone.inset(*self.room)
+
+    @property
+    def zone(self) -> Zone:
+        """The part of the stage in which several blocks are placed."""
+        artboard = self.canvas.artboard
+        return artboard.stage if self.tape is None else artboard.stage_above_tape
+
+    def placement(self, record: TensorRecord, mode: Mode | None = None) -> Placement:
+        """Return where a tensor stands when it is alone on stage."""
+        return place(
+            record.shape,
+            self.region,
+            self.canvas.artboard,
+            mode=mode or modes(record.shape)[0],
+            above=self.tape is not None,
+            short=self.is_short(record),
+        )
+
+    def is_short(self, record: TensorRecord) -> bool:
+        """Tell whether only the ends of a row are drawn, so that its numbers can be read."""
+        artboard = self.canvas.artboard
+        if len(record.shape) != 1 or record.id not in self.trace.values:
+            return False
+        (count,) = record.shape
+        if count <= artboard.stage.width // artboard.digits_from:
+            return False
+        moved = self.fills.kind(record) == "identity"
+        return not moved or count > artboard.stage.width // artboard.cells_from
+
+    def row_pose(self, block: TensorBlock) -> Pose:
+        """Return the pose of a block's cells in one row: the shape they have in memory."""
+        count = len(block.pose.corners)
+        return place((count,), self.region, self.canvas.artboard, above=self.tape is not None).pose
+
+    def make_block(self, record: TensorRecord, placement: Placement) -> TensorBlock:
+        """Return a block for a tensor at a place, not yet on stage."""
+        elements = placement.elements
+        values = self.values(record)
+        if not len(elements):
+            image, plain = self.fills.image(record), self.canvas.theme.surface2[None, :]
+            return TensorBlock(self.canvas, record, placement, plain, None, image)
+        shown = None if values is None else values.ravel()[elements]
+        fills = self.fills.colors(record, elements)
+        return TensorBlock(self.canvas, record, placement, fills, shown)
+
+    def new_block(self, record: TensorRecord) -> tuple[TensorBlock, Placement]:
+        """Return a block for a tensor alone on stage, not yet there, and where it stands."""
+        placement = self.placement(record)
+        return self.make_block(record, placement), placement
+
+    def play(self, *animations: Animation) -> None:
+        """Play animations at once; nothing where there are none."""
+        if animations:
+            self.scene.play(*animations)
+
+    def show_block(self, block: TensorBlock) -> None:
+        """Put a block on stage, beside what is there."""
+        self.blocks.append(block)
+        self.scene.add(block)
+
+    def fading(
+        self, block: TensorBlock, start: float, end: float, run_time: float = motion.QUICK
+    ) -> Animation:
+        """Return the animation that fades a block between two shares, by opaque mixes."""
+        return BlockAnimation(
+            block, lambda t: block.fade_into(start + (end - start) * motion.ease(t)), run_time
+        )
+
+    def appear(self, block: TensorBlock, run_time: float = motion.QUICK) -> None:
+        """Fade a block in."""
+        self.play(self.fading(block, 1.0, 0.0, run_time))

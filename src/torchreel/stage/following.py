@@ -1,0 +1,56 @@
+"""Memory that is followed: one element is outlined in its block and on the tape below."""
+
+from __future__ import annotations
+
+import numpy as np
+from manim import Animation
+
+from torchreel.records import TensorRecord
+from torchreel.stage import motion
+from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.floor import Floor
+from torchreel.stage.memory import memory_positions
+
+_FOLLOWED = 0.6
+"""Which element is followed through every move: the one at this share of the storage."""
+
+
+class Following(Floor):
+    """The memory tape, and the view line that hangs from the last block to it."""
+
+    def follow_memory(self, *, instantly: bool = False) -> None:
+        """Outline one element in the block and on the tape, and hang the view line between."""
+        block, tape = self.block, self.tape
+        if block is None or tape is None or not self.tape_holds(block.record):
+            return
+        slot = min(tape.count - 1, round(_FOLLOWED * tape.count))
+        places = memory_positions(block.record).ravel()
+        if len(places) != len(block.elements) or slot not in places:
+            return
+        block.follow(int(np.flatnonzero(places == slot)[0]), tape.top_of(slot))
+        tape.outline(slot)
+        thread = self._thread(block, 0.0, 1.0)
+        if instantly:
+            thread.interpolate(1.0)
+        else:
+            self.play(thread)
+
+    def unfollow_memory(self) -> list[Animation]:
+        """Return the animations in which the view line and the outlines go."""
+        block, tape = self.block, self.tape
+        if block is None or tape is None or block.followed is None:
+            return []
+        tape.outline(None)
+        return [self._thread(block, 1.0, 0.0)]
+
+    def tape_holds(self, record: TensorRecord) -> bool:
+        """Tell whether the memory tape on stage is this tensor's storage."""
+        return self.tape is not None and self.tape.record.storage == record.storage
+
+    @staticmethod
+    def _thread(block: TensorBlock, start: float, end: float) -> BlockAnimation:
+        def draw(time: float) -> None:
+            block.grown = start + (end - start) * motion.ease(time)
+            block.redraw()
+
+        return BlockAnimation(block, draw, motion.QUICK)

@@ -1,0 +1,118 @@
+"""What is written about a block: its brackets, its title or name, the lines between slices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
+
+from torchreel.records import TensorRecord, Trace
+from torchreel.stage import motion
+from torchreel.stage.arrangement import Spot
+from torchreel.stage.block import TensorBlock
+from torchreel.stage.bracket import Bracket
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.floor import Floor
+from torchreel.stage.layout import Placement, brackets
+from torchreel.stage.strip import shape_text
+from torchreel.stage.title import Name, Title
+
+
+class Labels(Floor):
+    """The labels of the blocks on stage, and how they come and go."""
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        super().__init__(scene, trace, canvas)
+        self._titled: tuple[str, str] | None = None
+
+    def grow_brackets(self, placement: Placement) -> None:
+        """Let the brackets of the last block grow, and its title appear."""
+        self.label(placement)
+        block = self.block
+        assert block is not None
+        self.scene.add(*self._behind(block), block)
+        self.play(*self._labels_growing(block))
+
+    def leave_brackets(self, block: TensorBlock | None = None) -> list[Animation]:
+        """Return the animations in which the brackets and the title of a block (the last) go."""
+        block = block or self.block
+        if block is None:
+            return []
+        gone = [*self._behind(block), *self._labels_of(block)]
+        block.ghosts, block.brackets, block.title = None, [], None
+        return [FadeOut(mobject, run_time=motion.QUICK) for mobject in gone]
+
+    def bracket(self, block: TensorBlock, dim: int, *, lit: bool = True) -> Bracket | None:
+        """Return a bracket with the size of a dimension for a block, to be grown; None where the
+        dimension is not drawn."""
+        for line in brackets(block.placement.form, block.placement.pose, self.canvas.artboard):
+            if line.dim == dim % max(1, len(block.record.shape)):
+                made = Bracket(self.canvas, line, block.record, lit=lit)
+                block.brackets.append(made)
+                return made
+        return None
+
+    def relabel(self, record: TensorRecord, dims: dict[int, int]) -> None:
+        """Let the brackets of the last block speak of another tensor; ``dims`` maps old to new."""
+        block = self.block
+        assert block is not None
+        for bracket in block.brackets:
+            bracket.speak_of(record, dims)
+        if block.title is not None:
+            old = block.title
+            placed = replace(block.placement, shape=record.shape, pose=block.pose)
+            block.title = self._make_title(record, placed)
+            self.play(
+                FadeOut(old, run_time=motion.QUICK), FadeIn(block.title, run_time=motion.QUICK)
+            )
+
+    def label(self, placement: Placement) -> None:
+        """Make the brackets, the lines between slices and the title of the last block."""
+        block = self.block
+        assert block is not None
+        record = block.record
+        block.placement = placement
+        block.brackets = [Bracket(self.canvas, line, record) for line in placement.brackets]
+        block.ghosts = self._ghosts(placement)
+        if self.canvas.artboard.code is not None:
+            block.title = self._make_title(record, placement)
+
+    def _labels_growing(self, block: TensorBlock) -> list[Animation]:
+        grown: list[Animation] = [bracket.grow() for bracket in block.brackets]
+        if block.ghosts is not None:
+            grown.append(FadeIn(block.ghosts, run_time=motion.QUICK))
+        if block.title is not None and len(block.title):
+            grown.append(FadeIn(block.title, run_time=motion.QUICK))
+        return grown
+
+    @staticmethod
+    def _labels_of(block: TensorBlock) -> list[Mobject]:
+        extra = [part for boxes in block.boxes for part in (boxes.front, boxes.bracket)]
+        title = [block.title] if block.title is not None else []
+        return [*block.brackets, *extra, *title]
+
+    @staticmethod
+    def _behind(block: TensorBlock) -> list[Mobject]:
+        boxes = [boxes.behind for boxes in block.boxes]
+        return [*boxes, *([block.ghosts] if block.ghosts is not None else [])]
+
+    def _ghosts(self, placement: Placement) -> VGroup | None:
+        width, color = self.canvas.artboard.px(2.5), self.canvas.theme.line
+        lines = [self.canvas.path([a, b], color, width) for a, b in placement.ghosts]
+        return VGroup(*lines) if lines else None
+
+    def _name_text(self, record: TensorRecord) -> str:
+        name = self.name_of(record) or ""
+        if self.canvas.artboard.code is None:
+            return name
+        return f"{name} {shape_text(record)}".strip()
+
+    def _name(self, record: TensorRecord, spot: Spot) -> Name:
+        return Name(self.canvas, self.named(record), spot)
+
+    def _make_title(self, record: TensorRecord, placement: Placement) -> Title:
+        kind = (record.dtype, record.device)
+        named, new = self.named(record), kind != self._titled
+        title = Title(self.canvas, named, placement, self.room[2], badge=new)
+        self._titled = kind
+        return title

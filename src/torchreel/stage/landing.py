@@ -1,0 +1,154 @@
+"""How cells reach their slots: they drop, they fly from other blocks, or they are written over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from manim import Animation, Scene, VGroup
+from numpy.typing import NDArray
+
+from torchreel.records import TensorRecord, Trace
+from torchreel.stage import motion
+from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.floor import Floor
+from torchreel.stage.layout import Pose
+
+_GROUPS = 64
+"""No more parts than this arrive one by one."""
+
+_DROP = 0.45
+
+
+class Landing(Floor):
+    """The empty slots on stage, and the moves of cells into them."""
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        super().__init__(scene, trace, canvas)
+        self._slots: dict[int, VGroup] = {}
+
+    def empty_slots(self, pose: Pose) -> VGroup:
+        """Return the empty slots in which the cells of a pose will land: one for very many."""
+        theme, artboard = self.canvas.theme, self.canvas.artboard
+        inset = min(artboard.px(4), 0.06 * pose.size)
+        places = [
+            (x, y, pose.size * pose.stretch[0], pose.size * pose.stretch[1])
+            for x, y in pose.corners
+        ]
+        if len(places) > _GROUPS:
+            left, top, right, bottom = pose.front
+            places = [(left, top, right - left, bottom - top)]
+        return VGroup(
+            *(
+                self.canvas.rectangle(
+                    x + inset,
+                    y + inset,
+                    width - 2 * inset,
+                    height - 2 * inset,
+                    fill=theme.surface,
+                    line=theme.line,
+                    stroke=artboard.px(2.5),
+                )
+                for x, y, width, height in places
+            )
+        )
+
+    def land(
+        self, block: TensorBlock, elements: Any = None, run_time: float | None = None
+    ) -> Animation:
+        """Return the animation in which these elements (None: all that are missing) drop into
+        their slots, in order."""
+        home, before = block.pose, block.pose.shown.copy()
+        cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
+        cells = cells[~before[cells]] if len(block.elements) else np.arange(len(before))
+        if not len(block.elements):
+            block.show_cells(True)
+            block.fade_into(1.0)
+            self._landed(block)
+            return self.fading(block, 1.0, 0.0, run_time or motion.BEAT)
+        group = _groups(len(cells))
+        lasting = run_time or max(motion.QUICK, min(motion.SLOW, 0.09 * (1 + len(cells))))
+
+        def draw(alpha: float) -> None:
+            arrived = motion.staggered(alpha, int(group.max()) + 1)[group] if len(cells) else group
+            corners, shown = home.corners.copy(), before.copy()
+            corners[cells, 1] -= (1 - arrived) * _DROP * home.size
+            shown[cells] = arrived > 0.02
+            block.set_pose(replace(home, corners=corners, shown=shown))
+            if alpha >= 1 and shown.all():
+                self._landed(block)
+
+        return BlockAnimation(block, draw, lasting)
+
+    def fly(
+        self,
+        block: TensorBlock,
+        starts: NDArray[np.float64],
+        elements: Any = None,
+        run_time: float = motion.SLOW,
+        size: float | None = None,
+    ) -> Animation:
+        """Return the animation in which elements (None: all) travel to their slots from ``starts``
+        (n, 2), the top left corners in pixels of cells of ``size``; they arc and do not cross
+        their own ends."""
+        home, before = block.pose, block.pose.shown.copy()
+        cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
+        group = _groups(len(cells))
+        first = size or home.size
+
+        def draw(alpha: float) -> None:
+            t = motion.staggered(alpha, int(group.max()) + 1)[group][:, None]
+            path = starts + (home.corners[cells] - starts) * t
+            reach = np.linalg.norm(home.corners[cells] - starts, axis=1)[:, None]
+            path[:, 1:] -= 0.16 * np.minimum(reach, 600) * np.sin(np.pi * t)
+            corners, shown = home.corners.copy(), before.copy()
+            corners[cells], shown[cells] = path, True
+            side = first + (home.size - first) * motion.ease(alpha)
+            depth = home.depth * side / home.size
+            block.set_pose(replace(home, corners=corners, shown=shown, size=side, depth=depth))
+            if alpha >= 1:
+                self._landed(block)
+
+        return BlockAnimation(block, draw, run_time)
+
+    def write(
+        self, block: TensorBlock, record: TensorRecord, run_time: float = motion.BEAT
+    ) -> Animation:
+        """Return the animation in which a block shows the new values of a tensor written in
+        place; every cell keeps its slot."""
+        old = block.fills
+        new = self.fills.colors(record, block.elements) if len(block.elements) else old
+        values = self.values(record)
+
+        def draw(alpha: float) -> None:
+            if alpha > 0.5 and block.record is not record:
+                block.become_tensor(record)
+                block.set_values(None if values is None else values.ravel()[block.elements])
+            block.set_fills(old + (new - old) * motion.ease(alpha))
+
+        return BlockAnimation(block, draw, run_time)
+
+    def _await(self, results: Sequence[TensorBlock]) -> None:
+        """Put empty slots where results will land."""
+        for block in results:
+            block.faded = 0.0
+            slots = self.empty_slots(block.pose)
+            self._slots[id(block)] = slots
+            self._props.append(slots)
+            self.scene.add(slots, block)
+
+    def _landed(self, block: TensorBlock) -> None:
+        slots = self._slots.pop(id(block), None)
+        if slots is not None:
+            self.scene.remove(slots)
+            slots.submobjects.clear()
+            self._props = [prop for prop in self._props if prop is not slots]
+
+
+def _groups(count: int) -> NDArray[np.int64]:
+    """Return which of at most 64 parts each of ``count`` cells arrives with."""
+    parts = max(1, min(count, _GROUPS))
+    return np.arange(count) * parts // max(1, count)

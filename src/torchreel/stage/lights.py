@@ -1,0 +1,105 @@
+"""What the eye is led by: focus frames, dimming, a written line, props of a choreography's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
+
+from torchreel.records import Drawn, Step, Trace
+from torchreel.stage import motion, registry
+from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.floor import Floor
+from torchreel.stage.focus import Focus, Part, WrittenLine
+
+
+class Lights(Floor):
+    """What is lit, dimmed and written out, and the box with an op's name."""
+
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
+        super().__init__(scene, trace, canvas)
+        self._lights: dict[int, Focus] = {}
+        self._line: WrittenLine | None = None
+
+    def light(
+        self, block: TensorBlock, elements: Any = None, run_time: float = motion.QUICK
+    ) -> Animation:
+        """Return the animation that puts the focus frame around these elements (None: all)."""
+        cells = None if elements is None else block.cells_of(elements)
+        focus = self._lights.get(id(block))
+        if focus is None:
+            focus = self._lights[id(block)] = Focus(self.canvas, block)
+        self.scene.add(focus)
+        return focus.move(cells, elements, run_time)
+
+    def unlight(self, *blocks: TensorBlock, run_time: float = motion.QUICK) -> list[Animation]:
+        """Return the animations in which the focus frames of these blocks go (none given: all)."""
+        keys = [id(block) for block in blocks] or list(self._lights)
+        lights = [self._lights.pop(key) for key in keys if key in self._lights]
+        return [FadeOut(light, run_time=run_time) for light in lights]
+
+    def dim(
+        self,
+        block: TensorBlock,
+        elements: Any = None,
+        share: float = 1.0,
+        run_time: float = motion.QUICK,
+    ) -> Animation:
+        """Return the animation that dims these elements (None: all) to ``share``, the others not
+        at all."""
+        start, end = block.dims.copy(), np.zeros(len(block.dims))
+        if elements is None or not len(block.elements):
+            end[:] = share
+        else:
+            end[block.cells_of(elements)] = share
+        return BlockAnimation(
+            block, lambda t: block.dim_to(start + (end - start) * motion.ease(t)), run_time
+        )
+
+    def write_line(self, parts: Sequence[Part], run_time: float = motion.QUICK) -> list[Animation]:
+        """Return the animations that write ``[(a, 3), "+", (b, 3), "=", (c, 3)]`` out large in the
+        free zone; a pair is a block and an element of it."""
+        gone = self.rub_out(run_time)
+        self._line = WrittenLine(self.canvas, parts, self.free, self.trace)
+        return [*gone, FadeIn(self._line, run_time=run_time)]
+
+    def rub_out(self, run_time: float = motion.QUICK) -> list[Animation]:
+        """Return the animations in which the written line goes."""
+        line, self._line = self._line, None
+        return [] if line is None else [FadeOut(line, run_time=run_time)]
+
+    def put(self, mobject: Mobject, run_time: float = motion.QUICK) -> Animation:
+        """Return the animation in which a mobject of the choreography's own appears; it leaves
+        with the next arrangement."""
+        self._props.append(mobject)
+        return FadeIn(mobject, run_time=run_time)
+
+    def flash_box(self, step: Step, run_time: float) -> None:
+        """Show the op's name in a box in the middle of the stage, for an op with no picture."""
+        zone = self.zone
+        group = self.named_box(step, zone.center_x, zone.center_y)
+        self.play(FadeIn(group, run_time=motion.QUICK))
+        self.scene.wait(run_time)
+        self.play(FadeOut(group, run_time=motion.QUICK))
+
+    def named_box(self, step: Step, x: float, y: float) -> VGroup:
+        """Return a box with the op's name around a middle in pixels."""
+        artboard, theme = self.canvas.artboard, self.canvas.theme
+        text, size = registry.op_name(step.op), artboard.type_title
+        source = Drawn(0, text, "op", step=step.number)
+        label = self.canvas.label(text, x, y, size, theme.text, source=source)
+        width = label.width / artboard.unit + artboard.px(60)
+        box = self.canvas.rectangle(
+            x - width / 2,
+            y - size,
+            width,
+            2 * size,
+            radius=artboard.px(14),
+            fill=theme.surface2,
+            line=theme.focus,
+            stroke=artboard.px(4),
+        )
+        return VGroup(box, label)
