@@ -17,7 +17,7 @@ from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.colors import THEMES
 from torchreel.store import read_trace
 
-COMMANDS = ("build", "serve", "animate", "trace", "status", "doctor", "clean")
+COMMANDS = ("new", "build", "serve", "animate", "trace", "status", "doctor", "clean")
 SCRIPT = """import torch
 
 # %% pair
@@ -155,9 +155,9 @@ def test_clean_leaves_what_git_keeps(course: Path) -> None:
     assert (course / "lessons/small/lesson.py").is_file()
 
 
-@pytest.mark.parametrize("command", ["build", "serve", "status", "clean"])
+@pytest.mark.parametrize("command", ["new x", "build", "serve", "status", "clean"])
 def test_outside_a_course_a_command_says_where_to_go(command: str, tmp_path: Path) -> None:
-    ran = torchreel(command, folder=tmp_path)
+    ran = torchreel(*command.split(), folder=tmp_path)
     assert ran.returncode == 1
     assert "mkdocs.yml: there is no such file" in ran.stderr
     assert "--config" in ran.stderr

@@ -1,4 +1,4 @@
-"""The command line: ``torchreel build | serve | animate | trace | status | doctor | clean``.
+"""The command line: ``torchreel new | build | serve | animate | trace | status | doctor | clean``.
 
 What a command needs is imported when it runs, so that help and errors come at once.
 """
@@ -41,20 +41,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def new(options: argparse.Namespace) -> int:
+    """Write a lesson to start from: a script and a page in each language; it builds at once."""
+    from torchreel.nav import pages, with_page
+    from torchreel.report import terminal
+    from torchreel.starter import Starter
+
+    file = _config_file(options)
+    config = _load(file, options)
+    docs = Path(config.docs_dir)
+    starter = Starter.of(options.lesson, options.title, _languages(config))
+    folder = docs / starter.name
+    shown = _shown(folder)
+    starter.write(folder, shown)
+    say = terminal().print
+    say(f"{shown}/: {', '.join(starter.files())}", soft_wrap=True)
+    text, page = file.read_bytes().decode("utf-8"), f"{starter.name}/index.md"
+    listed = pages(text)
+    if listed:
+        longer = with_page(text, page, lambda name: (docs / name).with_name("lesson.py").is_file())
+        if longer:
+            _replace(file, longer)
+            say(f"{options.config}: {page} is now in `nav`, after the last lesson")
+        else:
+            say(f"{options.config}: add this line to `nav`, where the lesson belongs: - {page}")
+    if "torchreel" not in (*config.plugins, *config.markdown_extensions):
+        say(f"{options.config}: add `- torchreel` under `plugins` and `markdown_extensions`")
+    say("Now run `torchreel serve`: what you save there is filmed again.")
+    return 0
+
+
 def build(options: argparse.Namespace) -> int:
     """Build the whole site, strictly: whatever is wrong is said, and the status is then 1."""
     from mkdocs.commands.build import build as build_site
-    from mkdocs.config import load_config
-    from mkdocs.exceptions import Abort, ConfigurationError
+    from mkdocs.exceptions import Abort
 
     from torchreel.report import print_problems, table, terminal
 
     file, status = _config_file(options), 0
     with _mkdocs_log(problems=False):
-        try:
-            config = load_config(config_file=str(file), strict=True)
-        except ConfigurationError as error:
-            raise TorchReelError(Problem(options.config, error.format_message())) from error
+        config = _load(file, options)
         plugin = _plugin(config, options)
         config.plugins.on_startup(command="build", dirty=False)
         try:
@@ -184,6 +210,12 @@ def _parser() -> argparse.ArgumentParser:
     def quality(made: argparse.ArgumentParser) -> None:
         made.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
 
+    made = command(new)
+    made.add_argument(
+        "lesson", metavar="LESSON", help="the name of its folder: small-letters-and-digits"
+    )
+    made.add_argument("--title", help="the title of its pages (the name, in words)")
+    course(made)
     made = command(build)
     course(made)
     quality(made)
@@ -252,6 +284,40 @@ def _config_file(options: argparse.Namespace) -> Path:
 
 def _root(options: argparse.Namespace) -> Path:
     return _config_file(options).resolve().parent
+
+
+def _load(file: Path, options: argparse.Namespace) -> MkDocsConfig:
+    """Return a site's settings, strict; what is wrong with them is a TorchReelError."""
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import ConfigurationError
+
+    try:
+        return load_config(config_file=str(file), strict=True)
+    except ConfigurationError as error:
+        raise TorchReelError(Problem(options.config, error.format_message())) from error
+
+
+def _languages(config: MkDocsConfig) -> list[str]:
+    """Return the languages of a site, that of pages without a suffix first."""
+    i18n = config.plugins.get("i18n")
+    languages = list(i18n.config.languages) if i18n else []
+    if not languages:
+        return [str(config.theme.get("language", "en"))]
+    return [each.locale for each in sorted(languages, key=lambda each: not each.default)]
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it is written in messages: from here where it is below."""
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else str(path)
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file in one step: a killed command leaves the old one whole."""
+    scratch = file.with_name(f".{file.name}.new")
+    scratch.write_bytes(text.encode("utf-8"))
+    shutil.copymode(file, scratch)
+    scratch.replace(file)
 
 
 def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugin:
