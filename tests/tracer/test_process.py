@@ -167,6 +167,7 @@ def test_an_environment_variable_that_the_script_asks_for_is_an_input(
     assert os.getenv("NOT_SET") is None
     assert "NOT_SET_EITHER" not in os.environ
     assert os.environ["PYTHONHASHSEED"] == "0"
+    assert int(os.environ["GOMP_SPINCOUNT"]) < 10_000
     """
     monkeypatch.setenv("KIND", "mnist")
     write(tmp_path, "import os\nassert os.environ.get('KIND') == 'mnist'\n", "near")

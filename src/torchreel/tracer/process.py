@@ -19,9 +19,15 @@ from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.store import digest_of, read_trace
 from torchreel.tracer.cells import parse_script
 
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "TORCH_COMPILE_DISABLE": "1"}
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "TORCH_COMPILE_DISABLE": "1",
+    "GOMP_SPINCOUNT": "1000",
+}
 """Set for every script: the order of sets is fixed, and what ``torch.compile`` is given runs as it
-is: the ops of a compiled function cannot be seen (and torch 2.13 crashes when a mode is active)."""
+is: the ops of a compiled function cannot be seen (and torch 2.13 crashes when a mode is active).
+Torch's threads soon sleep when they wait for one another, rather than spin: no result changes, but
+where others use the processor too, spinning can make a script ten times slower."""
 
 START = 60.0
 """Seconds granted beyond the script's own limit: to import torch and to write the trace."""
