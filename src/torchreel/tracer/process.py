@@ -29,8 +29,9 @@ is: the ops of a compiled function cannot be seen (and torch 2.13 crashes when a
 Torch's threads soon sleep when they wait for one another, rather than spin: no result changes, but
 where others use the processor too, spinning can make a script ten times slower."""
 
-START = 60.0
-"""Seconds granted beyond the script's own limit: to import torch and to write the trace."""
+START = 120.0
+"""Seconds granted beyond the script's own limit: to import torch, to measure what the ops moved and
+to write the trace."""
 
 LOG_KEPT, LOG_LINES = 10_000, 10
 """So many of the last bytes of a script's output are kept, so many last lines are shown."""

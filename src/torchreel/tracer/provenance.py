@@ -1,5 +1,8 @@
 """Measures which elements of a step's operands went into which of its results.
 
+Measuring is for the end, when the script has ended: of a step that runs only the call is noted. Its
+operands' values are kept by ``Tensors`` anyway, so nothing of the script is held alive for it.
+
 :class:`torchreel.records.Provenance` says what "moves", "feeds" and "opaque" promise. A map of
 moves is kept only if the real result, gathered by it from the real operands, has the same bits;
 feeds only if the call, run again, makes the real result but for rounding.
@@ -8,6 +11,7 @@ feeds only if the call, run again, makes the real result but for rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,14 @@ from torchreel.records import Array, Provenance, Step, TensorRecord
 from torchreel.tracer.feeds import derivatives, find_feeds
 from torchreel.tracer.literals import LITERAL_LENGTH
 from torchreel.tracer.moves import FAILS, Map, find_moves
-from torchreel.tracer.replay import Replay, Unmeasured, clone_of, random_state, unnoticed
+from torchreel.tracer.replay import (
+    Replay,
+    Unmeasured,
+    check_context,
+    clone_of,
+    random_state,
+    unnoticed,
+)
 from torchreel.tracer.tensors import Tensors
 
 MOST_ELEMENTS = 256
@@ -30,11 +41,22 @@ MOST_ENTRIES = 16_384
 MOST_KEPT = 500_000
 """At most so many entries of all maps are kept of a script (12 to 16 MB)."""
 
-MOST_STEPS = 2_000
-"""At most so many steps of a script are measured."""
+MOST_STEPS, MOST_CALLS = 2_000, 1_000_000
+"""At most so many steps of a script are measured, and by so many calls (half a minute or so)."""
+
+TOO_MUCH = "too much was measured before it"
 
 Structure = tuple[str, list[Any]]
 """Maps of moves, or patterns of feeds, one a result."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A step to be measured: its number, which operands are tensors, the call."""
+
+    step: int
+    positions: list[int]
+    call: Replay
 
 
 class Provenances:
@@ -43,31 +65,57 @@ class Provenances:
     def __init__(self, tensors: Tensors) -> None:
         self.arrays: dict[str, Array] = {}
         self._tensors = tensors
+        self._waiting: list[_Waiting] = []
         self._names: dict[bytes, str] = {}
         self._structures: dict[Any, Structure] = {}
-        self._steps = 0
+        self._calls = 0
         self._kept = 0
 
-    def measure(
+    def note(
         self, step: Step, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[Provenance, ...]:
-        """Return the provenance of each result of a step that has just run by calling ``func``; ()
-        where no tensor went in or none came out."""
+        """Return what is known at once of a step that has just run by calling ``func``: that it is
+        opaque, and why; () where it is to be measured at the end, or where no tensor went in or
+        none came out."""
         given = [i for i, operand in enumerate(step.operands) if operand.tensor is not None]
         positions = [i for i in given if step.operands[i].name != "out"]
         if not positions or not step.results:
             return ()
         try:
-            call = Replay(step.op, func, args, kwargs)
-            values = [self._value(step.operands[i].tensor) for i in positions]
-            made = [self._value(id) for id in step.results]
-            with unnoticed():
-                return self._measure(step, call, positions, values, made)
+            check_context()
+            for record in (*(step.operands[i].tensor for i in positions), *step.results):
+                self._value(record)
+            if len(self._waiting) >= MOST_STEPS:
+                raise Unmeasured(TOO_MUCH)
+            self._waiting.append(
+                _Waiting(step.number, positions, Replay(step.op, func, args, kwargs))
+            )
         except Unmeasured as why:
-            reason = str(why)
-        except Exception as error:  # the script must not fail for what it cannot see
-            reason = f"measuring it failed: {type(error).__name__}"
-        return tuple(Provenance("opaque", i, reason=reason) for i in range(len(step.results)))
+            return _opaque(step, str(why))
+        return ()
+
+    def measure(self, steps: list[Step]) -> None:
+        """Give the steps that were noted the provenance of each of their results."""
+        with unnoticed():
+            for each in self._waiting:
+                step = steps[each.step]
+                steps[each.step] = replace(step, provenance=self._provenance(step, each))
+        self._waiting = []
+
+    def _provenance(self, step: Step, noted: _Waiting) -> tuple[Provenance, ...]:
+        call = noted.call
+        try:
+            if self._calls >= MOST_CALLS or self._kept >= MOST_KEPT:
+                raise Unmeasured(TOO_MUCH)
+            values = [self._value(step.operands[i].tensor) for i in noted.positions]
+            made = [self._value(id) for id in step.results]
+            return self._measure(step, call, noted.positions, values, made)
+        except Unmeasured as why:
+            return _opaque(step, str(why))
+        except Exception as error:  # what is not foreseen here must not cost the whole trace
+            return _opaque(step, f"measuring it failed: {type(error).__name__}")
+        finally:
+            self._calls += call.count
 
     def _measure(
         self,
@@ -77,9 +125,6 @@ class Provenances:
         values: list[Array],
         made: list[Array],
     ) -> tuple[Provenance, ...]:
-        if self._steps >= MOST_STEPS or self._kept >= MOST_KEPT:
-            raise Unmeasured("too much was measured before it")
-        self._steps += 1
         ids = (step.operands[i].tensor for i in positions)
         records = [self._tensors.records[id] for id in ids if id is not None]
         actual = [clone_of(*each) for each in zip(records, values, strict=True)]
@@ -179,6 +224,10 @@ class Provenances:
             self.arrays[name] = array
             self._kept += len(array)
         return name
+
+
+def _opaque(step: Step, reason: str) -> tuple[Provenance, ...]:
+    return tuple(Provenance("opaque", i, reason=reason) for i in range(len(step.results)))
 
 
 def _run(call: Replay, operands: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -267,8 +267,9 @@ class Recorder(TorchFunctionMode):
             in_place = written and set(results) <= set(changed)
             number = self.add(pending, results or changed, written=in_place)
             self.autograd.note(number, mark, [*made, *given])
-            provenance = self.provenances.measure(self.steps[number], func, args, kwargs)
-            self.steps[number] = replace(self.steps[number], provenance=provenance)
+            known = self.provenances.note(self.steps[number], func, args, kwargs)
+            if known:
+                self.steps[number] = replace(self.steps[number], provenance=known)
         else:
             self.autograd.forget()
         return result
@@ -287,10 +288,11 @@ class Recorder(TorchFunctionMode):
         self._thread = -1
 
     def finish(self) -> None:
-        """Write the parts of the runs that did not end."""
+        """Write the parts of the runs that did not end, and measure what was noted."""
         self._sleeper = None
         while self._stack:
             self._write_part(self._stack.pop(), None)
+        self.provenances.measure(self.steps)
 
     # -- steps -----------------------------------------------------------------------------------
 

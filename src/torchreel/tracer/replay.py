@@ -1,8 +1,8 @@
-"""A torch call run again on other operands, so that nobody notices.
+"""A torch call run again on other operands, when the script has ended.
 
-What is run again are torch's own functions on clones, on the CPU, outside of autograd, with the
-random generator put back and warnings swallowed: neither the script's tensors nor what it draws,
-prints or profiles can tell. What could tell is not run: :class:`Unmeasured` says why.
+What is run again are torch's own functions, on the CPU, outside of autograd, with the random
+generator put back and warnings swallowed: what the script does at its very end (``atexit``) cannot
+tell. What does more than compute is not run: :class:`Unmeasured` says why.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchreel.records import Array, TensorRecord
 from torchreel.tracer.literals import PLAIN, TORCH, tensors_in
+from torchreel.tracer.values import unseen
 
 OWN = re.compile(
     r"torch\.(Tensor\.|functional\.|nn\.functional\.|nn\.init\.|special\.|linalg\.|fft\.|_C\._\w+\.)?"
@@ -41,6 +42,7 @@ COUNTING = frozenset(["histc", "histogram", "histogramdd"])
 
 TENSORS = (torch.Tensor, torch.nn.Parameter)
 
+ACCELERATOR = re.compile(r"(cuda|mps|xpu|hpu|mtia)(:\d+)?")
 
 COPIES = frozenset(["_to_copy", "clone", "copy_", "detach", "alias", "lift_fresh"])
 """Inner ops that leave every element where it is, beside those that torch declares pointwise."""
@@ -74,12 +76,16 @@ class InnerOps(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Replay:
-    """A torch call, to be run again on other operands."""
+    """A torch call, to be run again on other operands; it holds none of its own.
+
+    ``count`` is how often it was run again.
+    """
 
     def __init__(
         self, op: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        """Raise Unmeasured where running it again could be noticed."""
+        """Raise Unmeasured where the call does more than compute from its arguments."""
+        self.count = 0
         name = op.rpartition(".")[2]
         if not OWN.fullmatch(op) or name in ELSEWHERE:
             raise Unmeasured("what it does beside computing is not known")
@@ -87,14 +93,13 @@ class Replay:
             raise Unmeasured("it cannot be run on other values")
         self._func = torch.Tensor.cpu if func is torch.Tensor.cuda else func
         # What was in ``out`` does not matter: without it the same is computed.
-        plain = {key: value for key, value in kwargs.items() if key != "out"}
-        for value in (*args, *plain.values()):
-            _check(value)
-        self._args, self._kwargs = args, plain
+        self._args = [_frozen(value) for value in args]
+        self._kwargs = {key: _frozen(value) for key, value in kwargs.items() if key != "out"}
         self._inner: InnerOps | None = None
 
     def __call__(self, operands: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Run the call on these; return its results, or the operands that it wrote."""
+        self.count += 1
         rest = iter(operands)
         args = [_with(value, rest) for value in self._args]
         kwargs = {key: _with(value, rest) for key, value in self._kwargs.items()}
@@ -115,21 +120,21 @@ class Replay:
         return self._inner
 
 
-@contextlib.contextmanager
-def unnoticed() -> Iterator[None]:
-    """Let what runs inside leave no trace; raises Unmeasured where that cannot be promised."""
+def check_context() -> None:
+    """Raise Unmeasured where a call that runs now cannot be told by running it again at the end."""
     if torch._C._functorch.peek_interpreter_stack() is not None:
         raise Unmeasured("it ran inside a torch.func transform")
-    if _get_current_dispatch_mode_stack():
+    if torch._C._len_torch_dispatch_stack():
         raise Unmeasured("the script's own dispatch mode is active")
-    if torch._C._get_tracing_state() is not None:
-        raise Unmeasured("the script was being traced by torch.jit")
-    if torch._C._autograd._profiler_enabled():
-        raise Unmeasured("the script's profiler is running")
+
+
+@contextlib.contextmanager
+def unnoticed() -> Iterator[None]:
+    """Let what runs inside leave no trace, and owe nothing to what the script has set."""
     state = torch.default_generator.get_state()
     try:
         with (
-            torch._C.DisableTorchFunction(),
+            unseen(),
             torch.inference_mode(False),
             torch.no_grad(),
             np.errstate(all="ignore"),
@@ -170,44 +175,51 @@ def _is_dense(record: TensorRecord) -> bool:
     return True
 
 
-def _check(value: Any) -> None:
+class _Operand:
+    """Stands for a tensor among the arguments of a call."""
+
+
+def _frozen(value: Any) -> Any:
+    """Return an argument as it is now, without its tensors, and with no device but the CPU."""
     if isinstance(value, torch.Tensor):
         if type(value) not in TENSORS:
             raise Unmeasured("an operand is of a subclass of Tensor")
-    elif isinstance(value, torch.Generator):
+        return _Operand()
+    if isinstance(value, torch.Generator):
         raise Unmeasured("it draws random numbers")
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            _check(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item)
-    elif isinstance(value, slice):
-        for item in (value.start, value.stop, value.step):
-            _check(item)
-    elif not isinstance(value, (*PLAIN, *TORCH, range, np.ndarray, np.generic)):
-        raise Unmeasured(f"an argument is a {type(value).__qualname__}")
+    if isinstance(value, torch.device):
+        return value if value.type == "meta" else torch.device("cpu")
+    if isinstance(value, str) and ACCELERATOR.fullmatch(value):
+        return "cpu"
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, (*PLAIN, *TORCH, range, np.generic)):
+        return value
+    return _rebuilt(value, _frozen)
 
 
 def _with(value: Any, rest: Iterator[torch.Tensor]) -> Any:
-    """Return an argument with its tensors replaced, and with no other device than the CPU."""
-    if isinstance(value, torch.Tensor):
+    """Return a frozen argument with the next tensors in it."""
+    if isinstance(value, _Operand):
         return next(rest)
-    if isinstance(value, Mapping):
-        return {key: _with(item, rest) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[_with(item, rest) for item in value])
-    if isinstance(value, list):
-        return [_with(item, rest) for item in value]
-    if isinstance(value, tuple):
-        return tuple(_with(item, rest) for item in value)
-    if isinstance(value, slice):
-        return slice(*[_with(item, rest) for item in (value.start, value.stop, value.step)])
-    if isinstance(value, torch.device):
-        return value if value.type == "meta" else torch.device("cpu")
-    if isinstance(value, str) and re.fullmatch(r"(cuda|mps|xpu|hpu|mtia)(:\d+)?", value):
-        return "cpu"
+    if isinstance(value, Mapping | list | tuple | slice):
+        return _rebuilt(value, lambda item: _with(item, rest))
     return value
+
+
+def _rebuilt(value: Any, renewed: Callable[[Any], Any]) -> Any:
+    """Return a list, tuple, slice or mapping with each of its items renewed."""
+    if isinstance(value, Mapping):
+        return {key: renewed(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[renewed(item) for item in value])
+    if isinstance(value, list):
+        return [renewed(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple([renewed(item) for item in value])
+    if isinstance(value, slice):
+        return slice(*[renewed(item) for item in (value.start, value.stop, value.step)])
+    raise Unmeasured(f"an argument is a {type(value).__qualname__}")
 
 
 @contextlib.contextmanager
