@@ -76,7 +76,7 @@ def build(options: argparse.Namespace) -> int:
     from mkdocs.commands.build import build as build_site
     from mkdocs.exceptions import Abort
 
-    from torchreel.report import print_problems, table, terminal
+    from torchreel.report import print_problems, print_warnings, table, terminal
 
     file, status = _config_file(options), 0
     with _mkdocs_log(problems=False):
@@ -93,6 +93,7 @@ def build(options: argparse.Namespace) -> int:
     if plugin.made is not None:
         console = terminal()
         console.print(table(plugin.made))
+        print_warnings(console, plugin.made.warnings)
         print_problems(console, plugin.made.problems)
         status = status or int(bool(plugin.made.problems))
     return status
@@ -112,7 +113,7 @@ def animate(options: argparse.Namespace) -> int:
     """Film a script: its cells one after the other, in one file, or as stills in a folder."""
     from torchreel.plan.film import film
     from torchreel.render.job import Look
-    from torchreel.report import Terminal, print_problems, terminal
+    from torchreel.report import Terminal, print_problems, print_warnings, terminal
 
     out = options.output or Path(options.script.name).with_suffix(".mp4")
     if out.suffix not in (".mp4", ".gif", "") or (not out.suffix and out.is_file()):
@@ -123,6 +124,7 @@ def animate(options: argparse.Namespace) -> int:
         made = film(options.script, out, look=look, cell=options.cell, progress=progress)
     said = f"{made.length:.1f} s, {out.stat().st_size / 1000:.0f} kB"
     terminal().print(f"{made.path}: {said if out.suffix else f'{made.length:.0f} stills'}")
+    print_warnings(terminal(stderr=True), made.warnings)
     if made.problem:
         print_problems(terminal(stderr=True), [made.problem])
     return 1 if made.problem else 0

@@ -83,6 +83,9 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
                 self.made = plan.build(site.project, progress=progress, quality=self.config.quality)
             for problem in self.made.problems:
                 site.report(problem)
+            for warning in self.made.warnings:
+                # Not a warning of MkDocs', which would end a strict build: a person looks at it.
+                log.info("%s", warning)
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
         """Keep scripts and what Python leaves behind out of the site."""

@@ -594,12 +594,23 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Flaw:
+    """What is wrong with a frame of a clip, in one sentence: something covered, cut, too small or
+    empty; seen in the cue ``cue``, of the statement ``statement`` of the cell."""
+
+    cue: int
+    statement: int
+    what: str
+
+
+@dataclass(frozen=True)
 class Clip:
     """A rendered cell: its files, its cues and the manifest of what it drew.
 
     ``files`` maps ``mp4``, ``gif`` and ``poster`` to file names in the clip's own folder;
     ``width`` and ``height`` are pixels, ``duration`` seconds, ``inputs`` every named input of the
-    digest with its own hash, so that staleness can be explained.
+    digest with its own hash, so that staleness can be explained. ``warnings`` are what the checker
+    found wrong with its frames.
     """
 
     script: str
@@ -617,6 +628,7 @@ class Clip:
     digest: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Flaw, ...] = ()
 
 
 def _slice(trace: Trace, name: str) -> Trace:

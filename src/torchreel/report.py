@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -107,6 +108,18 @@ def print_problems(console: Console, problems: Iterable[Problem]) -> None:
     """Print each problem: where, what, and what to do."""
     for problem in problems:
         console.print(f"[bold red]✗[/] {escape(str(problem))}", soft_wrap=True)
+
+
+def print_warnings(console: Console, warnings: Iterable[Problem]) -> None:
+    """Print what the checker found wrong with frames; the remedy once, after the last of a place.
+
+    It is no error: the clip is there, and a person looks at it.
+    """
+    told = list(warnings)
+    for index, each in enumerate(told):
+        last = index + 1 == len(told) or told[index + 1].remedy != each.remedy
+        said = each if last else replace(each, remedy="")
+        console.print(f"[bold yellow]![/] {escape(str(said))}", soft_wrap=True)
 
 
 def _state(outcome: Outcome) -> str:

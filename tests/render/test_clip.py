@@ -194,6 +194,29 @@ def test_a_fault_of_the_stage_is_a_problem_of_the_line_being_shown(
     assert "Raised in" in raised.value.problem.remedy
 
 
+def test_what_an_author_covers_is_told_with_its_place(
+    with_scene: Callable[[str], Job], root: Path, worker: Worker, tmp_path: Path
+) -> None:
+    job = with_scene(
+        "from torchreel.records import Drawn\n"
+        "from torchreel.stage import LessonScene\n"
+        "class Pair(LessonScene):\n"
+        "    def construct(self):\n"
+        "        self.play_line('x')\n"
+        "        (x, y), size = self.block('x').pose.corners[1], self.block('x').pose.size\n"
+        "        label = self.canvas.label('here', x, y + size / 2, 44, self.canvas.theme.text,\n"
+        "                                  source=Drawn(0, 'here', 'sign'))\n"
+        "        self.add(label)\n"
+        "        self.play_line('y')\n"
+    )
+    clip = worker.render(job, tmp_path, root)
+    assert {each.cue for each in clip.warnings} == {2}
+    told = [str(each) for each in job.told(clip.warnings)]
+    assert "'here' stands on the tensor (4,)" in "".join(told)
+    assert all(each.startswith("lessons/small/lesson.py:5: clip 'pair' on page") for each in told)
+    assert "torchreel animate lessons/small/lesson.py --cell pair" in told[0]
+
+
 def test_a_scene_file_that_cannot_be_imported_is_a_problem_with_its_place(
     with_scene: Callable[[str], Job], root: Path, worker: Worker, tmp_path: Path
 ) -> None:
@@ -236,7 +259,8 @@ def test_a_process_that_dies_is_a_problem_and_the_next_job_is_rendered(
 def test_a_film_holds_jobs_one_after_the_other(
     job: Job, clip: Clip, root: Path, worker: Worker, tmp_path: Path
 ) -> None:
-    seconds = worker.film([job, job], tmp_path / "film.mp4", root)
+    seconds, told = worker.film([job, job], tmp_path / "film.mp4", root)
+    assert not told
     assert seconds == pytest.approx(2 * clip.duration)
     with av.open(tmp_path / "film.mp4") as container:
         frames = list(container.decode(video=0))

@@ -14,7 +14,7 @@ import torch
 from torchreel.records import TensorRecord, TorchReelError
 from torchreel.stage import fonts, registry
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.checker import Written, flaws
+from torchreel.stage.checker import Body, Frame, Written, flaws, flaws_at_rest
 from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
@@ -225,12 +225,49 @@ def test_finding_sources_imports_neither_manim_nor_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_checker_sees_each_flaw() -> None:
-    board = ARTBOARDS["page"]
-    fine = Written("fine", 40, 100, 100, 90, 30)
-    assert flaws([fine], board) == []
-    assert flaws([], board) == ["nothing is written on the frame"]
-    assert "smaller" in flaws([Written("small", 20, 300, 100, 50, 14)], board)[0]
-    assert "edge" in flaws([Written("cut", 40, 10, 100, 90, 30)], board)[0]
-    assert "edge" in flaws([Written("low", 40, 100, 770, 90, 30)], board)[0]
-    assert "overlap" in flaws([fine, Written("over", 40, 150, 110, 90, 30)], board)[0]
+FINE = Written("fine", 40, 100, 100, 90, 30)
+BLOCK = Body("the tensor x (3,)", np.array([[300.0, 300, 100, 100], [400, 300, 100, 100]]))
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (Frame([FINE], [BLOCK]), ""),
+        (Frame([Written("small", 20, 300, 100, 50, 14)]), "'small' is 20 px high, too small"),
+        (Frame([Written("cut", 40, 10, 100, 90, 30)]), "'cut' is cut by the edge"),
+        (Frame([Written("low", 40, 100, 770, 90, 30)]), "'low' is cut by the edge"),
+        (Frame([FINE, Written("over", 40, 150, 110, 90, 30)]), "'fine' and 'over' are written ov"),
+        (Frame([Written("y", 40, 420, 340, 20, 30)], [BLOCK]), "'y' stands on the tensor x (3,)"),
+        (Frame([Written("7", 40, 420, 340, 20, 30, BLOCK.name)], [BLOCK]), ""),
+        (
+            Frame([FINE], [BLOCK, Body("the tensor y ()", np.array([[480.0, 350, 100, 100]]))]),
+            "the tensor x (3,) and the tensor y () overlap",
+        ),
+        (
+            Frame([FINE], [Body("the bracket 3", np.array([[310.0, 390, 80, 14]]), True), BLOCK]),
+            "the bracket 3 and the tensor x (3,) overlap",
+        ),
+        (
+            Frame([FINE], [Body("the tensor y ()", np.array([[300.0, 650, 100, 100]]))]),
+            "the tensor y () runs into the names and shapes below",
+        ),
+        (
+            Frame([FINE], outlines=np.array([[1200.0, 300, 100, 20]])),
+            "something is cut by the right edge",
+        ),
+    ],
+)
+def test_the_checker_sees_what_is_wrong_with_a_frame(frame: Frame, said: str) -> None:
+    found = flaws(frame, ARTBOARDS["page"])
+    assert len(found) == bool(said)
+    assert "".join(found).startswith(said)
+
+
+def test_the_checker_sees_an_empty_frame_and_two_things_lit() -> None:
+    before = Frame([FINE], lit={1: (b"here", "a frame"), 2: (b"here", "'4'")})
+    moved = Frame([FINE], lit={1: (b"there", "a frame"), 3: (b"here", "'5'")})
+    kept = Frame([FINE], lit={2: (b"here", "'4'"), 3: (b"here", "'5'")})
+    assert flaws_at_rest(Frame([FINE], staged=False), None) == ["nothing is on the stage"]
+    assert flaws_at_rest(before, None) == []
+    assert flaws_at_rest(moved, before) == []
+    assert flaws_at_rest(kept, before) == ["two things are lit: '4', from an earlier line, and '5'"]

@@ -52,6 +52,7 @@ def build(
         tuple(sorted(run.outcomes, key=lambda outcome: outcome.key)),
         tuple(problems[text] for text in sorted(problems)),
         time.perf_counter() - started,
+        tuple(sorted(run.warnings, key=str)),
     )
 
 
@@ -73,6 +74,7 @@ class _Run:
         index = self.store.index()
         self.outcomes: list[Outcome] = []
         self.problems: list[tuple[str, Problem]] = list(self.wanted.problems)
+        self.warnings: list[Problem] = []
         self._progress = progress
         self._traces = Traces(project, self.store, index.traces)
         self._clips = Clips(project, self.store, index.clips, look)
@@ -172,6 +174,7 @@ class _Run:
         if self._clips.whole(plan.digest) is None:
             return plan
         self._made_clips[key] = plan.digest
+        self.warnings += self._clips.warnings(plan)
         self._finish(
             Outcome(key, "clip", "reused", plan.why, bytes=_weight(self._clips.used(plan.digest)))
         )
@@ -181,6 +184,7 @@ class _Run:
         def make() -> str:
             trace = self.store.trace(plan.summary.digest)
             self._clips.make(plan, trace, worker)
+            self.warnings += self._clips.warnings(plan)
             return plan.digest
 
         self._attempt(Outcome(plan.key, "clip", "rendered", plan.why), make)

@@ -80,11 +80,16 @@ class Clips:
         os.utime(folder)
         return folder
 
+    def warnings(self, plan: Plan) -> list[Problem]:
+        """Return what the checker found wrong with the frames of a clip that was kept."""
+        clip = self.whole(plan.digest)
+        if clip is None or not clip.warnings:
+            return []
+        return self._job(plan, self._store.trace(plan.summary.digest)).told(clip.warnings)
+
     def make(self, plan: Plan, trace: Trace, worker: Worker) -> None:
         """Render a clip and keep it; raises TorchReelError."""
-        job = Job(
-            trace.of_cell(plan.cell), plan.look, plan.scene, lines_of(trace, plan.cell), plan.inputs
-        )
+        job = self._job(plan, trace)
         folder = self._store.clip_folder(plan.digest)
         with self._store.writing(folder) as scratch:
             clip = worker.render(job, scratch, self._project.root)
@@ -93,6 +98,11 @@ class Clips:
             write_clip(clip, scratch)
             if self.whole(plan.digest) is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _job(plan: Plan, trace: Trace) -> Job:
+        lines = lines_of(trace, plan.cell)
+        return Job(trace.of_cell(plan.cell), plan.look, plan.scene, lines, plan.inputs)
 
 
 def lines_of(trace: Trace, cell: str) -> dict[int, int]:

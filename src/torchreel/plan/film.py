@@ -17,11 +17,12 @@ from torchreel.render.worker import Worker
 
 @dataclass(frozen=True)
 class Film:
-    """A film that was written: its length in seconds (of stills: how many), and the error that
-    ended the script."""
+    """A film that was written: its length in seconds (of stills: how many), what the checker found
+    wrong with its frames, and the error that ended the script."""
 
     path: Path
     length: float
+    warnings: tuple[Problem, ...]
     problem: Problem | None
 
 
@@ -47,8 +48,8 @@ def film(
         for each in _shown(trace, cell)
     ]
     told.started(f"{name} as {out.name}", "clip", ("new",))
-    length = _write(jobs, out, script.resolve().parent)
-    return Film(out, length, raised(trace) if trace.error else None)
+    length, warnings = _write(jobs, out, script.resolve().parent)
+    return Film(out, length, tuple(warnings), raised(trace) if trace.error else None)
 
 
 def _shown(trace: Trace, cell: str | None) -> list[str]:
@@ -68,18 +69,18 @@ def _shown(trace: Trace, cell: str | None) -> list[str]:
     return names
 
 
-def _write(jobs: list[Job], out: Path, root: Path) -> float:
+def _write(jobs: list[Job], out: Path, root: Path) -> tuple[float, list[Problem]]:
     out.parent.mkdir(parents=True, exist_ok=True)
     worker = Worker()
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as scratch:
             part = Path(scratch) / out.name
             if out.suffix:
-                length = worker.film(jobs, part, root)
+                length, told = worker.film(jobs, part, root)
                 part.replace(out)
             else:
                 out.mkdir(exist_ok=True)
-                paths = worker.stills(jobs, Path(scratch), root)
+                paths, told = worker.stills(jobs, Path(scratch), root)
                 length = len(paths)
                 for path in paths:
                     path.replace(out / path.name)
@@ -87,4 +88,4 @@ def _write(jobs: list[Job], out: Path, root: Path) -> float:
         worker.stop()
         raise
     worker.close()
-    return length
+    return length, told

@@ -29,11 +29,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Build:
-    """What came of all of them; problems are in the order of their places."""
+    """What came of all of them; problems are in the order of their places.
+
+    ``warnings`` are what the checker found wrong with frames of the clips that there are.
+    """
 
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...]
     seconds: float
+    warnings: tuple[Problem, ...] = ()
 
 
 class Progress(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from torchreel.records import Trace
+from torchreel.records import Flaw, Problem, Trace
 from torchreel.render.scenes import SceneSource
 from torchreel.render.source import source_digest
 from torchreel.stage import registry
@@ -82,6 +82,18 @@ class Job:
     def digest(self) -> str:
         """The sha256 of the inputs: the name of the clip's folder."""
         return digest_of(dict(self.inputs))
+
+    def told(self, warnings: Sequence[Flaw]) -> list[Problem]:
+        """Return warnings as they are told to the author: at the line, and how to look at it."""
+        return [
+            Problem(
+                f"{self.trace.script}:{self.lines.get(each.statement, 1)}",
+                f"clip {self.cell!r} on {self.look.artboard}, cue {each.cue}: {each.what}",
+                f"Look: torchreel animate {self.trace.script} --cell {self.cell} "
+                f"--artboard {self.look.artboard} -o look",
+            )
+            for each in warnings
+        ]
 
 
 def clip_inputs(

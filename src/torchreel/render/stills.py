@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from torchreel.records import Flaw
 from torchreel.render.job import STILLS, Job
 from torchreel.render.movie import Movie, Pixels
 from torchreel.render.stock import play
@@ -35,8 +36,9 @@ class _Kept:
         pass
 
 
-def write_stills(job: Job, folder: Path) -> list[Path]:
-    """Write a job's stills into ``folder``, and return their paths in order; raises SceneError.
+def write_stills(job: Job, folder: Path) -> tuple[list[Path], tuple[Flaw, ...]]:
+    """Write a job's stills into ``folder``, and return their paths in order, and what the checker
+    found wrong with the frames; raises SceneError.
 
     ``<cell>-<cue>.png`` is the frame at the end of a cue, ``<cell>-cues.png`` a sheet of these,
     ``<cell>-motion.png`` a sheet of four frames a second.
@@ -53,7 +55,7 @@ def write_stills(job: Job, folder: Path) -> list[Path]:
     for name, frames in (("cues", ends), ("motion", kept.frames)):
         paths.append(folder / f"{job.cell}-{name}.png")
         _sheet(frames).save(paths[-1])
-    return paths
+    return paths, played.warnings
 
 
 def _sheet(frames: Sequence[Pixels]) -> Image.Image:

@@ -16,7 +16,7 @@ from manim import Scene, tempconfig
 from manim.renderer.cairo_renderer import CairoRenderer
 from manim.scene.scene_file_writer import SceneFileWriter
 
-from torchreel.records import Clip, Cue, Drawn
+from torchreel.records import Clip, Cue, Drawn, Flaw
 from torchreel.render.job import Job, Look, environment
 from torchreel.render.movie import Movie, Pixels, write_poster
 from torchreel.render.scenes import SceneSource
@@ -32,6 +32,7 @@ class Played:
 
     cues: tuple[Cue, ...]
     drawn: tuple[Drawn, ...]
+    warnings: tuple[Flaw, ...]
     poster: Pixels | None
 
 
@@ -65,6 +66,7 @@ def render(job: Job, folder: Path) -> Clip:
         duration=movie.duration,
         cues=played.cues,
         drawn=played.drawn,
+        warnings=played.warnings,
         files=FILES,
         digest=job.digest,
         inputs=job.inputs,
@@ -84,7 +86,8 @@ def play(job: Job, movie: Movie) -> Played:
         except Exception as error:
             raise SceneError(error, len(scene.cues)) from error
     cues = tuple(_on_frames(cue, start, movie) for cue in scene.cues)
-    return Played(cues, tuple(scene.drawn), renderer.poster(scene) if cues else None)
+    poster = renderer.poster(scene) if cues else None
+    return Played(cues, tuple(scene.drawn), tuple(scene.warnings), poster)
 
 
 def scene_class(source: SceneSource | None) -> type[LessonScene]:

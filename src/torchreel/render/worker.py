@@ -39,15 +39,19 @@ class Worker:
         """
         return self._ask(job, _render, job, folder, root)
 
-    def film(self, jobs: Sequence[Job], path: Path, root: Path) -> float:
-        """Render jobs one after the other into one MP4 or GIF; return its length in seconds.
+    def film(self, jobs: Sequence[Job], path: Path, root: Path) -> tuple[float, list[Problem]]:
+        """Render jobs one after the other into one MP4 or GIF; return its length in seconds, and
+        what the checker found wrong with its frames.
 
         Raises TorchReelError with what went wrong.
         """
         return self._ask(jobs[0], _film, jobs, path, root)
 
-    def stills(self, jobs: Sequence[Job], folder: Path, root: Path) -> list[Path]:
-        """Write stills of jobs into ``folder``; return their paths.
+    def stills(
+        self, jobs: Sequence[Job], folder: Path, root: Path
+    ) -> tuple[list[Path], list[Problem]]:
+        """Write stills of jobs into ``folder``; return their paths, and what the checker found
+        wrong with their frames.
 
         Raises TorchReelError with what went wrong.
         """
@@ -141,32 +145,38 @@ def _no_cue(job: Job, root: Path) -> Problem:
     return Problem(where, what, "Call `self.play_line(…)` or `self.play_lines()` in it.")
 
 
-def _film(jobs: Sequence[Job], path: Path, root: Path) -> float | Problem:
+def _film(jobs: Sequence[Job], path: Path, root: Path) -> tuple[float, list[Problem]] | Problem:
     from torchreel.render.movie import Movie
     from torchreel.render.stock import SceneError, play
 
     look = jobs[0].look
     mp4, gif = (path if path.suffix == suffix else None for suffix in (".mp4", ".gif"))
+    told: list[Problem] = []
     with Movie(look.size, look.fps, mp4=mp4, gif=gif) as movie:
         for job in jobs:
             try:
-                play(job, movie)
+                told += job.told(play(job, movie).warnings)
             except SceneError as error:
                 return _problem(error.cause, job, root, _line(error.cues, job))
-    return movie.duration
+    return movie.duration, told
 
 
-def _stills(jobs: Sequence[Job], folder: Path, root: Path) -> list[Path] | Problem:
+def _stills(
+    jobs: Sequence[Job], folder: Path, root: Path
+) -> tuple[list[Path], list[Problem]] | Problem:
     from torchreel.render.stills import write_stills
     from torchreel.render.stock import SceneError
 
-    paths = []
+    paths: list[Path] = []
+    told: list[Problem] = []
     for job in jobs:
         try:
-            paths += write_stills(job, folder)
+            written, warnings = write_stills(job, folder)
         except SceneError as error:
             return _problem(error.cause, job, root, _line(error.cues, job))
-    return paths
+        paths += written
+        told += job.told(warnings)
+    return paths, told
 
 
 def _line(cues: int, job: Job) -> int:

@@ -7,7 +7,9 @@ from manim import Animation, AnimationGroup, FadeIn, FadeOut, GrowFromCenter, VG
 from numpy.typing import NDArray
 
 from torchreel.records import Drawn, TensorRecord
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.block import BlockAnimation
+from torchreel.stage.canvas import Canvas, repaint
+from torchreel.stage.colors import mix
 from torchreel.stage.layout import BracketLine
 from torchreel.stage.motion import QUICK, ease
 
@@ -79,6 +81,17 @@ class Bracket(VGroup):
         return AnimationGroup(
             GrowFromCenter(self.line, run_time=run_time), FadeIn(self.label, run_time=run_time)
         )
+
+    def darken(self, run_time: float = QUICK) -> BlockAnimation:
+        """Return the animation in which the bracket is lit no longer."""
+        theme = self._canvas.theme
+
+        def draw(alpha: float) -> None:
+            line = mix(theme.focus, theme.muted, ease(alpha))
+            self.line.stroke_rgbas = np.array([[*line, 1.0]])
+            repaint(self.label, mix(theme.focus, theme.text, ease(alpha)))
+
+        return BlockAnimation(self, draw, run_time)
 
     def leave(self, run_time: float = QUICK) -> FadeOut:
         """Return the animation in which the bracket goes."""

@@ -8,16 +8,17 @@ from typing import Any
 from manim import Animation, Camera, FadeOut, Scene, config
 from manim.utils.color import ManimColor
 
-from torchreel.records import Cue, Drawn, Problem, Run, Step, TorchReelError, Trace
+from torchreel.records import Cue, Drawn, Flaw, Problem, Run, Step, TorchReelError, Trace
 from torchreel.stage import motion, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import TensorBlock
-from torchreel.stage.canvas import Canvas, Label
-from torchreel.stage.checker import Written, flaws
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.checker import Frame, flaws, flaws_at_rest
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
 from torchreel.stage.devices.act import Devices, Errors
+from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.nets.act import Network
 from torchreel.stage.stage import Stage
@@ -34,7 +35,7 @@ class LessonScene(Scene):
     Subclass it in ``scenes/`` and write :meth:`construct` where the automatic staging is not
     enough. After rendering, ``cues`` says when each line plays, ``drawn`` what was written on the
     screen and where in the trace it came from, ``poster_time`` (seconds) which frame tells most,
-    ``warnings`` what the checker found wrong with the frame at the end of a line.
+    ``warnings`` what the checker found wrong with a frame at the end of a step or of a line.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class LessonScene(Scene):
         self.canvas = Canvas(ARTBOARDS[artboard], THEMES[theme])
         self.cues: list[Cue] = []
         self.drawn: list[Drawn] = []
-        self.warnings: list[str] = []
+        self.warnings: list[Flaw] = []
+        self._before: Frame | None = None
+        self._playing: Run | None = None
         self.poster_time = 0.0
         self._poster_score = -1
         self._strip: ShapeStrip | None = None
@@ -116,7 +119,7 @@ class LessonScene(Scene):
     # One line.
 
     def _play_run(self, run: Run, hold: float) -> None:
-        start = self._now()
+        start, self._playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
         for name, tensor in run.changed.items():
             if tensor is not None:
@@ -132,6 +135,7 @@ class LessonScene(Scene):
             self.training.leave()
             for step in steps:
                 self._perform(step)
+                self._check_at_rest()
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         for name, tensor in run.changed.items():
             if tensor is None:
@@ -228,6 +232,7 @@ class LessonScene(Scene):
         )
 
     def _end_cue(self, run: Run, start: float) -> None:
+        self._check_at_rest()
         end = self._now()
         number = len(self.cues) + 1
         on_stage = tuple(dict.fromkeys(block.record.id for block in self.stage.blocks))
@@ -248,9 +253,6 @@ class LessonScene(Scene):
         )
         written = [replace(source, cue=number) for source in self.sources_on_stage()]
         self.drawn += written
-        place = f"{self.canvas.artboard.name}, cue {number}"
-        found = flaws(self.written(), self.canvas.artboard)
-        self.warnings += [f"{place}: {flaw}" for flaw in found]
         # Many laps at once are what a loop is about.
         score = len(written) * self.training.laps(run)
         if score > self._poster_score:
@@ -263,34 +265,39 @@ class LessonScene(Scene):
 
     # What is written on the screen.
 
-    def written(self) -> list[Written]:
-        """Return every text on screen with its size and box, in pixels of the artboard."""
-        artboard, unit = self.canvas.artboard, self.canvas.artboard.unit
-        found = []
-        for label in self._labels():
-            left = label.get_left()[0] / unit + artboard.width / 2
-            top = artboard.height / 2 - label.get_top()[1] / unit
-            box = (left, top, label.width / unit, label.height / unit)
-            found.append(Written(label.text, label.size, *box))
-        for block in self.stage.blocks:
-            size = block.digit_size
-            found += [Written(text, size, *box) for text, _, box in block.digits()]
-        return found
-
     def sources_on_stage(self) -> list[Drawn]:
         """Return where in the trace every text on screen comes from."""
-        found = []
-        for label in self._labels():
+        found, parts = [], Parts.of(self.mobjects)
+        for label in parts.labels:
             if label.source is None:
                 raise AssertionError(f"the text {label.text!r} does not say where it comes from")
             found.append(label.source)
-        for block in self.stage.blocks:
+        for block in parts.blocks:
             found += [source for _, source, _ in block.digits()]
         return found
 
-    def _labels(self) -> list[Label]:
-        family = [each for mobject in self.mobjects for each in mobject.get_family()]
-        return [each for each in family if isinstance(each, Label) and len(each.points)]
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        """Play animations, and look at the frame with which they end."""
+        super().play(*args, **kwargs)
+        self._check()
+
+    def _check(self) -> Frame:
+        """Note what is wrong with the frame as it stands, and return it."""
+        frame = frame_of(Parts.of(self.mobjects), self.canvas)
+        self._warn(flaws(frame, self.canvas.artboard))
+        return frame
+
+    def _check_at_rest(self) -> None:
+        """Note what is wrong with the frame at the end of a step."""
+        frame = self._check()
+        self._warn(flaws_at_rest(frame, self._before))
+        self._before = frame
+
+    def _warn(self, found: list[str]) -> None:
+        if self._playing is not None:
+            cue, statement = len(self.cues) + 1, self._playing.statement
+            noted = [Flaw(cue, statement, what) for what in found]
+            self.warnings += [each for each in noted if each not in self.warnings]
 
     def _find(self, line: str) -> Run:
         statements = {each.number: each.text for each in self.trace.cells[0].statements}

@@ -48,6 +48,7 @@ class Stage(Cast):
         """Grow wire boxes around the last block; its brackets make room."""
         block = self.block
         assert block is not None
+        lit = [animation for other in block.boxes for animation in other.darken(motion.QUICK)]
         for other in block.boxes:
             other.dim += other.dim >= boxes.dim
         block.boxes.append(boxes)
@@ -55,6 +56,7 @@ class Stage(Cast):
         self.play(
             *boxes.grow(motion.SLOW),
             *(bracket.push(boxes.pad, motion.SLOW) for bracket in block.brackets if boxes.pad),
+            *lit,
         )
         self.play(boxes.bracket.grow())
 

@@ -58,6 +58,18 @@ class WireBoxes:
         wider = 0.45 if self.parts == 1 else -1.0
         return self._animate(lambda t: (1 + wider * motion.ease(t), motion.ease(t)), run_time)
 
+    def darken(self, run_time: float) -> list[BlockAnimation]:
+        """Return the animations in which the wire is lit no longer: another one is."""
+        theme = self.canvas.theme
+        wires = [each for each in (*self.behind, *self.front) if each.stroke_width]
+
+        def draw(alpha: float) -> None:
+            color = mix(theme.focus, theme.muted, motion.ease(alpha))
+            for wire in wires:
+                wire.stroke_rgbas = np.array([[*color, 1.0]])
+
+        return [BlockAnimation(self.front, draw, run_time), self.bracket.darken(run_time)]
+
     def _animate(
         self, at: Callable[[float], tuple[float, float]], run_time: float
     ) -> list[BlockAnimation]:
