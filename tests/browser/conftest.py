@@ -1,8 +1,9 @@
-"""The real course, built once at draft quality and served on loopback, and a browser to read it."""
+"""A small course with the real theme, built once and served on loopback, and a browser for it."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,12 +16,16 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.files import serve_files
+from torchreel.records import Clip
 from torchreel.site.byterange import with_ranges
+from torchreel.store import Store
 
 ROOT = Path(__file__).parents[2]
+LESSONS = Path(__file__).parent / "lessons"
+NAV = "nav:\n  - Start: index.md\n  - Lessons: [shape/index.md, loops/index.md]\n"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,6 +34,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
 ]
 
 
@@ -44,6 +50,11 @@ class Course:
         """The folder of the built site."""
         return self.root / "site"
 
+    def clip(self, lesson: str, cell: str) -> Clip:
+        """Return what was rendered from a cell of a lesson."""
+        store = Store(self.root / "build")
+        return store.clip(store.index().clips[Store.clip_key(f"lessons/{lesson}/lesson.py", cell)])
+
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
@@ -56,15 +67,13 @@ class _Quiet(WSGIRequestHandler):
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
-    """The course of this repository, built at draft quality and served with byte ranges."""
+    """Two short lessons under the course's own theme, traced, rendered as drafts, and served."""
     root = tmp_path_factory.mktemp("course")
-    for folder in ("lessons", "scenes"):
-        shutil.copytree(ROOT / folder, root / folder)
-    shutil.copy(ROOT / "mkdocs.yml", root)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
+    write_course(root)
     subprocess.run(
         [sys.executable, "-m", "torchreel.cli", "build", "--quality", "draft"],
         cwd=root,
@@ -80,6 +89,16 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
         server.shutdown()
 
 
+def write_course(root: Path) -> None:
+    """Write the sources of the small course: its lessons, the course's theme and settings."""
+    shutil.copytree(LESSONS, root / "lessons")
+    for folder in (".overrides", "assets"):
+        shutil.copytree(ROOT / "lessons" / folder, root / "lessons" / folder)
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    settings = re.sub(r"^nav:\n(?:[ ].*\n)+", NAV, settings, flags=re.MULTILINE)
+    (root / "mkdocs.yml").write_text(settings, encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium: Debian's where it is installed, else the one that Playwright installs."""
@@ -89,3 +108,16 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser context of its own, 1440 pixels wide, in which nothing may fail."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    assert said == []
+    context.close()

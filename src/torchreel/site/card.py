@@ -76,7 +76,8 @@ def fill_card(card: Element, lesson: Lesson, page: str, words: Words) -> None:
     kicker.text = AtomicString(lesson.kicker(words))
     done = SubElement(kicker, "span", {"class": "tr-done", "hidden": "hidden"})
     done.text = AtomicString(words.done)
-    heading = SubElement(text, "h3")
+    # Not an h3: a table of contents is of the page's own headings.
+    heading = SubElement(text, "div", {"class": "tr-title", "role": "heading", "aria-level": "3"})
     link = SubElement(
         heading, "a", {"href": posixpath.relpath(lesson.page, posixpath.dirname(page))}
     )

@@ -71,6 +71,7 @@
       this.steps = [];
       this.rest = null;
       this.stepping = false;
+      this.jumped = 0; // seconds: where the last jump went
     }
 
     async load() {
@@ -79,7 +80,6 @@
       );
       this.steps = [...metadata.cues].map((cue, index) => {
         cue.onexit = () => this.left(index);
-        cue.pauseOnExit = this.stepping;
         const title = chapters.cues[index].getCueAsHTML().textContent;
         const { startTime: start, endTime: end } = cue;
         return { index, cue, title, start, end, ...JSON.parse(cue.text) };
@@ -104,14 +104,16 @@
 
     stopAtLines(stepping) {
       this.stepping = stepping;
-      for (const { cue } of this.steps) cue.pauseOnExit = stepping;
     }
 
+    // In step mode a line that was played stops there. Chromium's own `pauseOnExit` would also stop
+    // for a line that a jump left.
     left(index) {
       const step = this.steps[index];
-      const { seeking, currentTime } = this.video;
-      const played = !seeking && Math.abs(currentTime - step.end) < 0.3;
-      if (!this.stepping || !played) return; // it was left for another step
+      const late = this.video.currentTime - step.end;
+      const played = this.jumped < step.end && late > -INSIDE && late < 0.3;
+      if (!this.stepping || !played || index + 1 === this.steps.length) return; // or it ended
+      this.video.pause();
       this.rest = step;
       this.done = true; // it was played: what is played next is the step after it
       this.changed();
@@ -123,13 +125,13 @@
       this.wake("auto");
       if (play && !STILL.matches) {
         this.rest = null;
-        this.video.currentTime = step.start + INSIDE;
+        this.jump(step.start + INSIDE);
         this.start();
       } else {
         this.video.pause();
         this.rest = step;
         this.done = false;
-        this.video.currentTime = Math.max(step.start, step.end - FRAME);
+        this.jump(Math.max(step.start, step.end - FRAME));
       }
       this.changed();
     }
@@ -137,8 +139,13 @@
     seek(time) {
       this.wake("auto");
       this.rest = null;
-      this.video.currentTime = time;
+      this.jump(time);
       this.changed();
+    }
+
+    jump(time) {
+      this.jumped = time;
+      this.video.currentTime = time;
     }
 
     toggle() {
@@ -147,7 +154,7 @@
         video.pause();
       } else if (STILL.matches) {
         this.go(rest ? this.steps[(rest.index + 1) % this.steps.length] : this.step, false);
-      } else if (video.ended || (rest && this.done && rest.index + 1 >= this.steps.length)) {
+      } else if (rest && this.done && rest.index + 1 >= this.steps.length) {
         this.go(this.steps[0], true);
       } else if (rest) {
         this.go(this.done ? this.steps[rest.index + 1] : rest, true);
@@ -449,6 +456,8 @@
     }
 
     ended() {
+      // Chromium says so as well of a clip that rests on its last frame and was not played.
+      if (this.reel.rest && !this.reel.done) return;
       this.reel.rest = this.reel.steps.at(-1);
       this.reel.done = true;
       this.show();

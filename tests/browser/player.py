@@ -1,0 +1,92 @@
+"""A clip of a page, as a reader's hands and eyes know it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+# Play; note the video's time, and what is lit, whenever another line is lit.
+_WATCH = """
+(clip, [from, until]) => new Promise(done => {
+  const video = clip.querySelector("video");
+  const seen = [];
+  let last = clip.querySelector(".tr-line.tr-now")?.dataset.line;
+  const look = () => {
+    const line = clip.querySelector(".tr-line.tr-now")?.dataset.line;
+    if (line && line !== last) {
+      last = line;
+      const item = clip.querySelector(".tr-transcript li.tr-now");
+      seen.push([Number(line), Number(item?.dataset.statement), video.currentTime]);
+    }
+    if (video.currentTime >= until || video.ended) end();
+  };
+  const watching = new MutationObserver(look);
+  const end = () => { watching.disconnect(); video.pause(); done(seen); };
+  const start = () => {
+    watching.observe(clip, { attributes: true, subtree: true });
+    video.play();
+  };
+  const seek = () => {
+    video.addEventListener("seeked", start, { once: true });
+    video.currentTime = from;
+  };
+  if (from === null) start();
+  else if (video.readyState) seek();
+  else {
+    video.addEventListener("loadedmetadata", seek, { once: true });
+    video.preload = "auto";
+    video.load();
+  }
+})
+"""
+
+
+class Player:
+    """A ``torchreel-clip`` whose script runs."""
+
+    def __init__(self, clip: Locator) -> None:
+        clip.locator("xpath=self::*[contains(@class, 'tr-ready')]").wait_for()
+        self.clip = clip
+        self.page = clip.page
+        self.video = clip.locator("video")
+        self.lit = clip.locator(".tr-line.tr-now")
+
+    @classmethod
+    def of(cls, page: Page, number: int = 0) -> Player:
+        """Return a clip of the page, by its number, once it is ready."""
+        return cls(page.locator("torchreel-clip").nth(number))
+
+    def find(self, selector: str) -> Locator:
+        return self.clip.locator(selector)
+
+    def button(self, action: str) -> Locator:
+        return self.find(f"[data-action={action}]")
+
+    def line(self, number: int) -> Locator:
+        return self.find(f".tr-line[data-line='{number}']")
+
+    @property
+    def time(self) -> float:
+        return float(self.video.evaluate("video => video.currentTime"))
+
+    @property
+    def paused(self) -> bool:
+        return bool(self.video.evaluate("video => video.paused"))
+
+    def watch(self, start: float | None = None, end: float = 1e9) -> list[tuple[int, int, float]]:
+        """Play from one moment to another; return each line as it was lit, its item, the time."""
+        seen = self.clip.evaluate(_WATCH, [start, end])
+        return [(line, item, at) for line, item, at in seen]
+
+    def expect_line(self, line: int) -> None:
+        """Wait until a line is lit, and the transcript's item of its statement with it."""
+        expect(self.lit).to_have_attribute("data-line", str(line))
+        item = self.find(".tr-transcript li.tr-now")
+        expect(item).to_have_attribute("data-statement", str(line))
+        expect(item).to_have_attribute("aria-current", "step")
+
+    def expect_state(self, state: str) -> None:
+        """Wait until something holds, in JavaScript, of ``video``."""
+        self.page.wait_for_function(f"video => {state}", arg=self.video.element_handle())
+
+    def expect_paused(self) -> None:
+        self.expect_state("video.paused")

@@ -1,0 +1,322 @@
+"""The player in Chromium: code, values and transcript in step with the video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Course
+from tests.browser.player import Player
+
+SHAPE, LOOPS = "shape/index.html", "loops/index.html"
+
+
+@pytest.fixture
+def player(page: Page, course: Course) -> Player:
+    """The first clip of the lesson, its player ready."""
+    page.goto(course.url + SHAPE)
+    return Player.of(page)
+
+
+def test_lines_light_in_order_within_a_tenth_of_a_second(player: Player, course: Course) -> None:
+    cues = course.clip("shape", "reshape").cues
+    for cue in cues:
+        before = max(cue.start - 0.3, 0)
+        (*_, (line, item, at)) = player.watch(before, cue.start + 0.3)
+        assert (line, item) == (cue.number, cue.statement)
+        assert cue.start - 0.01 <= at <= cue.start + 0.1
+
+
+def test_every_line_of_a_clip_is_lit_once(player: Player) -> None:
+    player.find(".tr-speed").select_option("2")
+    assert [line for line, _, _ in player.watch()] == [1, 2, 3]
+    expect(player.lit).to_have_attribute("data-line", "3")  # and so it stays
+
+
+def test_values_and_shapes_follow_the_line(player: Player) -> None:
+    player.line(2).click()
+    player.expect_line(2)
+    values = player.find(".tr-vars")
+    expect(values.locator(".tr-label")).to_have_text("After this line")
+    expect(values.locator(".tr-lit")).to_have_text("y (3, 4) int64")
+    expect(values.locator("li")).to_have_text(["y (3, 4) int64", "x (12,) int64"])
+    rows = values.locator(".tr-grid > div")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1).locator("span")).to_have_text(["4", "5", "6", "7"])
+    expect(player.lit.locator(".tr-shape")).to_have_text("y (3, 4)")
+    expect(player.line(1).locator(".tr-shape")).to_be_visible()
+    expect(player.line(3).locator(".tr-shape")).to_be_hidden()
+    player.line(3).click()
+    expect(player.line(3).locator(".tr-shape")).to_have_text("z (2, 2, 3)")
+
+
+def test_what_was_printed_and_gradients_are_shown(page: Page, course: Course) -> None:
+    page.goto(course.url + LOOPS)
+    loop, gradient = Player.of(page, 0), Player.of(page, 1)
+    loop.line(4).click()
+    expect(loop.find(".tr-printed code")).to_have_text("tensor([3.0000, 1.5000])")
+    gradient.line(2).click()
+    expect(gradient.find(".tr-vars em")).to_have_text(".grad [4, 6]")
+
+
+@pytest.mark.parametrize("what", ["line", "number", "item", "segment"])
+def test_a_click_goes_to_a_step_and_plays_it(
+    player: Player, page: Page, course: Course, what: str
+) -> None:
+    start = course.clip("shape", "reshape").cues[2].start
+    if what == "segment":
+        box = player.find(".tr-seek").bounding_box()
+        assert box
+        page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    else:
+        place = {"line": ".tr-line .tr-text", "number": ".tr-number", "item": ".tr-transcript li"}
+        player.find(place[what]).nth(2).click()
+    player.expect_line(3)
+    assert start - 0.01 <= player.time < start + 2
+    assert not player.paused
+    assert page.url.endswith("#reshape-3") == (what == "number")
+
+
+def test_step_mode_stops_once_at_the_end_of_each_line(page: Page, course: Course) -> None:
+    page.goto(course.url + SHAPE)
+    player = Player.of(page, 1)
+    player.find(".tr-speed").select_option("2")
+    player.button("step").click()
+    expect(player.button("step")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("window.stops = []")
+    player.video.evaluate("video => video.addEventListener('pause', () => stops.push(1))")
+    for stops, cue in enumerate(course.clip("shape", "unsqueeze").cues, 1):
+        player.button("toggle").click()
+        page.wait_for_function(f"stops.length >= {stops}")
+        assert player.paused
+        assert player.time == pytest.approx(cue.end, abs=0.1)
+        player.expect_line(cue.number)
+    assert page.evaluate("stops.length") == 2
+    player.button("step").click()
+    player.line(1).click()
+    cue = course.clip("shape", "unsqueeze").cues[1]
+    player.expect_state(f"video.currentTime > {cue.start + 0.2} && !video.paused")
+
+
+def test_step_mode_does_not_stop_when_a_line_is_left_for_another(player: Player) -> None:
+    player.button("step").click()
+    player.line(1).click()
+    player.expect_state("!video.paused && video.currentTime > 0.2")
+    player.line(3).click()
+    player.expect_line(3)
+    player.expect_state("!video.seeking && !video.paused")
+    player.line(2).click()
+    player.expect_line(2)
+    player.expect_state("!video.seeking && !video.paused")
+
+
+def test_next_and_previous_go_step_by_step(player: Player) -> None:
+    player.button("next").click()
+    player.expect_line(2)
+    player.button("next").click()
+    player.expect_line(3)
+    player.button("next").click()
+    player.expect_line(3)
+    player.button("previous").click()
+    player.expect_line(2)
+    player.button("previous").click()
+    player.expect_line(1)
+    player.button("previous").click()
+    player.expect_line(1)
+
+
+def test_previous_begins_a_line_anew_that_has_played_for_a_while(
+    player: Player, course: Course
+) -> None:
+    start = course.clip("shape", "reshape").cues[1].start
+    player.line(2).click()
+    player.expect_state(f"video.currentTime > {start + 1.1}")
+    player.button("previous").click()
+    player.expect_state(f"video.currentTime < {start + 0.9} && !video.seeking")
+    player.expect_line(2)
+
+
+def test_speed_is_the_videos(player: Player) -> None:
+    expect(player.find(".tr-speed option")).to_have_text(["0.5×", "1×", "1.5×", "2×"])
+    player.find(".tr-speed").select_option("2")
+    assert player.video.evaluate("video => video.playbackRate") == 2
+
+
+def test_captions_come_in_both_languages(player: Player) -> None:
+    line = player.find(".tr-caption")
+    expect(line).to_be_hidden()
+    player.button("captions").click()
+    player.line(2).click()
+    expect(line).to_have_text("reshape folds them into (3, 4).")
+    expect(line).to_have_attribute("lang", "en")
+    player.button("captions").click()
+    expect(line).to_have_text("reshape で (3, 4) に折ります。")
+    expect(line).to_have_attribute("lang", "ja")
+    expect(player.button("captions")).to_have_attribute("aria-label", "Captions: 日本語")
+    player.button("captions").click()
+    expect(line).to_be_hidden()
+
+
+def test_captions_of_a_japanese_page_are_japanese_first(page: Page, course: Course) -> None:
+    page.goto(f"{course.url}ja/{SHAPE}")
+    player = Player.of(page)
+    player.button("captions").click()
+    player.line(3).click()
+    expect(player.find(".tr-caption")).to_have_text("(2, 2, 3) にもなります。")
+
+
+def test_full_screen_takes_the_code_along(player: Player, page: Page) -> None:
+    player.button("screen").click()
+    page.wait_for_function("document.fullscreenElement?.matches('.tr-figure')")
+    for part in (".tr-media video", ".tr-code", ".tr-vars", ".tr-controls"):
+        expect(player.find(part)).to_be_visible()
+    inside = player.clip.evaluate(
+        """clip => [...clip.querySelectorAll(".tr-media video, .tr-code, .tr-controls")].every(
+             part => part.getBoundingClientRect().bottom <= innerHeight + 1)"""
+    )
+    assert inside
+    player.line(2).click()
+    player.expect_line(2)
+    player.button("screen").click()
+    page.wait_for_function("!document.fullscreenElement")
+
+
+def test_buttons_stand_under_the_picture(player: Player) -> None:
+    picture = player.video.bounding_box()
+    buttons = player.find(".tr-controls").bounding_box()
+    assert picture
+    assert buttons
+    assert buttons["y"] >= picture["y"] + picture["height"] - 1
+    assert not player.video.evaluate("video => video.controls")
+
+
+@pytest.mark.parametrize("width", [358, 390])
+def test_a_phone_has_every_button_on_one_row(browser: Browser, course: Course, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    tops = player.find(".tr-controls button, .tr-speed").evaluate_all(
+        "all => all.map(each => Math.round(each.getBoundingClientRect().top))"
+    )
+    assert len(tops) == 7
+    assert len(set(tops)) == 1
+    code = player.find(".tr-code").bounding_box()
+    picture = player.video.bounding_box()
+    assert code
+    assert picture
+    assert code["y"] > picture["y"] + picture["height"]
+    player.line(2).click()
+    player.expect_line(2)
+    page.close()
+
+
+def test_a_link_to_a_step_rests_on_it(page: Page, course: Course) -> None:
+    start = course.clip("shape", "reshape").cues[2].start
+    page.goto(f"{course.url}{SHAPE}#reshape-2")
+    player = Player.of(page)
+    player.expect_line(2)
+    assert player.paused
+    expect(player.video).to_be_in_viewport()
+    page.evaluate("location.hash = '#reshape-3'")
+    player.expect_line(3)
+    player.button("toggle").click()  # what plays is the step that the link names, from its start
+    player.expect_state("!video.paused && !video.seeking")
+    assert start - 0.01 <= player.time < start + 2
+
+
+def test_a_step_is_played_after_it_was_shown(player: Player, page: Page, course: Course) -> None:
+    player.find(".tr-number").first.focus()
+    page.keyboard.press("ArrowDown")
+    started = player.clip.evaluate(
+        """clip => new Promise(done => {
+             const video = clip.querySelector("video");
+             video.addEventListener("playing", () => done(video.currentTime), { once: true });
+             clip.querySelector("[data-action=toggle]").click(); })"""
+    )
+    assert started == pytest.approx(course.clip("shape", "reshape").cues[1].start, abs=0.06)
+
+
+def test_instant_navigation_and_back(page: Page, course: Course) -> None:
+    page.goto(course.url + "index.html")
+    page.evaluate("window.same = true")
+    page.get_by_role("link", name="Start", exact=True).last.click()
+    page.wait_for_url(f"**/{SHAPE}")
+    assert page.evaluate("window.same")  # the page was not loaded anew
+    player = Player.of(page)
+    player.line(2).click()
+    player.expect_line(2)
+    player.expect_state("video.currentTime > 3 && video.readyState > 1")
+    page.go_back()
+    page.wait_for_url("**/index.html")
+    expect(page.locator("torchreel-card").first).to_be_visible()
+    page.go_forward()
+    player = Player.of(page)
+    player.line(3).click()
+    player.expect_line(3)
+
+
+def test_the_player_works_from_a_file(page: Page, course: Course) -> None:
+    page.goto((course.site / SHAPE).as_uri())
+    player = Player.of(page)
+    player.line(2).click()
+    player.expect_line(2)
+    player.expect_state("video.currentTime > 3.2 && video.readyState > 1")
+
+
+def test_a_line_of_a_loop_goes_from_lap_to_lap(page: Page, course: Course) -> None:
+    page.goto(course.url + LOOPS)
+    player = Player.of(page)
+    cues = [cue for cue in course.clip("loops", "loop").cues if cue.statement == 3]
+    body = player.line(3)
+    expect(body).to_have_attribute("data-cues", " ".join(str(cue.number) for cue in cues))
+    player.button("captions").click()
+    for lap, cue in [(1, cues[0]), (2, cues[1]), (1, cues[0])]:
+        body.click()
+        player.expect_line(3)
+        assert cue.start - 0.01 <= player.time < cue.end
+        expect(player.find(".tr-caption")).to_contain_text(f"Lap {lap}: ")
+
+
+def test_one_clip_plays_at_a_time(player: Player, page: Page) -> None:
+    player.button("toggle").click()
+    Player.of(page, 1).button("toggle").click()
+    player.expect_paused()
+
+
+def test_the_code_is_copied_without_its_notes(browser: Browser, course: Course) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    player.button("copy").click()
+    expect(player.button("copy")).to_have_attribute("aria-label", "Copied")
+    copied: Any = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "x = torch.arange(12)\ny = x.reshape(3, 4)\nz = x.reshape(2, 2, 3)\n"
+    context.close()
+
+
+def test_a_seek_lands_where_it_was_asked_for(player: Player, course: Course) -> None:
+    """The server answers byte ranges, so the browser lands on the second that was asked for."""
+    clip = course.clip("shape", "reshape")
+    found = player.video.evaluate(
+        """(video, time) => new Promise((done, failed) => {
+             video.onerror = () => failed(video.error.message);
+             video.onloadedmetadata = () => { video.currentTime = time; };
+             video.onseeked = () => done([video.currentTime, video.duration, video.videoWidth]);
+             video.preload = "auto"; video.load(); })""",
+        clip.cues[1].start,
+    )
+    assert found == pytest.approx([clip.cues[1].start, clip.duration, clip.width], abs=0.06)
+
+
+def test_nothing_of_a_clip_is_loaded_before_it_is_wanted(page: Page, course: Course) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(course.url + SHAPE, wait_until="networkidle")
+    player = Player.of(page)
+    assert not [url for url in asked if url.endswith(".mp4")]
+    player.line(1).click()
+    player.expect_state("!video.paused && video.currentTime > 0.1")
+    assert [url for url in asked if url.endswith(".mp4")]
