@@ -20,6 +20,7 @@ from torchreel.records import (
     Step,
     Trace,
 )
+from torchreel.spelling import bare_name
 
 HEADS = ("line", "run", "op", "in", "out", "memory", "device")
 MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
@@ -140,7 +141,7 @@ class _Lister:
         yield Row(
             line=str(step.line),
             run=str(run.lap) if repeated else "",
-            op="  " * depth + short(step.op),
+            op="  " * depth + bare_name(step.op),
             taken=tuple(self._shapes(step.operands)),
             made=tuple(str(self._trace.tensors[record].shape) for record in step.results),
             memory=_memory(step),
@@ -204,11 +205,6 @@ def _laps(loop: Loop) -> str:
     more = len(loop.kept) - LAPS_NAMED
     named = ", ".join(map(str, loop.kept[:LAPS_NAMED]))
     return f"{told}, below: {named}" + (f" and {more} more" if more > 0 else "")
-
-
-def short(op: str) -> str:
-    """Return an op's name without where torch keeps it: ``reshape``, ``__getitem__``, ``T``."""
-    return op.removesuffix(".__get__").rpartition(".")[2]
 
 
 def _memory(step: Step) -> str:

@@ -173,7 +173,7 @@ def test_an_error_is_told_with_its_message(trace: Trace) -> None:
     run = last_run(trace, trace.cell("error"), 3)
     assert run
     message = "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"
-    assert statement_caption(trace, run, ENGLISH) == f"matmul raises RuntimeError: {message}"
+    assert statement_caption(trace, run, ENGLISH) == f"@ raises RuntimeError: {message}"
     assert statement_caption(trace, run, JAPANESE).endswith(f"RuntimeError を出します：{message}")
 
 

@@ -111,7 +111,8 @@ def clip_inputs(
 
 
 def _render_sources() -> dict[str, Path]:
-    return {f"render/{path.name}": path for path in (RENDER / "movie.py", RENDER / "stock.py")}
+    found = {f"render/{path.name}": path for path in (RENDER / "movie.py", RENDER / "stock.py")}
+    return found | {"spelling.py": RENDER.parent / "spelling.py"}
 
 
 def environment() -> dict[str, str]:

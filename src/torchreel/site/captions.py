@@ -18,6 +18,7 @@ from torchreel.records import (
 from torchreel.site.facts import SIGNIFICANT
 from torchreel.site.literals import shape_text
 from torchreel.site.words import Words
+from torchreel.spelling import bare_name, spell
 
 _RESHAPES = {"reshape", "view", "flatten", "unflatten", "ravel", "view_as", "reshape_as"}
 _CASTS = {"to", "type", "type_as", "double", "float", "half", "bfloat16", "long", "int", "bool"}
@@ -118,8 +119,7 @@ class _Teller:
         )
 
     def _say(self, template: str, step: Step, **facts: object) -> str:
-        op = step.op.removesuffix(".__get__").removesuffix(".__set__").rpartition(".")[2]
-        return template.format(op=op, **facts)
+        return template.format(op=spell(step), **facts)
 
     def _outermost(self, step: Step) -> ModuleCall | None:
         """Return the call of a module, in no other one, in which a step ran."""
@@ -169,7 +169,7 @@ class _Teller:
 
 
 def _template(step: Step, before: Sequence[TensorRecord], after: TensorRecord, words: Words) -> str:
-    op = step.op.rpartition(".")[2]
+    op = bare_name(step.op)
     if not before:
         return words.made
     alone = before[0] if len(before) == 1 else None

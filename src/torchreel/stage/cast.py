@@ -9,7 +9,8 @@ import numpy as np
 from manim import Animation, FadeOut, Mobject
 
 from torchreel.records import Drawn, Step, TensorRecord
-from torchreel.stage import motion, registry
+from torchreel.spelling import spell
+from torchreel.stage import motion
 from torchreel.stage.arrangement import Arrangement, Family, Item, Mark, Spot, arrange
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.bracket import Bracket
@@ -45,7 +46,7 @@ class Cast(Following, Labels, Lights, Landing):
         """
         records = [*operands, *results]
         if box is not None:
-            word = registry.op_name(box.op)
+            word = spell(box)
             symbols = [f"   {word}   " if each == word else each for each in symbols]
         shown = self._arrangement(family, records, symbols, mode, bare, line)
         self.free = shown.free
@@ -266,7 +267,7 @@ class Cast(Following, Labels, Lights, Landing):
         self.play(*animations)
 
     def _symbol(self, mark: Mark, box: Step | None) -> Mobject:
-        if box is not None and mark.text.strip() == registry.op_name(box.op):
+        if box is not None and mark.text.strip() == spell(box):
             return self.named_box(box, mark.x, mark.y)
         source = Drawn(0, mark.text, "sign")
         color = self.canvas.theme.muted

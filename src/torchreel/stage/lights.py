@@ -9,7 +9,8 @@ import numpy as np
 from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 
 from torchreel.records import Drawn, Step, Trace
-from torchreel.stage import motion, registry
+from torchreel.spelling import spell
+from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
@@ -88,7 +89,7 @@ class Lights(Floor):
     def named_box(self, step: Step, x: float, y: float) -> VGroup:
         """Return a box with the op's name around a middle in pixels."""
         artboard, theme = self.canvas.artboard, self.canvas.theme
-        text, size = registry.op_name(step.op), artboard.type_title
+        text, size = spell(step), artboard.type_title
         source = Drawn(0, text, "op", step=step.number)
         label = self.canvas.label(text, x, y, size, theme.text, source=source)
         width = label.width / artboard.unit + artboard.px(60)

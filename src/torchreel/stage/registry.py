@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from torchreel.spelling import bare_name
+
 if TYPE_CHECKING:
     from torchreel.records import Step
     from torchreel.stage.fills import FillKind
@@ -69,8 +71,7 @@ def choreography(
 
 def op_name(op: str) -> str:
     """Return the bare name of a qualified op: ``torch.Tensor.reshape`` is ``reshape``."""
-    parts = [part for part in op.split(".") if part not in ("__get__", "__set__")]
-    return parts[-1]
+    return bare_name(op)
 
 
 def sources(ops: Iterable[str]) -> dict[str, Path]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup, VMobject
 
 from torchreel.records import Drawn, Step, TensorRecord
+from torchreel.spelling import spell
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
 from torchreel.stage.motion import part
-from torchreel.stage.registry import op_name
 from torchreel.stage.text import text_width
 
 CHIP_PAD = 17
@@ -132,7 +132,7 @@ class ShapeStrip(VGroup):
     def _arrow(self, step: Step, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
         artboard = canvas.artboard
-        word = self._word or Drawn(0, op_name(step.op), "op", step=step.number)
+        word = self._word or Drawn(0, spell(step), "op", step=step.number)
         width, text = _arrow_width(canvas, word.text), word.text
         self.add(
             canvas.label(
@@ -202,7 +202,7 @@ def _chip_width(canvas: Canvas, named: Named) -> float:
 
 
 def _word(word: Drawn | None, step: Step) -> str:
-    return word.text if word is not None else op_name(step.op)
+    return word.text if word is not None else spell(step)
 
 
 def _arrow_width(canvas: Canvas, text: str) -> float:

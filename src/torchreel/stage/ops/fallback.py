@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from torchreel.records import Step
+from torchreel.spelling import spell
 from torchreel.stage import motion
-from torchreel.stage.registry import choreography, op_name
+from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
 _MOST = 2
@@ -23,6 +24,6 @@ def named_box(stage: Stage, step: Step) -> None:
         stage.flash_box(step, motion.BEAT)
         stage.exchange((results or operands)[0])
         return
-    symbols = [""] * (len(operands) - 1) + [op_name(step.op)]
+    symbols = [""] * (len(operands) - 1) + [spell(step)]
     *_, block = stage.arrange("left_right", operands, results, symbols=symbols, box=step)
     stage.play(stage.land(block, run_time=motion.BEAT))

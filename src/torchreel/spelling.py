@@ -1,0 +1,87 @@
+"""How a reader types an op: ``[ ]`` for ``__getitem__``, ``+`` for an ``add`` written so."""
+
+from __future__ import annotations
+
+import re
+
+from torchreel.records import Step
+
+_OPERATORS = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "truediv": "/",
+    "true_divide": "/",
+    "floordiv": "//",
+    "floor_divide": "//",
+    "mod": "%",
+    "remainder": "%",
+    "pow": "**",
+    "matmul": "@",
+    "neg": "-",
+    "pos": "+",
+    "invert": "~",
+    "bitwise_not": "~",
+    "and": "&",
+    "bitwise_and": "&",
+    "or": "|",
+    "bitwise_or": "|",
+    "xor": "^",
+    "bitwise_xor": "^",
+    "lshift": "<<",
+    "rshift": ">>",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+}
+_WORDS = {
+    "getitem": "[ ]",
+    "setitem": "[ ] =",
+    "delitem": "del [ ]",
+    "contains": "in",
+    "len": "len",
+    "bool": "bool",
+    "int": "int",
+    "float": "float",
+    "abs": "abs",
+    "divmod": "divmod",
+    "round": "round",
+}
+_DUNDER = re.compile(r"__(\w+)__")
+
+
+def bare_name(op: str) -> str:
+    """Return the bare name of a qualified op: ``torch.Tensor.reshape`` is ``reshape``, an
+    attribute's ``torch.Tensor.T.__get__`` is ``T``."""
+    return op.removesuffix(".__get__").removesuffix(".__set__").rpartition(".")[2]
+
+
+def spell(step: Step) -> str:
+    """Return a step's op as its line spells it: ``reshape``, ``T``, ``@``, ``[ ]``, ``+=``.
+
+    An op that the line calls by its name keeps the name: ``x.add(1)`` is ``add``, ``x + 1`` is
+    ``+``.
+    """
+    name = bare_name(step.op)
+    dunder = _DUNDER.fullmatch(name)
+    plain = dunder[1] if dunder else name
+    if plain in _WORDS and dunder:
+        return _WORDS[plain]
+    if re.search(rf"\b{re.escape(name)}\b", step.expression):
+        return name
+    return _operator(plain, step.expression) or (plain if dunder else name)
+
+
+def _operator(plain: str, expression: str) -> str | None:
+    """Return the operator that an op's bare name stands for, where the line has it."""
+    if plain.endswith("_") and (sign := _OPERATORS.get(plain[:-1])):
+        return f"{sign}=" if f"{sign}=" in expression else None
+    for name, end in ((plain, ""), (plain[1:], "=" if plain[:1] == "i" else "")):
+        sign = _OPERATORS.get(name)
+        if sign and (name == plain or plain[0] in "ri") and sign + end in expression:
+            return sign + end
+    return None
