@@ -7,6 +7,7 @@ contract: lesson, cell, statement, step, cue, clip.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -139,7 +140,7 @@ class TensorRecord:
     @property
     def numel(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -371,7 +372,7 @@ class Series:
     ``kind`` "name": the plain number or the tensor of one element that ``name`` held at the end of
     a lap; "gradient": the Euclidean norm of the gradient of the parameter ``name`` when an
     optimizer stepped; "update": the norm of what the step changed of it (both of every lap up to
-    128, then of every second, from 256 on of every fourth, and so on). ``array`` names an (n, 2)
+    32, then of every second, from 64 on of every fourth, and so on). ``array`` names an (n, 2)
     float64 array of lap (from 1, counted over all the runs of the loop) and value: n is at most
     10,000, and where there were more laps the least and the greatest value of each stretch are
     kept. ``cell`` and ``statement`` are the innermost loop's.

@@ -96,9 +96,8 @@ class Autograd:
         self._finished = None
 
     def _run(self, run: Any, outputs: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        plain = functools.partial(run, outputs, *args, **kwargs)
         if self._watching or not self._recorder.awake or _transformed():
-            return plain()
+            return run(outputs, *args, **kwargs)
         frame = self._recorder.caller(sys._getframe(2))
         if frame is not None:  # before torch 2.13 no mode sees torch.autograd.backward
             again = functools.partial(self._watch, run, args=args, kwargs=kwargs)

@@ -305,7 +305,7 @@ class Recorder(TorchFunctionMode):
     def caller(self, frame: FrameType) -> FrameType | None:
         """Return the script's frame that a call comes from; None where the call is not recorded:
         asleep, aside, in a module's constructor, or not the script's doing."""
-        if self._aside or not self.awake:
+        if self._sleeper is not None or self._aside or not self.awake:  # most often the first
             return None
         return self._places.innermost(frame, unless=is_construction)
 

@@ -8,7 +8,7 @@ more than the sum of the three: 384 MiB.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ WHOLE, WHOLE_BYTES = 131_072, 64 << 20
 """Kept whole while there is room: a weight of 784 by 128, a batch of pictures."""
 
 TEXTURE_BYTES = 64 << 20
+
+PLAIN_DTYPES = (torch.float32, torch.int64, torch.float64, torch.bool)
+"""Dtypes that NumPy holds as they are: most tensors have one of these."""
 
 UNREADABLE = (RuntimeError, NotImplementedError, TypeError, ValueError)
 """What torch raises where a tensor has no storage, strides, version or values to read (meta,
@@ -71,6 +74,9 @@ def array_of(tensor: torch.Tensor) -> Array | None:
     """
     if tensor.layout != torch.strided or tensor.device.type == "meta":
         return None
+    if tensor.dtype in PLAIN_DTYPES and tensor.device.type == "cpu":
+        with suppress(*UNREADABLE):  # one that stands for its negative
+            return np.array(tensor.detach().numpy(), order="C", copy=True)
     try:
         read = tensor.detach().to("cpu").resolve_conj().resolve_neg()
         if read.is_quantized:
