@@ -77,6 +77,15 @@ seconds = []
 y = model(x)  # whatever is done once is done
 """
 
+SMALL = """
+import time
+import torch
+
+torch.set_num_threads(1)
+x = torch.arange(12.0)
+started = time.process_time()
+"""
+
 SMALL_OPS = """
 y = x.reshape(3, 4)
 z = y.T @ y
@@ -145,8 +154,7 @@ def _options() -> argparse.Namespace:
 
 def _tasks(laps: list[int], passes: int, torchlens: str | None) -> list[Task]:
     train = NET + TRAINING
-    small = "import time\nimport torch\n\ntorch.set_num_threads(1)\nx = torch.arange(12.0)\nstarted = time.process_time()\n"
-    small += SMALL_OPS * passes + 'print("seconds", time.process_time() - started)\n'
+    small = SMALL + SMALL_OPS * passes + 'print("seconds", time.process_time() - started)\n'
     # Line after line, not in a loop: of a loop the tracer keeps few laps.
     forward = _passes("y = model(x)", passes)
     beside = {}
