@@ -212,6 +212,48 @@ def test_a_phone_has_every_button_on_one_row(browser: Browser, course: Course, w
     page.close()
 
 
+# Lines whose number is not beside the start of their text, or of which something is cut off.
+UNTIDY = """
+() => [...document.querySelectorAll(".tr-line")].filter(line => {
+  const { right } = line.getBoundingClientRect();
+  const [number] = line.querySelector(".tr-number").getClientRects();
+  const [text] = line.querySelector(".tr-text").getClientRects();
+  const parts = [...line.querySelectorAll(".tr-text, .tr-shape")].flatMap(
+    part => [...part.getClientRects()]);
+  return (text && Math.abs(number.top - text.top) > 3) || parts.some(part => part.right > right);
+}).map(line => line.textContent)
+"""
+
+
+@pytest.mark.parametrize("width", [358, 390])
+def test_no_line_of_code_is_cut_or_parted_from_its_number(
+    browser: Browser, course: Course, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(course.url + LOOPS)
+    player = Player.of(page, 1)
+    rows = player.line(1).locator(".tr-text").evaluate("text => text.getClientRects().length")
+    assert rows > 1
+    assert page.evaluate(UNTIDY) == []
+    page.close()
+
+
+def test_a_phone_keeps_the_picture_in_sight_of_its_code(browser: Browser, course: Course) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 640})
+    page.goto(course.url + LOOPS)
+    player = Player.of(page)
+    player.find(".tr-vars").evaluate("values => values.scrollIntoView({ block: 'center' })")
+    assert player.find(".tr-controls").bounding_box()["y"] < 200  # type: ignore[index]
+    player.find(".tr-number").first.focus()
+    picture = player.video.bounding_box()
+    number = player.find(".tr-number").first.bounding_box()
+    assert picture
+    assert number
+    assert picture["y"] >= 0
+    assert number["y"] >= picture["y"] + picture["height"] - 1  # what has the focus is not covered
+    page.close()
+
+
 def test_a_link_to_a_step_rests_on_it(page: Page, course: Course) -> None:
     start = course.clip("shape", "reshape").cues[2].start
     page.goto(f"{course.url}{SHAPE}#reshape-2")

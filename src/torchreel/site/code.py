@@ -19,13 +19,14 @@ def code(trace: Trace, cell: Cell, words: Words, cues_of: Callable[[int], Sequen
     """Return the lines of a cell; ``cues_of`` gives the cues that show a statement."""
     source = highlight(cell.source, PythonLexer(stripnl=False), HtmlFormatter[str](nowrap=True))
     owners, made = _owners(cell), _made(trace, cell)
+    rows = zip(cell.source.split("\n"), source.removesuffix("\n").split("\n"), strict=True)
     lines = []
-    for number, text in enumerate(source.removesuffix("\n").split("\n"), 1):
+    for number, (plain, text) in enumerate(rows, 1):
         owner = owners.get(number)
         cues = cues_of(owner) if owner is not None else ()
         shape = f'<span class="tr-shape">{made.get(number, "")}</span>' if owner else ""
         lines.append(
-            f'<span class="tr-line" data-line="{number}"{_data(owner, cues)}>'
+            f'<span class="tr-line" data-line="{number}"{_data(owner, cues)}{_indent(plain)}>'
             f"{_gutter(number, cell, owner, cues, words)}"
             f'<span class="tr-text">{text}</span>{shape}</span>'
         )
@@ -51,6 +52,12 @@ def _data(owner: int | None, cues: Sequence[int]) -> str:
     return f' data-statement="{owner}"{shown}'
 
 
+def _indent(text: str) -> str:
+    """Say how far in a line begins: where it is too long, its rest begins further in."""
+    spaces = len(text) - len(text.lstrip(" "))
+    return f' style="--tr-indent: {spaces}"' if spaces else ""
+
+
 def _gutter(line: int, cell: Cell, owner: int | None, cues: Sequence[int], words: Words) -> str:
     """Return a line's number: a link to its transcript item where a cue shows it."""
     if not cues:
@@ -61,16 +68,31 @@ def _gutter(line: int, cell: Cell, owner: int | None, cues: Sequence[int], words
 
 
 def _made(trace: Trace, cell: Cell) -> dict[int, str]:
-    """Return the note at the end of a line: the tensors its statement made."""
-    notes: dict[int, list[str]] = {}
+    """Return the note at the end of a line: the tensors its statement made, not those of a body."""
+    notes: dict[int, str] = {}
     for statement in cell.statements:
         run = last_run(trace, cell, statement.number)
-        line = header_lines(statement)[1]
-        for name, tensor in (run.changed if run else {}).items():
-            if tensor is not None:
-                shape = shape_text(trace.tensor(tensor).shape)
-                notes.setdefault(line, []).append(f"{escape(name)} {shape}")
-    return {line: "&ensp;".join(texts) for line, texts in notes.items()}
+        changed = run.changed if run else {}
+        inner = _names_below(trace, cell, statement.number)
+        texts = [
+            f"{escape(name)} {shape_text(trace.tensor(tensor).shape)}".replace(" ", "&nbsp;")
+            for name, tensor in changed.items()
+            if tensor is not None and name not in inner
+        ]
+        if texts:
+            line = header_lines(statement)[1]
+            notes[line] = " ".join([*filter(None, [notes.get(line)]), *texts])
+    return notes
+
+
+def _names_below(trace: Trace, cell: Cell, number: int) -> set[str]:
+    """Return the names that the statements of a body made."""
+    names: set[str] = set()
+    for statement in cell.statements:
+        if statement.parent == number:
+            run = last_run(trace, cell, statement.number)
+            names |= set(run.changed if run else ()) | _names_below(trace, cell, statement.number)
+    return names
 
 
 def _owners(cell: Cell) -> dict[int, int]:

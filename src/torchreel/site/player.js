@@ -507,8 +507,8 @@
         else line.removeAttribute("aria-current");
       }
       const note = this.find(`.tr-line[data-line="${last}"] .tr-shape`);
-      const shapes = shapesOf(step);
-      if (note && shapes) note.textContent = shapes;
+      const shapes = note && shapesOf(step, namesIn(note));
+      if (shapes) note.textContent = shapes;
       const line = this.find(".tr-line.tr-now");
       const code = this.find(".tr-code pre");
       if (line && code && code.scrollHeight > code.clientHeight)
@@ -560,11 +560,16 @@
 
   const shape = sizes => `(${sizes.join(", ")}${sizes.length === 1 ? "," : ""})`;
 
-  function shapesOf(step) {
+  // Which tensors the note at the end of a line is of.
+  function namesIn(note) {
+    return note.textContent.split(" ").map(pair => pair.split("\u00a0")[0]);
+  }
+
+  function shapesOf(step, names = step.changed) {
     return step.vars
-      .filter(each => step.changed.includes(each.name) && each.shape)
-      .map(each => `${each.name} ${shape(each.shape)}`)
-      .join("\u2002");
+      .filter(each => step.changed.includes(each.name) && names.includes(each.name) && each.shape)
+      .map(each => `${each.name} ${shape(each.shape)}`.replaceAll(" ", "\u00a0"))
+      .join(" ");
   }
 
   function chip(variable, lit) {
