@@ -17,6 +17,8 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
 from torchreel.stage.layout import Pose
 
+Points = NDArray[np.float64]
+
 _GROUPS = 64
 """No more parts than this arrive one by one."""
 
@@ -59,8 +61,8 @@ class Landing(Floor):
     def land(
         self, block: TensorBlock, elements: Any = None, run_time: float | None = None
     ) -> Animation:
-        """Return the animation in which these elements (None: all that are missing) drop into
-        their slots, in order."""
+        """Return the animation in which these elements (None: all that are missing) come into
+        their slots, in order: each along a lane that no other stands in."""
         home, before = block.pose, block.pose.shown.copy()
         cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
         cells = cells[~before[cells]] if len(block.elements) else np.arange(len(before))
@@ -69,13 +71,13 @@ class Landing(Floor):
             block.fade_into(1.0)
             self._landed(block)
             return self.fading(block, 1.0, 0.0, run_time or motion.BEAT)
-        group = _groups(len(cells))
+        group, lane = _groups(len(cells)), lane_of(home, cells, before)
         lasting = run_time or max(motion.QUICK, min(motion.SLOW, 0.09 * (1 + len(cells))))
 
         def draw(alpha: float) -> None:
             arrived = motion.staggered(alpha, int(group.max()) + 1)[group] if len(cells) else group
             corners, shown = home.corners.copy(), before.copy()
-            corners[cells, 1] -= (1 - arrived) * _DROP * home.size
+            corners[cells] += (1 - arrived)[:, None] * _DROP * lane
             shown[cells] = arrived > 0.02
             block.set_pose(replace(home, corners=corners, shown=shown))
             if alpha >= 1 and shown.all():
@@ -92,11 +94,11 @@ class Landing(Floor):
         size: float | None = None,
     ) -> Animation:
         """Return the animation in which elements (None: all) travel to their slots from ``starts``
-        (n, 2), the top left corners in pixels of cells of ``size``; they arc and do not cross
-        their own ends."""
+        (n, 2), the top left corners in pixels of cells of ``size``. They arc; those in front leave
+        first, so that none passes another on the same way."""
         home, before = block.pose, block.pose.shown.copy()
         cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
-        group = _groups(len(cells))
+        group = _groups(len(cells))[_rank_on_the_way(starts, home.corners[cells])]
         first = size or home.size
 
         def draw(alpha: float) -> None:
@@ -146,6 +148,43 @@ class Landing(Floor):
             self.scene.remove(slots)
             slots.submobjects.clear()
             self._props = [prop for prop in self._props if prop is not slots]
+
+
+def lane_of(pose: Pose, cells: NDArray[np.int64], before: NDArray[np.bool_]) -> Points:
+    """Return from where cells come to their slots, a cell's size away, so that none crosses another
+    that is there ``before`` or comes earlier: from above, else from the right, the left, below."""
+    here = pose.corners[cells]
+    rank = np.full(len(pose.corners), len(cells))
+    rank[cells] = np.arange(len(cells))
+    rank[before] = -1
+    level = pose.far[None, :] == pose.far[cells][:, None]
+    in_time = (rank[None, :] < np.arange(len(cells))[:, None]) & level
+    for lane in ((0.0, -1.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0)):
+        vector = np.array(lane) * pose.size
+        apart = np.abs(pose.corners[None, :, :] - (here + vector)[:, None, :])
+        if not ((apart < 0.6 * pose.size).all(axis=2) & in_time).any():
+            return vector
+    return np.zeros(2)
+
+
+def _rank_on_the_way(starts: Points, ends: Points) -> NDArray[np.int64]:
+    """Return when each of some cells leaves: in order, but those farther ahead before the others.
+
+    Where they do not go one way there is no ahead: then they leave in order.
+    """
+    moves = ends - starts
+    mean = moves.mean(axis=0) if len(moves) else np.zeros(2)
+    length = float(np.linalg.norm(mean))
+    if (
+        length < 0.7 * float(np.linalg.norm(moves, axis=1).mean() if len(moves) else 0)
+        or not length
+    ):
+        return np.arange(len(starts))
+    ahead = (starts @ (mean / length)).round()
+    order = np.lexsort((np.arange(len(starts)), -ahead))
+    rank = np.empty(len(starts), dtype=np.int64)
+    rank[order] = np.arange(len(starts))
+    return rank
 
 
 def _groups(count: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import numpy as np
 from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.landing import lane_of
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
@@ -63,11 +64,11 @@ def _drop(stage: Stage, block: TensorBlock, record: TensorRecord) -> None:
     home = block.pose
     count = len(home.corners)
     group = np.arange(count) * min(count, _PARTS) // count
+    lane = lane_of(home, np.arange(count), np.zeros(count, dtype=bool))
 
     def fall(alpha: float) -> None:
         arrived = motion.staggered(alpha, int(group.max()) + 1)[group]
-        lift = (1 - arrived) * _DROP * home.size
-        corners = home.corners - np.stack([np.zeros(count), lift], axis=1)
+        corners = home.corners + (1 - arrived)[:, None] * _DROP * lane
         block.set_pose(replace(home, corners=corners, shown=arrived > 0))
         if stage.tape is not None and stage.tape_holds(record):
             stage.tape.fill(arrived)
