@@ -93,6 +93,16 @@ class Cell:
     source: str
     statements: tuple[Statement, ...]
 
+    def loops_around(self, statement: int) -> tuple[int, ...]:
+        """Return the numbers of the loops that a statement runs in, the innermost first."""
+        known = {each.number: each for each in self.statements}
+        at, found = known[statement].parent if statement in known else None, []
+        while at is not None:
+            if known[at].kind == "loop":
+                found.append(at)
+            at = known[at].parent
+        return tuple(found)
+
 
 @dataclass(frozen=True)
 class Statistics:

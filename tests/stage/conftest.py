@@ -42,6 +42,7 @@ CELLS = {
     "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"
     "h = torch.cat([f, g])\nj = torch.stack([f, g])",
     "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",
+    "scales": "a = torch.tensor([0.01, -0.02])\nb = torch.tensor([100.0, 200.0])\nc = a + b",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

@@ -50,6 +50,15 @@ def test_cells_keep_their_colour_through_every_move(
     assert background == pytest.approx(THEMES[theme].bg, abs=0.01)
 
 
+def test_small_values_have_a_scale_of_their_own_beside_large_ones(staged: Staged) -> None:
+    fills, names = staged("scales").stage.fills, staged("scales").stage.names
+    limits = {
+        name: fills.limit_of(staged("scales").stage.record(names[name])) for name in ("a", "b", "c")
+    }
+    assert limits["a"] == pytest.approx(0.02, rel=0.02)
+    assert limits["b"] == limits["c"] == fills.limit == pytest.approx(200, rel=0.02)
+
+
 def _pixel(frame: Frame, place: NDArray[np.float64], artboard: str) -> NDArray[np.float64]:
     scale = frame.shape[1] / ARTBOARDS[artboard].width
     x, y = (round(float(value) * scale) for value in place)

@@ -26,6 +26,9 @@ else by value); value: the signed value map. The later one wins where ops differ
 Points = NDArray[np.float64]
 
 _STRICT: tuple[FillKind, ...] = ("identity", "hue", "rows", "value")
+_GREY = 20
+"""A tensor of values this many times smaller than the clip's largest would be all grey."""
+
 _TEXELS = 256
 _RAMP = 256
 
@@ -33,22 +36,30 @@ _RAMP = 256
 class Fills:
     """The colours of a clip's tensors; ``kinds`` are those of the trace's steps, in order.
 
-    ``limit`` is the 99th percentile of the sizes of all values, fixed for the whole clip.
+    The value map has one scale for the whole clip: ``limit``, the 99th percentile of the sizes of
+    all values, has the full colour. Only a tensor that would be all grey on it (its own 99th
+    percentile is below a twentieth of that) has a smaller scale, together with all others of its
+    size; what is joined by moves or by the laps of a loop has one scale in any case.
     """
 
     def __init__(self, trace: Trace, kinds: Iterable[FillKind], theme: Theme) -> None:
         self.trace = trace
         self.theme = theme
-        self.limit = _limit(trace)
         self._family = list(range(len(trace.tensors)))
         self._made = {made: step for step in trace.steps for made in step.results}
         self._kinds = dict(zip((step.number for step in trace.steps), kinds, strict=True))
         self._join()
         self._decide()
+        self._limits = self._scales()
+        self.limit = max(self._limits.values(), default=1.0)
 
     def kind(self, record: TensorRecord) -> FillKind:
         """Return how a tensor is coloured in this clip."""
         return self._of_family.get(self._root(record.id), "identity")
+
+    def limit_of(self, record: TensorRecord) -> float:
+        """Return the value that has the full colour in a tensor."""
+        return self._limits.get(self._root(record.id), self.limit)
 
     def colors(self, record: TensorRecord, elements: NDArray[np.int64]) -> Points:
         """Return the colours (n, 3) of these elements, given by their row-major places."""
@@ -58,7 +69,9 @@ class Fills:
             return np.where(flat, self.theme.text, self.theme.surface)
         kind = self.kind(record)
         if kind == "value" and values is not None and not np.iscomplexobj(values):
-            return by_value(values.ravel()[elements].astype(float), self.limit, self.theme)
+            return by_value(
+                values.ravel()[elements].astype(float), self.limit_of(record), self.theme
+            )
         if kind == "value":
             return np.tile(self.theme.surface2, (len(elements), 1))
         return by_place(self.places(record).ravel()[elements], self.theme)
@@ -80,7 +93,7 @@ class Fills:
             share = np.clip(np.nan_to_num(thin) / max(self._peak(record, thin), 1e-12), 0, 1)
             span = self.theme.text - self.theme.surface2
             return np.asarray(self.theme.surface2 + span * share[..., None])
-        return by_value(thin, self.limit, self.theme)
+        return by_value(thin, self.limit_of(record), self.theme)
 
     def places(self, record: TensorRecord) -> Points:
         """Return where on the ramp (0 to 1) each element of a tensor lies, in its shape."""
@@ -169,6 +182,54 @@ class Fills:
             kind = self._of_family.get(root, "identity")
             if root not in self._ranked[kind]:
                 self._ranked[kind].append(root)
+
+    def _scales(self) -> dict[int, float]:
+        """Return the full colour's value by family of tensors (its root)."""
+        sizes: dict[int, list[Points]] = {}
+        group = self._grouped_by_laps()
+        for tensor, values in self._sizes().items():
+            sizes.setdefault(group[self._root(tensor)], []).append(values)
+        known = {root: np.concatenate(each) for root, each in sizes.items()}
+        own = {root: float(np.percentile(each, 99)) for root, each in known.items()}
+        limits: dict[int, float] = {}
+        left = sorted((root for root in own if own[root] > 0), key=lambda root: -own[root])
+        while left:
+            alike = [root for root in left if own[root] >= own[left[0]] / _GREY]
+            limit = float(np.percentile(np.concatenate([known[root] for root in alike]), 99))
+            limits |= dict.fromkeys(alike, limit or own[left[0]])
+            left = left[len(alike) :]
+        return {root: limits[group[root]] for root in group if group[root] in limits}
+
+    def _sizes(self) -> dict[int, Points]:
+        """Return the sizes of the finite values that are known of each tensor: those that are drawn
+        of a large one."""
+        textures = {
+            each.id: self.trace.arrays[each.texture]
+            for each in self.trace.tensors
+            if each.texture is not None
+        }
+        found = {}
+        for tensor, values in {**textures, **self.trace.values}.items():
+            if not np.iscomplexobj(values) and values.dtype != np.bool_:
+                flat = np.abs(values.astype(float)).ravel()
+                found[tensor] = flat[np.isfinite(flat)]
+        return {tensor: each for tensor, each in found.items() if len(each)}
+
+    def _grouped_by_laps(self) -> dict[int, int]:
+        """Return for each root the root that stands for it: one for all that a name held before
+        and in the laps of a loop that binds it."""
+        group = {self._root(tensor): self._root(tensor) for tensor in range(len(self._family))}
+        names = dict(self.trace.names)
+        for run in self.trace.runs:
+            held = dict(names)
+            run.rebind(names)
+            if not self.trace.cells[0].loops_around(run.statement):
+                continue
+            for name in run.changed.keys() & held.keys() & names.keys():
+                old, new = (group[self._root(each[name])] for each in (names, held))
+                if old != new:
+                    group = {key: new if each == old else each for key, each in group.items()}
+        return group
 
     def _unite(self, first: int, *others: int) -> None:
         for other in others:
@@ -265,15 +326,3 @@ def _thin(values: NDArray[Any]) -> NDArray[Any]:
                 sums = np.add.reduceat(values, edges, axis=axis)
                 values = sums / (sizes[:, None] if axis == 0 else sizes)
     return values
-
-
-def _limit(trace: Trace) -> float:
-    kept = [
-        np.abs(value.astype(float)).ravel()
-        for value in trace.values.values()
-        if not np.iscomplexobj(value) and value.dtype != np.bool_
-    ]
-    sizes = np.concatenate(kept) if kept else np.zeros(0)
-    finite = sizes[np.isfinite(sizes)]
-    limit = float(np.percentile(finite, 99)) if len(finite) else 1.0
-    return limit if limit > 0 else 1.0
