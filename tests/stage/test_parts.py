@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torchreel.records import TensorRecord, TorchReelError
 from torchreel.stage import fonts, registry
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.checker import Body, Frame, Written, flaws, flaws_at_rest
+from torchreel.stage.checker import Body, Frame, Lit, Written, flaws, flaws_at_rest
 from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
@@ -264,9 +265,13 @@ def test_the_checker_sees_what_is_wrong_with_a_frame(frame: Frame, said: str) ->
 
 
 def test_the_checker_sees_an_empty_frame_and_two_things_lit() -> None:
-    before = Frame([FINE], lit={1: (b"here", "a frame"), 2: (b"here", "'4'")})
-    moved = Frame([FINE], lit={1: (b"there", "a frame"), 3: (b"here", "'5'")})
-    kept = Frame([FINE], lit={2: (b"here", "'4'"), 3: (b"here", "'5'")})
+    box, apart = (10.0, 10.0, 50.0, 50.0), (100.0, 10.0, 50.0, 50.0)
+    frame, four, five = Lit("a frame", box), Lit("'4'", box), Lit("'5'", apart)
+    before = Frame([FINE], lit={1: frame, 2: four})
+    moved = Frame([FINE], lit={1: replace(frame, points=b"moved"), 3: five})
+    kept = Frame([FINE], lit={2: four, 3: five})
+    around = Frame([FINE], lit={1: frame, 3: replace(five, box=box)})
+    assert flaws_at_rest(around, before) == []
     assert flaws_at_rest(Frame([FINE], staged=False), None) == ["nothing is on the stage"]
     assert flaws_at_rest(before, None) == []
     assert flaws_at_rest(moved, before) == []

@@ -47,15 +47,24 @@ class Body:
 
 
 @dataclass(frozen=True)
+class Lit:
+    """Something in the focus colour: what it is in words, its box, and its points as bytes."""
+
+    what: str
+    box: tuple[float, float, float, float]
+    points: bytes = b""
+
+
+@dataclass(frozen=True)
 class Frame:
-    """What stands on a frame: the boxes of every ``outlines``, whether anything is ``staged``, and
-    what is ``lit``: where each mobject (by its id) stands, and what it is in words."""
+    """What stands on a frame: its texts and solid bodies, the boxes of all ``outlines``, whether
+    anything is ``staged``, and the mobjects that are ``lit``, by their ids."""
 
     texts: list[Written]
     bodies: list[Body] = field(default_factory=list)
     outlines: Boxes = field(default_factory=lambda: np.zeros((0, 4)))
     staged: bool = True
-    lit: Mapping[int, tuple[bytes, str]] = field(default_factory=dict)
+    lit: Mapping[int, Lit] = field(default_factory=dict)
 
 
 def flaws(frame: Frame, artboard: Artboard) -> list[str]:
@@ -130,10 +139,16 @@ def _outside(frame: Frame, artboard: Artboard) -> Iterator[str]:
 
 
 def _still_lit(frame: Frame, before: Frame) -> Iterator[str]:
-    old = [frame.lit[key][1] for key in frame.lit if before.lit.get(key) == frame.lit[key]]
-    new = [what for key, (_, what) in frame.lit.items() if key not in before.lit]
-    if old and new:
-        yield f"two things are lit: {old[0]}, from an earlier line, and {new[0]}"
+    """Find what is lit as before, apart from all that is lit now: a frame may stay around it."""
+    new = [lit for key, lit in frame.lit.items() if key not in before.lit]
+    for key, lit in frame.lit.items():
+        if new and before.lit.get(key) == lit and not any(_touch(lit, each) for each in new):
+            yield f"two things are lit: {lit.what}, from an earlier line, and {new[0].what}"
+            return
+
+
+def _touch(one: Lit, other: Lit) -> bool:
+    return bool(_shared(np.array([one.box]), np.array([other.box]), 0.0).any())
 
 
 def _zone(zone: Zone) -> Boxes:

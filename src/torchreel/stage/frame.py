@@ -12,7 +12,7 @@ from torchreel.stage.artboard import Artboard
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas, Label
-from torchreel.stage.checker import Body, Boxes, Frame, Written
+from torchreel.stage.checker import Body, Boxes, Frame, Lit, Written
 from torchreel.stage.code import CodeBand
 from torchreel.stage.focus import Focus
 from torchreel.stage.form import DEPTH_X, DEPTH_Y
@@ -133,10 +133,9 @@ def _is_lit(mobject: Mobject, canvas: Canvas) -> bool:
     )
 
 
-def _lit(mobject: Mobject, canvas: Canvas) -> tuple[bytes, str]:
-    """Return where a lit mobject stands, and what it is."""
+def _lit(mobject: Mobject, canvas: Canvas) -> Lit:
     if isinstance(mobject, Focus):
         what = f"the frame on {_title(mobject.block)}"
     else:
         what = repr(mobject.text) if isinstance(mobject, Label) else "a frame or a line"
-    return mobject.points.round(4).tobytes(), what
+    return Lit(what, _box(mobject, canvas.artboard), mobject.points.round(4).tobytes())
