@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from torchreel.records import Step
+from torchreel.records import Run, Step
 from torchreel.stage.strip import Sentence
 
 
@@ -19,6 +19,9 @@ class Act(Protocol):
 
     def play(self, step: Step) -> None:
         """Play one step that the act covers."""
+
+    def printed(self, run: Run) -> None:
+        """Play a line that only printed something, while the act is on stage."""
 
     def leave(self) -> None:
         """Take what is there off the stage."""

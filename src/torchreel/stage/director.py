@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from manim import Animation, Camera, FadeOut, Scene, config
+from manim import Animation, Camera, FadeOut, Mobject, Scene, config
 from manim.utils.color import ManimColor
 
 from torchreel.records import Cue, Drawn, Flaw, Problem, Run, Step, TorchReelError, Trace
@@ -52,6 +52,8 @@ class LessonScene(Scene):
         self._poster_score = -1
         self._strip: ShapeStrip | None = None
         self._code: CodeBand | None = None
+        self._meanwhile: list[Animation] = []
+        self._gone: list[Mobject] = []
         super().__init__(**kwargs)
 
     # What a scene author calls.
@@ -136,6 +138,10 @@ class LessonScene(Scene):
             for step in steps:
                 self._perform(step)
                 self._check_at_rest()
+            if not steps:
+                self.autograd.printed(run)
+                for act in self._acts:
+                    act.printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         for name, tensor in run.changed.items():
             if tensor is None:
@@ -145,12 +151,12 @@ class LessonScene(Scene):
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):
             self._leave(self.autograd)
-            self._say(self._told_by_autograd(step))
+            self._say(self._told_by_autograd(step), meanwhile=True)
             self.autograd.play(step)
         elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
             self._leave(act)
             if (sentence := act.sentence(step)) is not None:
-                self._say(sentence)
+                self._say(sentence, meanwhile=True)
             elif act is not self.network:
                 self._say_nothing()
             act.play(step)
@@ -196,21 +202,25 @@ class LessonScene(Scene):
         self._say(self._sentence(step))
 
     def _say_nothing(self) -> None:
+        self._finish_sentence()
         if self._strip is not None:
-            self.play(FadeOut(self._strip, run_time=motion.QUICK))
-            self.remove(self._strip)
+            self._meanwhile.append(FadeOut(self._strip, run_time=motion.QUICK))
+            self._gone.append(self._strip)
             self._strip = None
 
-    def _say(self, sentence: Sentence) -> None:
-        strip = ShapeStrip(self.canvas, sentence)
-        if self._strip is None:
-            self.add(strip)
-        else:
-            old = self._strip
-            self.play(*strip.follow(old, motion.BEAT))
-            self.remove(old)
-            self.add(strip)
+    def _say(self, sentence: Sentence, *, meanwhile: bool = False) -> None:
+        """Say a sentence in the strip, before what is played next or along with it."""
+        self._finish_sentence()
+        strip, old = ShapeStrip(self.canvas, sentence), self._strip
         self._strip = strip
+        if old is None or old.text == strip.text:
+            self.remove(*([] if old is None else [old]))
+            self.add(strip)
+            return
+        self._meanwhile += strip.follow(old, motion.BEAT)
+        self._gone.append(old)
+        if not meanwhile:
+            self.play()
 
     def _enter(self, step: Step) -> None:
         """Before the first line: what it works on is on stage already."""
@@ -230,6 +240,10 @@ class LessonScene(Scene):
             step,
             tuple(self.stage.named(self.stage.record(tensor)) for tensor in step.results),
         )
+
+    def _finish_sentence(self) -> None:
+        if self._meanwhile:
+            self.play()
 
     def _end_cue(self, run: Run, start: float) -> None:
         self._check_at_rest()
@@ -277,8 +291,13 @@ class LessonScene(Scene):
         return found
 
     def play(self, *args: Any, **kwargs: Any) -> None:
-        """Play animations, and look at the frame with which they end."""
-        super().play(*args, **kwargs)
+        """Play animations and meanwhile what the strip says, and look at the frame at the end."""
+        meanwhile, self._meanwhile = self._meanwhile, []
+        gone, self._gone = self._gone, []
+        super().play(*meanwhile, *args, **kwargs)
+        self.remove(*gone)
+        if meanwhile and self._strip is not None:
+            self.add(self._strip)
         self._check()
 
     def _check(self) -> Frame:

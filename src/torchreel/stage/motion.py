@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 QUICK = 0.3
 BEAT = 0.6
-HOLD = 0.9
+HOLD = 0.8
 SLOW = 1.2
 
 _SPREAD = 0.55

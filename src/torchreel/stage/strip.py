@@ -9,7 +9,7 @@ from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup, VMob
 
 from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color
 from torchreel.stage.motion import part
 from torchreel.stage.text import text_width
@@ -62,6 +62,11 @@ class ShapeStrip(VGroup):
             x = self._arrow(shown.step, x)
         for named in shown.results:
             x = self._chip(named, x, lit=True)
+
+    @property
+    def text(self) -> str:
+        """What is written on it, from left to right."""
+        return " ".join(each.text for each in self.get_family() if isinstance(each, Label))
 
     def follow(self, old: ShapeStrip, run_time: float) -> list[Animation]:
         """Return the animations in which this sentence takes the place of ``old``.

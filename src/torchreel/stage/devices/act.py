@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup, VMobject
 
-from torchreel.records import Drawn, ModuleCall, Step, Trace
+from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
@@ -62,6 +62,9 @@ class Devices:
         elif step.results and not step.op.endswith("_"):
             self._bring(step.results[0])
         self._shown = step.results or self._shown
+
+    def printed(self, run: Run) -> None:
+        """Change nothing."""
 
     def leave(self) -> None:
         """Take what is there off the stage."""
@@ -372,6 +375,9 @@ class Errors:
         stage = self.canvas.artboard.stage
         self._there = [Misfit(self.canvas, self.trace, step, stage), error_chip(self.canvas, step)]
         self.scene.play(*(FadeIn(each, run_time=BEAT) for each in self._there))
+
+    def printed(self, run: Run) -> None:
+        """Change nothing."""
 
     def leave(self) -> None:
         """Take what is there off the stage."""

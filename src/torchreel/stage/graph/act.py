@@ -10,24 +10,27 @@ from collections.abc import Iterator
 
 from manim import FadeOut, Scene
 
-from torchreel.records import Accumulation, Backward, Step, Trace
+from torchreel.records import Accumulation, Backward, Run, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.graph.fold import compose
 from torchreel.stage.graph.placement import Sizes
 from torchreel.stage.graph.total import GradientSums
 from torchreel.stage.graph.tree import GraphTree
-from torchreel.stage.motion import BEAT, HOLD, QUICK
+from torchreel.stage.motion import BEAT, QUICK
 from torchreel.stage.registry import op_name
 
-_RECORD = 1.7
-_INTO = 0.6
-_CROSS = 1.0
-_PASS_MOST = 6.5
+_RECORD = 1.2
+_INTO = 0.4
+_CROSS = 0.75
+_PASS_MOST = 5.0
 """The most seconds that the waves of one pass take together."""
 
 _AGAIN, _FASTEST = 0.6, 0.35
 """A pass takes this share of the time of the one before, and at least that of the first."""
+
+_HASTE = 0.5
+"""A step of a line that does several takes this share of the time."""
 
 _SUM_CELL = {"page": 120.0, "film": 140.0}
 
@@ -52,6 +55,7 @@ class Autograd:
         self.tree: GraphTree | None = None
         self.sums: GradientSums | None = None
         self._kept: dict[int, int] = {}
+        self._nothing: list[int] = []
         self._pace = 1.0
 
     def covers(self, step: Step) -> bool:
@@ -76,6 +80,12 @@ class Autograd:
             self._empty(step)
         else:
             self._read(step)
+
+    def printed(self, run: Run) -> None:
+        """Point at a ``.grad`` that holds nothing, where a line prints just that."""
+        there = self.tree if self.tree is not None else self.sums
+        if there is not None and run.printed.strip() == "None" and len(self._nothing) == 1:
+            self._scene.play(there.point(*self._nothing))
 
     def leave(self, run_time: float = QUICK) -> None:
         """Take the graph, or the sums, off the stage."""
@@ -182,8 +192,7 @@ class Autograd:
 
     def _grow(self, step: Step) -> None:
         assert self.tree is not None
-        several = len(self.trace.runs[step.run].steps) > 1
-        run_time = _RECORD * self._pace * (0.5 if several else 1.0)
+        run_time = _RECORD * self._pace * self._haste(step)
         growing = self.tree.record(step.number, run_time)
         if growing is None:
             growing = self.tree.appear(step.results, BEAT)
@@ -191,24 +200,30 @@ class Autograd:
         if growing is not None:
             self._scene.play(growing)
 
+    def _haste(self, step: Step) -> float:
+        """Return the share of its time that a step takes: less where its line does several."""
+        return _HASTE if len(self.trace.runs[step.run].steps) > 1 else 1.0
+
     def _walk(self, each: Backward) -> None:
         assert self.tree is not None
         tree = self.tree
-        self._scene.play(tree.start())
+        self._scene.play(tree.start(BEAT * self._pace))
         times = [_CROSS if wave.arrived or wave.part else _INTO for wave in tree.waves]
         pace = self._pace * min(1.0, _PASS_MOST / max(0.1, sum(times)))
+        pace *= self._haste(self.trace.steps[each.step])
         for wave, run_time in zip(tree.waves, times, strict=True):
             self._scene.play(tree.cross(wave, run_time * pace))
         self._pace = max(_FASTEST, self._pace * _AGAIN)
         sums = [total for total in each.accumulations if total.before is not None]
         self._kept |= {total.tensor: total.after for total in each.accumulations}
+        self._nothing = [each for each in self._nothing if each not in self._kept]
         if sums:
             self._add(sums)
 
     def _add(self, sums: list[Accumulation]) -> None:
         """Show how what arrived is added to what was kept."""
-        self._scene.wait(HOLD)
-        self.leave()
+        self._scene.wait(QUICK)
+        there, self.tree = self.tree, None
         board = self.canvas.artboard
         named = [(self._name(total.tensor), total) for total in sums]
         sizes = Sizes(board, _SUM_CELL[board.name])
@@ -217,7 +232,10 @@ class Autograd:
             self.canvas, self.trace, named, board.stage, sizes, emptied=emptied
         )
         self._scene.add(self.sums)
-        self._scene.play(self.sums.accumulate())
+        leaving = [] if there is None else [FadeOut(there, run_time=QUICK)]
+        self._scene.play(*leaving, self.sums.accumulate())
+        if there is not None:
+            self._scene.remove(there)
 
     def _read(self, step: Step) -> None:
         tensor = self._reads(step)
@@ -236,6 +254,8 @@ class Autograd:
                 del self._kept[tensor]
                 if now is not None:
                     self._kept[tensor] = now
+                else:
+                    self._nothing.append(tensor)
 
     def _tree(self, each: Backward) -> GraphTree | None:
         if each.step not in self._trees:

@@ -14,7 +14,14 @@ from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color, ink_on, mix, signed
 from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Part
-from torchreel.stage.graph.placement import Box, Sizes, gradient_height, lines_of
+from torchreel.stage.graph.placement import (
+    Box,
+    Placed,
+    Sizes,
+    beside_capsule,
+    gradient_height,
+    lines_of,
+)
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y
 from torchreel.stage.text import ADVANCE, text_width
 
@@ -121,13 +128,32 @@ class Pictures:
             )
         )  # fmt: skip
 
-    def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
-        size, px = self._sizes.read, self._artboard.px
-        height = self._sizes.capsule
+    def capsule_name(self, placed: Placed, number: int, gradient: int, room: float) -> Part | None:
+        """Return ``x.grad`` beside the capsule that keeps an element's gradient, if there is room
+        for it and the tensor has a name."""
+        node, board = placed.diagram.nodes[number], self._artboard
+        if node.kind != "element" or not node.kept or not node.name:
+            return None
+        text, size = f"{node.name}.grad", board.floor
+        width, _ = self._scalar_width(node, gradient, room)
+        extent = (text_width(text, size), 0.8 * size)
+        place = beside_capsule(placed, number, (width, self._sizes.capsule), extent)
+        if place is None:
+            return None
+        source = Drawn(0, text, "name", node.tensor)
+        return Part(self._canvas.label(text, *place, size, self._theme.grad, source=source))
+
+    def _scalar_width(self, node: Node, gradient: int, room: float) -> tuple[float, str | None]:
+        size, height = self._sizes.read, self._sizes.capsule
         most = int((room - 0.7 * height) / (ADVANCE * size))
         texts = self._written(gradient, max(2, most))
         text = texts[self._flat(node)] if texts is not None else None
-        width = max(1.1 * self._sizes.cell, text_width(text or "", size) + 0.8 * height)
+        return max(1.1 * self._sizes.cell, text_width(text or "", size) + 0.8 * height), text
+
+    def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
+        size, px = self._sizes.read, self._artboard.px
+        height = self._sizes.capsule
+        width, text = self._scalar_width(node, gradient, room)
         y = box.bottom + self._sizes.below
         fill, line, ink = self._roles(kept=node.kept)
         body = self._canvas.rectangle(

@@ -440,6 +440,29 @@ def _factors(
     return found
 
 
+def beside_capsule(
+    placed: Placed, number: int, capsule: tuple[float, float], text: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return the middle of a text beside the capsule under a node, on nothing else and inside the
+    artboard; None where there is no room. ``capsule`` and ``text`` are widths and heights."""
+    box, board = placed.boxes[number], placed.sizes.artboard
+    y = box.bottom + placed.sizes.below + capsule[1] / 2
+    away = capsule[0] / 2 + board.px(9) + text[0] / 2
+    taken = [_reserved(each) for at, each in enumerate(placed.boxes) if at != number]
+    for x, middle, words in placed.factors.values():
+        half = text_width(words, placed.sizes.read) / 2
+        height = 0.73 * placed.sizes.read / 2
+        taken.append((x - half, middle - height, x + half, middle + height))
+    lines = [points_on(curve) for curve in placed.curves]
+    for x in (box.x - away, box.x + away):
+        place = (x - text[0] / 2, y - text[1] / 2, x + text[0] / 2, y + text[1] / 2)
+        inside = place[0] >= board.margin and place[2] <= board.width - board.margin
+        free = not any(_share(place, other) for other in taken)
+        if inside and free and not any(_inside(line, place) for line in lines):
+            return x, y
+    return None
+
+
 def _outside(diagram: Diagram, boxes: Sequence[Box], number: int) -> bool:
     """Tell whether above a link is away from those that it meets at either end."""
     link = diagram.links[number]

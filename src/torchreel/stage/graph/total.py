@@ -13,7 +13,7 @@ from torchreel.stage.colors import mix
 from torchreel.stage.graph.part import Draw, Part
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Box, Sizes, grid_of
-from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, part
+from torchreel.stage.motion import BEAT, QUICK, SLOW, part
 from torchreel.stage.registry import op_name
 from torchreel.stage.text import text_width
 
@@ -59,13 +59,14 @@ class GradientSums(VGroup):
         self.afters = [each.after for _, each in rows]
         self._rows: list[list[Part]] = []
         self._places: list[Box] = []
+        self._now: dict[int, Part] = {}
         super().__init__()
         for (name, each), height in zip(rows, heights, strict=True):
             y += 1.3 * sizes.name
             self._row(name, each, zone, y + height / 2)
             y += height + gap
 
-    def accumulate(self, run_time: float = 1.5 * SLOW) -> Draw:
+    def accumulate(self, run_time: float = 1.2 * SLOW) -> Draw:
         """Return the animation in which what was there, what arrived and the sum appear."""
 
         def draw(t: float) -> None:
@@ -76,11 +77,10 @@ class GradientSums(VGroup):
 
         return Draw(self, draw, run_time)
 
-    def point(self, tensor: int, run_time: float = HOLD) -> Draw:
+    def point(self, tensor: int, run_time: float = BEAT) -> Draw:
         """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
-        blocks = [
-            row[-1] for row, each in zip(self._rows, self.tensors, strict=True) if each == tensor
-        ]
+        rows = zip(self._rows, self.tensors, strict=True)
+        blocks = [self._now.get(tensor, row[-1]) for row, each in rows if each == tensor]
         theme, px = self.canvas.theme, self.canvas.artboard.px
 
         def draw(t: float) -> None:
@@ -95,7 +95,7 @@ class GradientSums(VGroup):
         """Return the animation in which a step empties some ``.grad``: by the record of what was
         there, the record of what is there now, or None."""
         pieces: list[Part] = []
-        for after, place in zip(self.afters, self._places, strict=True):
+        for tensor, after, place in zip(self.tensors, self.afters, self._places, strict=True):
             if after not in gradients:
                 continue
             now = gradients[after]
@@ -105,6 +105,7 @@ class GradientSums(VGroup):
                 if now is None
                 else self._pictures.gradient(now, place, kept=True)
             )
+            self._now[tensor] = pieces[-1]
         self.add_parts(pieces)
 
         theme, px = self.canvas.theme, self.canvas.artboard.px

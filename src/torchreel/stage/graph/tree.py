@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from manim import VGroup, VMobject
 
@@ -14,7 +14,7 @@ from torchreel.stage.graph.diagram import Node, Wave, waves
 from torchreel.stage.graph.part import Draw, Part, Wire
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Placed
-from torchreel.stage.motion import BEAT, HOLD, part
+from torchreel.stage.motion import BEAT, part
 from torchreel.stage.text import text_width
 
 _FUNCTION_GAP = 54
@@ -58,6 +58,7 @@ class GraphTree(VGroup):
         self.capsules: dict[int, Part] = {}
         self.grown: set[int] = set()
         self._lit: set[int] = set()
+        self._named: set[int] = set()
         self._made = {
             node.tensor: node.step
             for node in backward.nodes
@@ -188,7 +189,7 @@ class GraphTree(VGroup):
             for node, each in gradients.items()
             if nodes[node].kind != "op" or nodes[node].kept
         }
-        popping = self._capsules(gradients)
+        popping = self._capsules(gradients, passing={node for node, _ in wave.part})
         factors = [self.factors[i] for i in wave.links if i in self.factors]
         ops = {links[i].source for i in wave.links if nodes[links[i].source].kind == "op"}
         leaving = {links[i].target for i in wave.links if nodes[links[i].target].kind == "op"}
@@ -217,7 +218,7 @@ class GraphTree(VGroup):
         }
         self._capsules(dict(nodes))(1.0)
 
-    def point(self, tensor: int, run_time: float = HOLD) -> Draw:
+    def point(self, tensor: int, run_time: float = BEAT) -> Draw:
         """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
         nodes = [number for number in self.nodes_of(tensor) if number in self.capsules]
         plates = [(self.capsules[number], self.capsules[number].submobjects[0]) for number in nodes]
@@ -310,17 +311,29 @@ class GraphTree(VGroup):
             found.append((owner, Part(label)))
         return found
 
-    def _capsules(self, gradients: dict[int, int | None]) -> Callable[[float], None]:
-        """Return what lets the gradients of some nodes pop up, in place of what is there."""
+    def _capsules(
+        self, gradients: dict[int, int | None], passing: Collection[int] = ()
+    ) -> Callable[[float], None]:
+        """Return what lets the gradients of some nodes pop up, in place of what is there.
+
+        Beside what ``.grad`` keeps stands its name, not yet beside those of ``passing``.
+        """
         new: list[tuple[Part, Part | None]] = []
         for number, gradient in gradients.items():
             if gradient is None:
                 continue
             node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
-            capsule = self._pictures.capsule(node, box, gradient, self._room(number))
+            room = self._room(number)
+            capsule = self._pictures.capsule(node, box, gradient, room)
             self.add(capsule)
             new.append((capsule, self.capsules.get(number)))
             self.capsules[number] = capsule
+            if number not in self._named and number not in passing:
+                name = self._pictures.capsule_name(self.placed, number, gradient, room)
+                if name is not None:
+                    self.add(name)
+                    new.append((name, None))
+                    self._named.add(number)
 
         return _exchange(new)
 

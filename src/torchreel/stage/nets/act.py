@@ -6,7 +6,7 @@ from typing import Literal
 
 from manim import FadeIn, FadeOut, Group, Scene
 
-from torchreel.records import Drawn, ModuleCall, Step, Trace
+from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
@@ -95,6 +95,9 @@ class Network:
             self._explain(chain, place)
         if step.number == root.last:
             self._end(chain)
+
+    def printed(self, run: Run) -> None:
+        """Change nothing: a network has nothing to add to what is printed."""
 
     def leave(self) -> None:
         """Take the chain off the stage."""
