@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from manim import VGroup
+from manim import VGroup, VMobject
 
 from torchreel.records import Accumulation, Drawn, Step, Trace
 from torchreel.stage.artboard import Zone
@@ -60,6 +60,7 @@ class GradientSums(VGroup):
         self._rows: list[list[Part]] = []
         self._places: list[Box] = []
         self._now: dict[int, Part] = {}
+        self._arrows: list[tuple[Part, list[VMobject]]] = []
         super().__init__()
         for (name, each), height in zip(rows, heights, strict=True):
             y += 1.3 * sizes.name
@@ -79,6 +80,10 @@ class GradientSums(VGroup):
 
     def point(self, tensor: int, run_time: float = BEAT) -> Draw:
         """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
+        for arrow, parts in self._arrows:
+            for each in parts:
+                arrow.repaint(each, self.canvas.theme.muted)
+                arrow.outline(each, self.canvas.theme.muted, each.stroke_width)
         rows = zip(self._rows, self.tensors, strict=True)
         blocks = [self._now.get(tensor, row[-1]) for row, each in rows if each == tensor]
         theme, px = self.canvas.theme, self.canvas.artboard.px
@@ -187,4 +192,8 @@ class GradientSums(VGroup):
             name, (start + end) / 2, place.y - 0.95 * size, size, theme.focus, weight="Medium",
             source=source,
         )  # fmt: skip
-        return Part(self.canvas.arrow((start, place.y), (end, place.y), theme.focus, px(4)), label)
+        shaft = self.canvas.arrow((start, place.y), (end, place.y), theme.focus, px(4))
+        arrow = Part(shaft, label)
+        whole = [each for each in arrow.get_family() if isinstance(each, VMobject)]
+        self._arrows.append((arrow, whole))
+        return arrow

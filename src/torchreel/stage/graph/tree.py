@@ -356,10 +356,11 @@ class GraphTree(VGroup):
         return made is None or made <= step
 
     def _light(self, op: int, step: int) -> None:
-        self._outline(op, self.canvas.theme.focus, 5)
         node, theme = self.placed.diagram.nodes[op], self.canvas.theme
         if len(node.text) < 2:
+            self._outline(op, theme.focus, 5)
             return
+        self._outline(op, theme.text, 5)  # of several symbols, one is lit
         for label, owner in zip(self._labels[op], node.steps, strict=False):
             color = theme.focus if owner == step else theme.text if owner < step else theme.muted
             self.bodies[op].repaint(label, color)
