@@ -572,7 +572,9 @@ class Drawn:
     tells no fact of its own (``≠``, the number of a station). In
     a graph: the "symbol" of an op (``×3``; ``step`` names it), the name of a "function" of autograd
     (``MulBackward0``), or a "derivative" of step ``step`` (``index`` holds the place in the result,
-    the operand, and the place in it).
+    the operand, and the place in it). In arithmetic: a "literal" that step ``step`` works with
+    (``index`` holds its position in ``Step.operands``), or a "product" of two elements of its
+    operands (``index`` holds the operand and the place in it, twice).
     """
 
     cue: int
@@ -597,6 +599,8 @@ class Drawn:
         "symbol",
         "function",
         "derivative",
+        "literal",
+        "product",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

@@ -43,6 +43,15 @@ CELLS = {
     "h = torch.cat([f, g])\nj = torch.stack([f, g])",
     "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",
     "scales": "a = torch.tensor([0.01, -0.02])\nb = torch.tensor([100.0, 200.0])\nc = a + b",
+    "scaled": "u = torch.tensor([[1.0, -2.5], [0.5, 3.0]])\nv = 10 - u\nw = 2 * u\nx = u ** 2",
+    "columns_added": "u = torch.arange(5)\nv = u * 3\nw = u + v\nk = u >= v",
+    "one_number": "u = torch.arange(6).reshape(2, 3)\nt = torch.tensor(4)\nv = u * t\nw = t - u",
+    "stretched": "u = torch.arange(4).reshape(2, 1, 2)\nt = torch.tensor([[10], [20], [30]])\n"
+    "v = u + t",
+    "not_numbers": "u = torch.tensor([float('nan'), float('inf'), 1.0])\nv = u * 2\n"
+    "w = torch.maximum(u, v)",
+    "nothing_added": "e = torch.zeros(0, 3)\ng = e + torch.ones(3)\nh = e * 2",
+    "slabs_added": "u = torch.zeros(40, 50)\nv = u + torch.ones(50)\nw = u + v",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

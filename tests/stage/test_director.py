@@ -50,6 +50,14 @@ def test_what_is_drawn_is_what_torch_did(staged: Staged, trace: Trace, cell: str
             assert all(part in line for part in drawn.text.split()), "as the reader types it"
         elif drawn.source == "code":
             assert drawn.text in CELLS[cell]
+        elif drawn.source == "literal":
+            assert drawn.step is not None
+            literal = slice_.steps[drawn.step].operands[drawn.index[0]].literal
+            assert literal is not None
+            assert literal in slice_.steps[drawn.step].expression
+            assert drawn.text.replace(MINUS, "-") == literal
+        elif drawn.source == "product":
+            _compare_product(drawn, slice_, tensors)
         elif drawn.tensor in tensors:
             _compare(drawn, tensors[drawn.tensor])
             checked += 1
@@ -86,6 +94,15 @@ def _compare(drawn: Drawn, tensor: torch.Tensor) -> None:
         assert drawn.text == str(tensor.dtype).removeprefix("torch.")
     elif drawn.source == "device":
         assert drawn.text == str(tensor.device)
+
+
+def _compare_product(drawn: Drawn, trace: Trace, tensors: dict[int, torch.Tensor]) -> None:
+    assert drawn.step is not None
+    first, place, second, other = drawn.index
+    operands = [each.tensor for each in trace.steps[drawn.step].operands]
+    a, b = tensors[operands[first] or 0], tensors[operands[second] or 0]
+    value = (a.flatten()[place] * b.flatten()[other]).item()
+    assert _reads_as(drawn.text, value), f"{drawn.text} is drawn for {value}"
 
 
 def _reads_as(text: str, value: float | int | bool) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal
 from torchreel.records import Shape
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.form import SLAB, Form, Mode, form, modes, slab
-from torchreel.stage.layout import DEPTH_X, Placement, least, margins_of, place_form
+from torchreel.stage.layout import DEPTH_X, Margins, Placement, least, margins_of, place_form
 from torchreel.stage.text import text_width
 
 Family = Literal["in_place", "left_right", "stacked", "corner"]
@@ -27,7 +27,8 @@ _SIZES = (*range(144, 11, -12), 10, 8, 6, 5, 4, 3, 2, 1)
 @dataclass(frozen=True)
 class Item:
     """One tensor of an arrangement: its shape, how it is drawn, and the name that it needs room
-    for (empty: none). ``after`` is the symbol that follows it, ``bare`` leaves brackets out."""
+    for (empty: none). ``before`` and ``after`` are what stands between it and its neighbours,
+    ``bare`` leaves brackets out, ``pad`` is further room (left, top, right, bottom in pixels)."""
 
     shape: Shape
     name: str = ""
@@ -35,6 +36,8 @@ class Item:
     short: bool = False
     bare: bool = True
     after: str = ""
+    before: str = ""
+    pad: Margins = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def _pictures(
 
 def _extent(picture: Form, item: Item, size: float, artboard: Artboard) -> tuple[float, float]:
     """Return the room that an item needs, with its brackets and its name above."""
-    left, top, right, bottom = margins_of(picture, artboard, above=False, bare=item.bare)
+    margins = margins_of(picture, artboard, above=False, bare=item.bare)
+    left, top, right, bottom = (a + b for a, b in zip(margins, item.pad, strict=True))
     width = picture.width * size + left + right
     named = _name_room(artboard) if item.name else 0.0
     return max(width, _name_width(item, artboard)), picture.height * size + top + bottom + named
@@ -126,19 +130,24 @@ def _gap(item: Item, artboard: Artboard) -> float:
 
 def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
     gaps = [_gap(item, artboard) for item in items[:-1]]
+    lead = _gap(Item((), after=items[0].before), artboard) if items[0].before else 0.0
 
     def fits(pictures: list[Form], size: float) -> bool:
         extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
-        wide = sum(width for width, _ in extents) + sum(gaps)
+        wide = sum(width for width, _ in extents) + sum(gaps) + lead
         return wide <= room.width and max(height for _, height in extents) <= room.height
 
     pictures, size = _pictures(items, artboard, fits)
     extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
     total = sum(width for width, _ in extents) + sum(gaps)
+    marks = []
     named = _name_room(artboard) if any(item.name for item in items) else 0.0
-    middle = room.center_y + named / 2
-    x = room.center_x - total / 2
-    placements, names, marks = [], [], []
+    above, below = (max(item.pad[side] for item in items) for side in (1, 3))
+    middle = room.center_y + (named + above - below) / 2
+    x = room.center_x - (total - lead) / 2
+    placements, names = [], []
+    if lead:
+        marks.append(Mark(items[0].before, x - lead / 2, middle, artboard.type_title))
     for index, (item, picture, (width, _)) in enumerate(zip(items, pictures, extents, strict=True)):
         placement = _put(picture, item, Zone(x, room.y, width, room.height), middle, size, artboard)
         placements.append(placement)
@@ -153,26 +162,46 @@ def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> A
 
 
 def _column(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
+    """Blocks one below the other; the name of each to its left, and the symbol before it there."""
     gap = artboard.px(26)
+    beside = artboard.px(24)
+    signs = [items[0].before, *(item.after for item in items[:-1])]
+    signed = max(text_width(sign, artboard.type_title) for sign in signs)
+    signed += beside if signed else 0.0
+    name = max(_name_width(item, artboard) for item in items)
+    side = signed + (name + beside if name else 0.0)
 
     def fits(pictures: list[Form], size: float) -> bool:
-        extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+        extents = [_stacked_extent(p, i, size) for p, i in zip(pictures, items, strict=True)]
         tall = sum(height for _, height in extents) + gap * (len(items) - 1)
-        return tall <= room.height and max(width for width, _ in extents) <= room.width
+        wide = max(width for width, _ in extents) + side
+        return tall <= room.height and wide <= room.width
 
     pictures, size = _pictures(items, artboard, fits)
-    extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
+    extents = [_stacked_extent(p, i, size) for p, i in zip(pictures, items, strict=True)]
     total = sum(height for _, height in extents) + gap * (len(items) - 1)
+    wide = max(width for width, _ in extents) + side
+    left = room.center_x - wide / 2
     y = room.center_y - total / 2
-    placements, names = [], []
-    for item, picture, (_, height) in zip(items, pictures, extents, strict=True):
-        named = _name_room(artboard) if item.name else 0.0
-        region = Zone(room.x, y + named, room.width, height - named)
-        placement = place_form(picture, region, artboard, bare=item.bare, size=size)
+    placements, names, marks = [], [], []
+    for item, picture, sign, (_, height) in zip(items, pictures, signs, extents, strict=True):
+        region = Zone(left + side, y, wide - side, height)
+        inner = region.inset(*item.pad)
+        placement = place_form(picture, inner, artboard, bare=item.bare, size=size)
         placements.append(placement)
-        names.append(_above(placement, item, room.width, artboard))
+        _, top, _, bottom = placement.pose.front
+        middle = (top + bottom) / 2
+        names.append(Spot(left + side - beside, middle, 1.0, name + artboard.px(4)))
+        if sign:
+            x = left + text_width(sign, artboard.type_title) / 2
+            marks.append(Mark(sign, x, middle, artboard.type_title))
         y += height + gap
-    return Arrangement(tuple(placements), tuple(names), (), free)
+    return Arrangement(tuple(placements), tuple(names), tuple(marks), free)
+
+
+def _stacked_extent(picture: Form, item: Item, size: float) -> tuple[float, float]:
+    left, top, right, bottom = item.pad
+    return picture.width * size + left + right, picture.height * size + top + bottom
 
 
 def _corner(items: Sequence[Item], zone: Zone, artboard: Artboard) -> Arrangement:
@@ -244,6 +273,7 @@ def _put(
     picture: Form, item: Item, region: Zone, middle: float, size: float, artboard: Artboard
 ) -> Placement:
     """Place a picture with the middle of its front at the height ``middle``."""
+    region = region.inset(left=item.pad[0], right=item.pad[2])
     placement = place_form(picture, region, artboard, bare=item.bare, size=size)
     _, top, _, bottom = placement.pose.front
     lift = middle - (top + bottom) / 2

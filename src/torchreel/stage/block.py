@@ -17,6 +17,7 @@ from torchreel.stage.cells import BATCH_FROM, EMPTY, BatchDrawing, CellDrawing, 
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
 from torchreel.stage.layout import Placement, Pose
+from torchreel.stage.seen import ghosts_of, index_of
 from torchreel.stage.slab import SlabDrawing
 from torchreel.stage.text import ADVANCE
 
@@ -34,8 +35,9 @@ class TensorBlock(Group):
     ``fills`` (n, 3) are the colours of the cells, ``values`` their numbers in the same order
     (None: no digits), ``image`` what a slab shows. The cells are painted far to near, bottom to
     top and left to right, so a block stays right while its cells move: call :meth:`set_pose`, or
-    play :class:`Move`. ``dims`` (n,) tells how far each cell is dimmed. What belongs to it on
-    stage (``brackets``, ``boxes``, ``ghosts``, ``title``) is put there by the stage.
+    play :class:`Move`. ``dims`` (n,) tells how far each cell is dimmed, ``rest`` (n,) how far it
+    is when nothing is lit: what is there only by a stride of 0 is dim. What belongs to it on stage
+    (``brackets``, ``boxes``, ``ghosts``, ``title``) is put there by the stage.
     """
 
     def __init__(
@@ -53,7 +55,10 @@ class TensorBlock(Group):
         self.fills = np.array(fills)
         self.pose = placement.pose
         self.faded = 0.0
-        self.dims: Points = np.zeros(len(self.pose.corners))
+        self.rest: Points = np.zeros(len(self.pose.corners))
+        if len(placement.elements):
+            self.rest = ghosts_of(record)[placement.elements].astype(float)
+        self.dims: Points = self.rest.copy()
         self.followed: int | None = None
         self.anchor: tuple[float, float] | None = None
         self.grown = 0.0
@@ -163,8 +168,8 @@ class TensorBlock(Group):
                 continue
             x, y = self.pose.corners[cell] + self.pose.size / 2
             width, height = len(text) * ADVANCE * size, 0.73 * size
-            place = np.unravel_index(self.elements[cell], self.record.shape)
-            source = Drawn(0, text, "value", self.record.id, tuple(int(i) for i in place))
+            place = index_of(self.record, int(self.elements[cell]))
+            source = Drawn(0, text, "value", self.record.id, place)
             found.append((text, source, (x - width / 2, y - height / 2, width, height)))
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from manim import Animation, FadeOut, Mobject
+from manim import Animation, FadeOut, Mobject, VGroup
 
 from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
@@ -15,12 +15,16 @@ from torchreel.stage.arrangement import Arrangement, Family, Item, Mark, Spot, a
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.following import Following
-from torchreel.stage.form import CELLS_MAX
+from torchreel.stage.form import CELLS_MAX, Places
 from torchreel.stage.labels import Labels
 from torchreel.stage.landing import Landing
-from torchreel.stage.layout import Mode, Placement, Pose
+from torchreel.stage.layout import Margins, Mode, Placement, Pose
 from torchreel.stage.lights import Lights
 from torchreel.stage.memory import memory_positions
+from torchreel.stage.seen import Seen, origin_of
+from torchreel.stage.text import text_width
+
+_FAMILIES: tuple[Family, Family] = ("left_right", "stacked")
 
 
 class Cast(Following, Labels, Lights, Landing):
@@ -33,22 +37,28 @@ class Cast(Following, Labels, Lights, Landing):
         results: Sequence[TensorRecord] = (),
         *,
         symbols: Sequence[str] = (),
+        before: str = "",
+        spoken: Sequence[Drawn] = (),
         mode: Sequence[Mode | None] = (),
+        pads: Sequence[Margins] = (),
         bare: bool = True,
         line: bool = False,
         box: Step | None = None,
     ) -> list[TensorBlock]:
         """Bring operands to their places, keep empty slots for results, and return all blocks.
 
-        ``symbols`` follow the tensors one by one (``"+="``, ``["@", "→"]``), ``mode`` says how each
-        is drawn, ``bare`` leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box``
-        puts the symbol that is this step's op into a box.
+        ``symbols`` follow the tensors one by one (``"+="``, ``["@", "→"]``) and ``before`` comes
+        first; words of them that are facts of the trace are ``spoken``. ``mode`` says how each is
+        drawn, ``pads`` what room it needs around it (left, top, right, bottom in pixels), ``bare``
+        leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box`` puts the symbol
+        that is this step's op into a box. A tensor that is seen stretched shows its own cells
+        until :meth:`stretch`.
         """
         records = [*operands, *results]
         if box is not None:
             word = spell(box)
             symbols = [f"   {word}   " if each == word else each for each in symbols]
-        shown = self._arrangement(family, records, symbols, mode, bare, line)
+        shown = self._arrangement(family, records, symbols, mode, bare, line, before, pads)
         self.free = shown.free
         blocks, entering = self._cast(records, len(operands), shown)
         leaving = [block for block in self.blocks if block not in blocks]
@@ -64,9 +74,9 @@ class Cast(Following, Labels, Lights, Landing):
             *unlabelled,
             *self._props_leaving(),
             *(
-                self._settling(b, p)
-                for b, p in zip(blocks, shown.placements, strict=True)
-                if b in moving
+                self._settling(block, placement)
+                for block, placement in zip(blocks, shown.placements, strict=True)
+                if block in moving
             ),
             *(
                 self.fading(block, 1.0, 0.0)
@@ -75,8 +85,23 @@ class Cast(Following, Labels, Lights, Landing):
         )
         self.scene.remove(*gone, *labels)
         self._await(blocks[len(operands) :])
-        self._label_all(blocks, shown, bare, box)
+        self._label_all(blocks, shown, bare, box, spoken)
         return blocks
+
+    def roomier(
+        self, records: Sequence[TensorRecord], margin: float = 1.0, *, line: bool = True
+    ) -> Family:
+        """Return the family in which tensors have the larger cells: left_right, or stacked where
+        its cells are more than ``margin`` times as large."""
+        row, column = (
+            self._arrangement(family, records, ["="] * len(records), (), True, line)
+            for family in _FAMILIES
+        )
+        rows, columns = (
+            [placement.pose.size * (not placement.form.is_slab) for placement in each.placements]
+            for each in (row, column)
+        )
+        return _FAMILIES[min(columns) > margin * min(rows)]
 
     def block_of(self, record: TensorRecord) -> TensorBlock:
         """Return the block of a tensor, alone on stage: the one that shows the same elements in the
@@ -128,8 +153,10 @@ class Cast(Following, Labels, Lights, Landing):
         mode: Sequence[Mode | None],
         bare: bool,
         line: bool,
+        before: str = "",
+        pads: Sequence[Margins] = (),
     ) -> Arrangement:
-        if len(records) == 1 and not line and not any(mode):
+        if len(records) == 1 and not (line or any(mode) or before or pads):
             placement = self.placement(records[0])
             middle = Spot(0, 0, 0.5, 0)
             return Arrangement((placement,), (middle,), (), self.zone)
@@ -141,6 +168,8 @@ class Cast(Following, Labels, Lights, Landing):
                 self.is_short(record),
                 bare,
                 symbols[index] if index < len(symbols) else "",
+                before if index == 0 else "",
+                pads[index] if index < len(pads) else (0.0, 0.0, 0.0, 0.0),
             )
             for index, record in enumerate(records)
         ]
@@ -155,7 +184,7 @@ class Cast(Following, Labels, Lights, Landing):
         left = list(self.blocks)
         for index, (record, placement) in enumerate(zip(records, shown.placements, strict=True)):
             found = self._showing(record, left) if index < operands else None
-            if found is not None and np.array_equal(found.elements, placement.elements):
+            if found is not None and _same_cells(found, record, placement):
                 left.remove(found)
                 found.become_tensor(record)
                 blocks.append(found)
@@ -163,7 +192,12 @@ class Cast(Following, Labels, Lights, Landing):
             made = self.make_block(record, placement)
             if index >= operands:
                 made.show_cells(False)
+            elif made.rest.any():
+                made.show_cells(made.rest == 0)
             blocks.append(made)
+            if found is not None and self._take_over(found, made):
+                left.remove(found)
+                continue
             entering.append(made)
         return blocks, entering
 
@@ -184,6 +218,34 @@ class Cast(Following, Labels, Lights, Landing):
                 return block
         return None
 
+    def _take_over(self, old: TensorBlock, new: TensorBlock) -> bool:
+        """Let a block that shows the same tensor in another way stand where the old one does; its
+        cells move on from there. False where they cannot."""
+        if not (isinstance(old.record, Seen) or isinstance(new.record, Seen)):
+            return False
+        if not (len(old.elements) and len(new.elements)):
+            return False
+        if old.record.id != new.record.id:
+            return False
+        cells = {int(e): c for c, e in reversed(list(enumerate(_own_places(old))))}
+        places = _own_places(new)
+        if any(int(each) not in cells for each in places):
+            return False
+        corners = old.pose.corners[[cells[int(each)] for each in places]]
+        start = replace(new.pose, corners=corners, size=old.pose.size, depth=old.pose.depth)
+        new.title, new.brackets, new.boxes, new.ghosts = (
+            old.title,
+            old.brackets,
+            old.boxes,
+            old.ghosts,
+        )
+        old.title, old.brackets, old.boxes, old.ghosts = None, [], [], None
+        new.set_pose(start)
+        self.blocks[self.blocks.index(old)] = new
+        self.scene.remove(old)
+        self.scene.add(new)
+        return True
+
     def _as_before(self, one: TensorRecord, other: TensorRecord) -> bool:
         """Tell whether two tensors hold the same values: nothing was written in between."""
         first, second = self.values(one), self.values(other)
@@ -198,11 +260,14 @@ class Cast(Following, Labels, Lights, Landing):
     def _settling(self, block: TensorBlock, placement: Placement) -> Animation:
         """Return the animation in which a block moves to its new place, and is lit again."""
         start, dims, end = block.pose, block.dims.copy(), placement.pose
+        rest, waiting = block.rest, bool(block.rest.any()) and not block.pose.shown.all()
+        if waiting:
+            end = replace(end, shown=start.shown)
         block.placement = placement
 
         def draw(alpha: float) -> None:
             t = motion.ease(alpha)
-            block.dims = dims * (1 - t)
+            block.dims = dims + (rest - dims) * t
             block.set_pose(between(start, end, t))
 
         return BlockAnimation(block, draw, motion.BEAT)
@@ -246,6 +311,7 @@ class Cast(Following, Labels, Lights, Landing):
         shown: Arrangement,
         bare: bool,
         box: Step | None,
+        spoken: Sequence[Drawn],
     ) -> None:
         """Let names, brackets and symbols of an arrangement appear."""
         animations: list[Animation] = []
@@ -263,15 +329,27 @@ class Cast(Following, Labels, Lights, Landing):
             if block.ghosts is not None:
                 self.scene.add(block.ghosts, block)
             animations += self._labels_growing(block)
-        animations += [self.put(self._symbol(mark, box)) for mark in shown.marks]
+        animations += [
+            self.put(self._symbol(mark, box, spoken)) for mark in shown.marks if mark.text.strip()
+        ]
         self.play(*animations)
 
-    def _symbol(self, mark: Mark, box: Step | None) -> Mobject:
+    def _symbol(self, mark: Mark, box: Step | None, spoken: Sequence[Drawn]) -> Mobject:
         if box is not None and mark.text.strip() == spell(box):
             return self.named_box(box, mark.x, mark.y)
-        source = Drawn(0, mark.text, "sign")
-        color = self.canvas.theme.muted
-        return self.canvas.label(mark.text, mark.x, mark.y, mark.size, color, source=source)
+        facts = {each.text: each for each in spoken}
+        x = mark.x - text_width(mark.text, mark.size) / 2
+        words = VGroup()
+        for word in mark.text.split(" "):
+            fact, theme = facts.get(word), self.canvas.theme
+            color = theme.muted if fact is None else theme.text
+            source = fact or Drawn(0, word, "sign")
+            if word:
+                words.add(
+                    self.canvas.label(word, x, mark.y, mark.size, color, align=0, source=source)
+                )
+            x += text_width(word + " ", mark.size)
+        return words
 
 
 def between(start: Pose, end: Pose, t: float) -> Pose:
@@ -285,6 +363,21 @@ def between(start: Pose, end: Pose, t: float) -> Pose:
         shown=start.shown | end.shown if t < 1 else end.shown,
         stretch=(stretch[0], stretch[1]),
     )
+
+
+def _same_cells(block: TensorBlock, record: TensorRecord, placement: Placement) -> bool:
+    """Tell whether a block's cells are those that a tensor shows at its next place."""
+    if not np.array_equal(block.elements, placement.elements):
+        return False
+    if not (isinstance(block.record, Seen) or isinstance(record, Seen)):
+        return True
+    same = block.record.shape == record.shape and block.record.id == record.id
+    return same and np.array_equal(origin_of(block.record), origin_of(record))
+
+
+def _own_places(block: TensorBlock) -> Places:
+    """Return for each cell of a block the place that its element has in the tensor itself."""
+    return origin_of(block.record)[block.elements]
 
 
 def _same_memory(one: TensorRecord, other: TensorRecord) -> bool:

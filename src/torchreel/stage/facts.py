@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torchreel.records import Array, Step, TensorRecord, Trace
+from torchreel.stage.seen import Seen, own
 from torchreel.stage.strip import Named
 
 
@@ -30,8 +31,11 @@ class Facts:
         return [self.record(each) for each in step.results]
 
     def values(self, record: TensorRecord) -> Array | None:
-        """Return a tensor's values, None where they were not kept whole."""
-        return self.trace.values.get(record.id)
+        """Return a tensor's values as they are seen, None where they were not kept whole."""
+        values = self.trace.values.get(record.id)
+        if values is None or not isinstance(record, Seen):
+            return values
+        return values.ravel()[record.origin.ravel()].reshape(record.shape)
 
     def literal(self, step: Step, position: int, name: str) -> str | None:
         """Return the text of a literal argument, by keyword or by position among the literals."""
@@ -53,4 +57,4 @@ class Facts:
 
     def named(self, record: TensorRecord) -> Named:
         """Return a tensor with the name it goes by at this moment."""
-        return Named(self.name_of(record), record)
+        return Named(self.name_of(record), own(record))

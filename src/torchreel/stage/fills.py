@@ -17,6 +17,7 @@ from torchreel.records import Step, TensorRecord, Trace
 from torchreel.stage.colors import THEMES, Theme, ThemeName, identity, signed
 from torchreel.stage.form import visible
 from torchreel.stage.memory import memory_positions
+from torchreel.stage.seen import Seen
 
 FillKind = Literal["identity", "hue", "rows", "value"]
 """identity: an element keeps the colour of its place in memory; hue: one colour a tensor; rows: a
@@ -63,6 +64,8 @@ class Fills:
 
     def colors(self, record: TensorRecord, elements: NDArray[np.int64]) -> Points:
         """Return the colours (n, 3) of these elements, given by their row-major places."""
+        if isinstance(record, Seen):
+            return self.colors(record.own, record.origin.ravel()[elements])
         values = self.trace.values.get(record.id)
         if values is not None and values.dtype == np.bool_:
             flat = values.ravel()[elements][:, None]
@@ -79,6 +82,10 @@ class Fills:
     def image(self, record: TensorRecord) -> Points | None:
         """Return what the front of a slab shows, colours (rows, columns, 3) of at most 256 texels
         a side; None where nothing is known of the values."""
+        if isinstance(record, Seen):
+            image = self.image(record.own)
+            is_turned = record.shape == record.own.shape[::-1]
+            return image if image is None or not is_turned else image.transpose(1, 0, 2)
         values = self._front(record)
         whole = "float" not in record.dtype
         if self.kind(record) != "value" and whole and record.numel and record.stride:

@@ -1,31 +1,22 @@
-"""What is lit and what is written large: the focus frame and a line of products."""
+"""What is lit: the focus frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from manim import VGroup, VMobject
+from manim import VMobject
 from numpy.typing import NDArray
 
-from torchreel.records import Drawn, Trace
-from torchreel.stage import numerals
-from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas, paint, rounded
-from torchreel.stage.colors import ink_on
 from torchreel.stage.motion import ease
-from torchreel.stage.text import text_width
 
 Points = NDArray[np.float64]
-Part = str | tuple[TensorBlock, int]
-"""A sign, or an element of a block."""
 
 _WIDTH = 6.0
 _RADIUS = 8.0
 _FRAMES = 8
-_LINE_CELL = 1.7
 
 
 class Focus(VMobject):
@@ -93,64 +84,3 @@ def _shrunk(boxes: Points) -> Points:
     small[:, :2] += boxes[:, 2:] * 0.25
     small[:, 2:] *= 0.5
     return small
-
-
-class WrittenLine(VGroup):
-    """Cells and signs in a line, as large as the zone allows: ``10 + 3 = 13``."""
-
-    def __init__(self, canvas: Canvas, parts: Sequence[Part], zone: Zone, trace: Trace) -> None:
-        super().__init__()
-        self.canvas, self.trace = canvas, trace
-        board = canvas.artboard
-        size = board.type_title
-        height = min(size * _LINE_CELL, zone.height * 0.92) if zone.height else size * _LINE_CELL
-        texts = [self._text(part) for part in parts]
-        widths = [
-            max(height, text_width(text, size) + board.px(16))
-            if isinstance(part, tuple)
-            else text_width(text, size)
-            for part, text in zip(parts, texts, strict=True)
-        ]
-        gap = board.px(14)
-        total = sum(widths) + gap * (len(parts) - 1)
-        if total > zone.width > 0:
-            scale = zone.width / total
-            size, gap, widths = (
-                max(board.floor, size * scale),
-                gap * scale,
-                [w * scale for w in widths],
-            )
-            total = zone.width
-        x, y = zone.center_x - total / 2, zone.center_y
-        for part, text, width in zip(parts, texts, widths, strict=True):
-            self._put(part, text, x, y, width, height, size)
-            x += width + gap
-
-    def _text(self, part: Part) -> str:
-        if isinstance(part, str):
-            return part
-        block, element = part
-        values = self.trace.values.get(block.record.id)
-        if values is None:
-            return "?"
-        return numerals.write(values.ravel()[element].item(), 6) or "…"
-
-    def _put(
-        self, part: Part, text: str, x: float, y: float, width: float, height: float, size: float
-    ) -> None:
-        theme, middle = self.canvas.theme, x + width / 2
-        if isinstance(part, str):
-            source = Drawn(0, text, "sign")
-            self.add(self.canvas.label(text, middle, y, size, theme.muted, source=source))
-            return
-        block, element = part
-        cells = block.cells_of([element])
-        fill = block.fills[cells[0]] if len(cells) else theme.surface2
-        self.add(
-            self.canvas.rectangle(
-                x, y - height / 2, width, height, radius=self.canvas.artboard.px(4), fill=fill
-            )
-        )
-        index = tuple(int(i) for i in np.unravel_index(element, block.record.shape))
-        source = Drawn(0, text, "value", block.record.id, index)
-        self.add(self.canvas.label(text, middle, y, size, ink_on(fill, theme), source=source))

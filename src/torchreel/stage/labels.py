@@ -14,6 +14,7 @@ from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
 from torchreel.stage.layout import Placement, brackets
+from torchreel.stage.seen import own
 from torchreel.stage.strip import shape_text
 from torchreel.stage.title import Name, Title
 
@@ -105,7 +106,7 @@ class Labels(Floor):
         name = self.name_of(record) or ""
         if self.canvas.artboard.code is None:
             return name
-        return f"{name} {shape_text(record)}".strip()
+        return f"{name} {shape_text(own(record))}".strip()
 
     def _name(self, record: TensorRecord, spot: Spot) -> Name:
         return Name(self.canvas, self.named(record), spot)

@@ -16,6 +16,7 @@ from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
 from torchreel.stage.layout import Pose
+from torchreel.stage.seen import origin_of
 
 Points = NDArray[np.float64]
 
@@ -113,6 +114,26 @@ class Landing(Floor):
             block.set_pose(replace(home, corners=corners, shown=shown, size=side, depth=depth))
             if alpha >= 1:
                 self._landed(block)
+
+        return BlockAnimation(block, draw, run_time)
+
+    def stretch(self, block: TensorBlock, run_time: float = motion.SLOW) -> Animation:
+        """Return the animation in which the ghosts of a tensor that is seen stretched slide out of
+        its own cells: nothing is copied, they are there by a stride of 0."""
+        home = block.placement.pose
+        origin = origin_of(block.record)[block.elements]
+        real = np.flatnonzero(block.rest == 0)
+        own = dict(zip(origin[real].tolist(), real.tolist(), strict=True))
+        start = home.corners[[own[each] for each in origin.tolist()]]
+        reach = np.abs(home.corners - start).max(axis=1)
+        steps = np.unique(reach.round(1), return_inverse=True)[1].ravel()
+
+        def draw(alpha: float) -> None:
+            t = motion.staggered(alpha, int(steps.max()) + 1)[steps][:, None]
+            behind = home.far + (0.01 * steps if alpha < 1 else 0)
+            corners = start + (home.corners - start) * t
+            shown = np.ones(len(steps), dtype=bool)
+            block.set_pose(replace(home, corners=corners, far=behind, shown=shown))
 
         return BlockAnimation(block, draw, run_time)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 
 from torchreel.records import Drawn, Step, Trace
@@ -14,7 +13,8 @@ from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
-from torchreel.stage.focus import Focus, Part, WrittenLine
+from torchreel.stage.focus import Focus
+from torchreel.stage.line import Part, WrittenLine, size_of_line
 
 
 class Lights(Floor):
@@ -34,7 +34,17 @@ class Lights(Floor):
         if focus is None:
             focus = self._lights[id(block)] = Focus(self.canvas, block)
         self.scene.add(focus)
-        return focus.move(cells, elements, run_time)
+        move = focus.move(cells, elements, run_time)
+        if not block.rest.any():
+            return move
+        dims, bright = block.dims.copy(), block.rest.copy()
+        bright[slice(None) if cells is None else cells] = 0
+
+        def draw(alpha: float) -> None:
+            move.interpolate_mobject(alpha)
+            block.dim_to(dims + (bright - dims) * motion.ease(alpha))
+
+        return BlockAnimation(focus, draw, run_time)
 
     def unlight(self, *blocks: TensorBlock, run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations in which the focus frames of these blocks go (none given: all)."""
@@ -49,9 +59,9 @@ class Lights(Floor):
         share: float = 1.0,
         run_time: float = motion.QUICK,
     ) -> Animation:
-        """Return the animation that dims these elements (None: all) to ``share``, the others not
-        at all."""
-        start, end = block.dims.copy(), np.zeros(len(block.dims))
+        """Return the animation that dims these elements (None: all) to ``share``, the others only
+        as they rest."""
+        start, end = block.dims.copy(), block.rest.copy()
         if elements is None or not len(block.elements):
             end[:] = share
         else:
@@ -62,10 +72,16 @@ class Lights(Floor):
 
     def write_line(self, parts: Sequence[Part], run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations that write ``[(a, 3), "+", (b, 3), "=", (c, 3)]`` out large in the
-        free zone; a pair is a block and an element of it."""
+        free zone; a pair is a block and an element of it, a :class:`Drawn` any fact of the
+        trace."""
         gone = self.rub_out(run_time)
         self._line = WrittenLine(self.canvas, parts, self.free, self.trace)
         return [*gone, FadeIn(self._line, run_time=run_time)]
+
+    def has_room(self, parts: Sequence[Part]) -> bool:
+        """Tell whether a line of these parts can be read in the free zone."""
+        artboard = self.canvas.artboard
+        return size_of_line(parts, self.free, artboard, self.trace) >= artboard.floor
 
     def rub_out(self, run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations in which the written line goes."""

@@ -18,6 +18,7 @@ its step, and plays ordinary Manim animations on the blocks it gets back::
 * ``dim``: an opaque mix towards the background. ``land``: cells drop into their slots. ``fly``:
   cells travel to their slots from where elements of other blocks stand.
 * ``write_line`` / ``rub_out``: ``a + b = c`` written out large. ``write``: a block's values change.
+* ``seen.py``: a tensor as an op sees it (stretched, turned); ``stretch`` lets its ghosts slide out.
 * Elements are row-major places in the tensor, or a boolean mask of its shape; what is not drawn
   (a slab, the middle of a long row) is lit as a whole, or left out.
 

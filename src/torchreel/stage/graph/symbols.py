@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from torchreel.records import Step
 from torchreel.stage.registry import op_name
+from torchreel.stage.signs import BINARY, REFLECTED
 
-_BINARY = {
-    "add": "+",
-    "sub": "−",
-    "subtract": "−",
-    "mul": "×",
-    "multiply": "×",
-    "div": "÷",
-    "divide": "÷",
-    "true_divide": "÷",
-    "floor_divide": "//",
-    "remainder": "%",
-    "pow": "**",
-}
-_REFLECTED = {"rsub": "−", "rdiv": "÷", "rtruediv": "÷", "rpow": "**"}
 _UNARY = {
     "neg": "−",
     "negative": "−",
@@ -44,16 +31,16 @@ def symbol(step: Step) -> str:
     ]
     number = numbers[0] if len(numbers) == 1 and len(numbers[0]) <= _LONGEST else ""
     one = sum(each.tensor is not None for each in step.operands) == 1
-    if name in _BINARY:
-        return _BINARY[name] + (number.replace("-", "−") if one else "")
-    if name.removeprefix("i") in _BINARY:
-        return _BINARY[name.removeprefix("i")] + "=" + (number if one else "")
-    if name in _REFLECTED:
-        return (number.replace("-", "−") if one else "") + _REFLECTED[name]
+    if name in BINARY:
+        return BINARY[name] + (number.replace("-", "−") if one else "")
+    if name.removeprefix("i") in BINARY:
+        return BINARY[name.removeprefix("i")] + "=" + (number if one else "")
+    if name in REFLECTED:
+        return (number.replace("-", "−") if one else "") + REFLECTED[name]
     return _UNARY.get(name, name)
 
 
 def function_symbol(name: str) -> str:
     """Return what is written for a function of autograd whose op is not in the trace."""
     plain = name.rstrip("0123456789").removesuffix("Backward").lower()
-    return _UNARY.get(plain) or _BINARY.get(plain) or plain
+    return _UNARY.get(plain) or BINARY.get(plain) or plain

@@ -1,0 +1,205 @@
+"""Elementwise: the same place of two operands makes that place of the result."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from torchreel.records import Drawn, Shape, Step, TensorRecord
+from torchreel.stage import motion, numerals
+from torchreel.stage.block import TensorBlock
+from torchreel.stage.form import CELLS_MAX, drawable
+from torchreel.stage.ghosts import StrideArrows, arrow_room
+from torchreel.stage.layout import Margins
+from torchreel.stage.line import Part
+from torchreel.stage.numerals import MINUS
+from torchreel.stage.registry import choreography, op_name
+from torchreel.stage.seen import own, stretched
+from torchreel.stage.signs import BINARY, REFLECTED, RELATIONS
+from torchreel.stage.stage import Stage
+
+_HOLDS = (0.6, 0.35, 0.25)
+"""How long each of the first results is looked at: the first one longest."""
+
+_LONGEST = 6
+_NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
+
+
+@choreography(
+    "add",
+    "sub",
+    "subtract",
+    "mul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "pow",
+    "__pow__",
+    "__floordiv__",
+    "__mod__",
+    "__rsub__",
+    "rsub",
+    "__rdiv__",
+    "__rtruediv__",
+    "__rpow__",
+    "__rfloordiv__",
+    "__rmod__",
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "eq",
+    "ne",
+    "not_equal",
+    "lt",
+    "less",
+    "le",
+    "less_equal",
+    "gt",
+    "greater",
+    "ge",
+    "greater_equal",
+    "__and__",
+    "bitwise_and",
+    "logical_and",
+    "__or__",
+    "bitwise_or",
+    "logical_or",
+    "__xor__",
+    "bitwise_xor",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "atan2",
+    fills="rows",
+)
+def elementwise(stage: Stage, step: Step) -> None:
+    """Play a step that combines the same places of two operands, the smaller one stretched."""
+    result = stage.results(step)[0]
+    records = [_seen(each, result.shape) for each in stage.operands(step)]
+    if any(each is not own(each) for each in records):
+        _stretch(stage, step, records)
+    words = _words(step)
+    infix = words[0] == "" or words[-1] == ""
+    family = stage.roomier([*records, result], 1.25)
+    *sources, block = stage.arrange(
+        family,
+        records,
+        [result],
+        symbols=_symbols(words, len(records), infix),
+        before=_before(words) if infix else "",
+        spoken=[word for word in words if isinstance(word, Drawn)],
+        line=True,
+    )
+    for told, element in enumerate(_told(block, result.shape)):
+        before = block.cells_of(np.arange(element))
+        if len(before) and not block.pose.shown[before].all():
+            stage.play(stage.land(block, np.arange(element), motion.BEAT))
+        stage.play(
+            *(stage.light(each, [element]) for each in sources),
+            *stage.write_line(_line(words, sources, block, element)),
+        )
+        stage.play(stage.land(block, [element], motion.QUICK), stage.light(block, [element]))
+        stage.scene.wait(_HOLDS[told])
+    stage.play(stage.land(block))
+
+
+def _stretch(stage: Stage, step: Step, records: list[TensorRecord]) -> None:
+    """Show the operands alone, then as the broadcast sees them: by strides of 0."""
+    words = _words(step)
+    artboard = stage.canvas.artboard
+    blocks = stage.arrange(
+        "left_right",
+        records,
+        symbols=_symbols(words, len(records), infix=True)[: len(records) - 1],
+        pads=[arrow_room(record, artboard) for record in records],
+    )
+    thin = [block for block in blocks if block.rest.any()]
+    arrows = [StrideArrows(stage.canvas, block) for block in thin]
+    stage.play(*(stage.put(each, motion.BEAT) for each in arrows))
+    stage.play(*(stage.stretch(block) for block in thin))
+    stage.scene.wait(motion.BEAT)
+
+
+def _seen(record: TensorRecord, shape: Shape) -> TensorRecord:
+    """Return an operand as the op sees it, where its cells can be drawn."""
+    return stretched(record, shape) if drawable(shape) and record.numel <= CELLS_MAX else record
+
+
+def _words(step: Step) -> list[str | Drawn]:
+    """Return what stands around the operands of a step: a sign or the op's name, and a number that
+    is no tensor; an empty text stands for each tensor."""
+    name = op_name(step.op)
+    plain = name.strip("_")
+    sign = BINARY.get(plain) or REFLECTED.get(plain) or RELATIONS.get(plain)
+    places: list[str | Drawn] = []
+    for position, operand in enumerate(step.operands):
+        if operand.tensor is not None:
+            places.append("")
+        elif operand.literal is not None and operand.literal != "None":
+            text = _short(operand.literal).replace("-", MINUS)
+            places.append(Drawn(0, text, "literal", step=step.number, index=(position,)))
+    if plain in REFLECTED:
+        places.reverse()
+    if sign is not None and len(places) == 2:
+        return [places[0], sign, places[1]]
+    listed = [part for place in places for part in (",", place)][1:]
+    return [Drawn(0, name, "op", step=step.number), "(", *listed, ")"]
+
+
+def _short(literal: str) -> str:
+    """Return a literal as it is, a long number with fewer digits, dots for anything else."""
+    if len(literal) <= _LONGEST:
+        return literal
+    try:
+        return numerals.write(float(literal), _LONGEST) or "…"
+    except ValueError:
+        return "…"
+
+
+def _text(words: list[str | Drawn]) -> str:
+    return " ".join(word if isinstance(word, str) else word.text for word in words)
+
+
+def _symbols(words: list[str | Drawn], tensors: int, infix: bool) -> list[str]:
+    """Return what follows each tensor of the row: the sign, and what stands before the result."""
+    if not infix:
+        return [*[","] * (tensors - 1), "→"]
+    places = [index for index, word in enumerate(words) if word == ""]
+    ends = [*places[1:], len(words)]
+    found = [_text(words[a + 1 : b]) for a, b in zip(places, ends, strict=True)][:tensors]
+    found[-1] = f"{found[-1]} {_equals(words)}".strip()
+    return found
+
+
+def _equals(words: list[str | Drawn]) -> str:
+    """Return what stands before a result: a relation has signs of equality of its own."""
+    return "→" if any(word in RELATIONS.values() for word in words) else "="
+
+
+def _before(words: list[str | Drawn]) -> str:
+    return _text(words[: words.index("")])
+
+
+def _line(
+    words: list[str | Drawn], sources: list[TensorBlock], block: TensorBlock, element: int
+) -> list[Part]:
+    """Return ``2.0 × 3 = 6.0`` for one element."""
+    left = iter(sources)
+    parts: list[Part] = [(next(left), element) if word == "" else word for word in words]
+    return [*parts, _equals(words), (block, element)]
+
+
+def _told(block: TensorBlock, shape: Shape) -> list[int]:
+    """Return the results that are told one by one: the first two, and one further on."""
+    drawn = [int(each) for each in block.elements]
+    if len(drawn) <= len(_HOLDS):
+        return drawn
+    columns = shape[-1]
+    further = columns + min(2, columns - 1) if len(shape) > 1 else 2
+    return sorted({drawn[0], drawn[1], further if further in drawn else drawn[2]})

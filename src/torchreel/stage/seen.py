@@ -1,0 +1,84 @@
+"""A tensor as an op sees it: stretched by a broadcast, turned, one matrix of a batch (pure NumPy).
+
+Nothing is copied for it: each element is an element of the tensor that the script made, and says
+so on the manifest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from torchreel.records import Array, Shape, TensorRecord
+from torchreel.stage.form import Places
+
+
+@dataclass(frozen=True)
+class Seen(TensorRecord):
+    """A record with the shape and the strides that an op sees.
+
+    ``own`` is the tensor itself, ``origin`` of the record's shape holds for each element the
+    row-major place that it has in the tensor.
+    """
+
+    own: TensorRecord = field(kw_only=True)
+    origin: Places = field(kw_only=True, compare=False)
+
+
+def stretched(record: TensorRecord, shape: Shape) -> TensorRecord:
+    """Return a tensor as a broadcast to ``shape`` sees it; itself where that changes nothing."""
+    if record.shape == shape:
+        return record
+    lead = len(shape) - len(record.shape)
+    sizes = (1,) * lead + record.shape
+    strides = (0,) * lead + (record.stride or (0,) * len(record.shape))
+    steps = zip(sizes, shape, strides, strict=True)
+    seen = tuple(0 if size == 1 and wide != 1 else step for size, wide, step in steps)
+    places = np.arange(record.numel).reshape(sizes)
+    return _seen(record, shape, seen, np.broadcast_to(places, shape))
+
+
+def turned(record: TensorRecord) -> TensorRecord:
+    """Return a tensor of two dimensions as its transpose is seen."""
+    places = np.arange(record.numel).reshape(record.shape).T
+    return _seen(record, record.shape[::-1], record.stride[::-1], places)
+
+
+def matrix(record: TensorRecord, batch: int) -> TensorRecord:
+    """Return the last two dimensions of a tensor at one place of the leading ones."""
+    rows, columns = record.shape[-2:]
+    places = np.arange(record.numel).reshape(-1, rows, columns)[batch]
+    return _seen(record, (rows, columns), record.stride[-2:], places)
+
+
+def origin_of(record: TensorRecord) -> Places:
+    """Return for each element of a record, row-major, its place in the tensor itself."""
+    return record.origin.ravel() if isinstance(record, Seen) else np.arange(record.numel)
+
+
+def own(record: TensorRecord) -> TensorRecord:
+    """Return the tensor itself."""
+    return record.own if isinstance(record, Seen) else record
+
+
+def ghosts_of(record: TensorRecord) -> Array:
+    """Tell for each element of a record, row-major, whether it is there only by a stride of 0."""
+    origin = origin_of(record)
+    ghosts = np.ones(len(origin), dtype=bool)
+    ghosts[np.unique(origin, return_index=True)[1]] = False
+    return ghosts
+
+
+def index_of(record: TensorRecord, element: int) -> tuple[int, ...]:
+    """Return the index in the tensor itself of an element given by its row-major place."""
+    place = element if not isinstance(record, Seen) else int(record.origin.flat[element])
+    return tuple(int(i) for i in np.unravel_index(place, own(record).shape))
+
+
+def _seen(record: TensorRecord, shape: Shape, stride: Shape, places: Places) -> Seen:
+    base = own(record)
+    known = {each.name: getattr(base, each.name) for each in fields(TensorRecord)}
+    origin = origin_of(record)[places.ravel()].reshape(shape)
+    seen = Seen(**known, own=base, origin=origin)
+    return replace(seen, shape=shape, stride=stride)
