@@ -10,10 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from torchreel.records import Shape
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.form import SLAB, Form, Mode, form, modes, slab
-from torchreel.stage.layout import DEPTH_X, Margins, Placement, least, margins_of, place_form
+from torchreel.stage.layout import (
+    DEPTH_X,
+    DEPTH_Y,
+    Margins,
+    Placement,
+    least,
+    margins_of,
+    place_form,
+)
 from torchreel.stage.text import text_width
 
 Family = Literal["in_place", "left_right", "stacked", "corner"]
@@ -130,19 +140,23 @@ def _gap(item: Item, artboard: Artboard) -> float:
 
 def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
     gaps = [_gap(item, artboard) for item in items[:-1]]
+    named = _name_room(artboard) if any(item.name for item in items) else 0.0
     lead = _gap(Item((), after=items[0].before), artboard) if items[0].before else 0.0
 
     def fits(pictures: list[Form], size: float) -> bool:
         extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
         wide = sum(width for width, _ in extents) + sum(gaps) + lead
-        return wide <= room.width and max(height for _, height in extents) <= room.height
+        reaches = [_reach(p, i, size) for p, i in zip(pictures, items, strict=True)]
+        tall = sum(max(reach[side] for reach in reaches) for side in (0, 1)) + named
+        high = max(tall, *(height for _, height in extents))
+        return wide <= room.width and high <= room.height
 
     pictures, size = _pictures(items, artboard, fits)
     extents = [_extent(p, i, size, artboard) for p, i in zip(pictures, items, strict=True)]
     total = sum(width for width, _ in extents) + sum(gaps)
     marks = []
-    named = _name_room(artboard) if any(item.name for item in items) else 0.0
-    above, below = (max(item.pad[side] for item in items) for side in (1, 3))
+    reaches = [_reach(p, i, size) for p, i in zip(pictures, items, strict=True)]
+    above, below = (max(reach[side] for reach in reaches) for side in (0, 1))
     middle = room.center_y + (named + above - below) / 2
     x = room.center_x - (total - lead) / 2
     placements, names = [], []
@@ -159,6 +173,12 @@ def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> A
             x -= SLAB * DEPTH_X * size / 2
         x += gaps[index] if index < len(gaps) else 0
     return Arrangement(tuple(placements), tuple(names), tuple(marks), free)
+
+
+def _reach(picture: Form, item: Item, size: float) -> tuple[float, float]:
+    """Return how far a picture reaches up and down from the middle of its fronts, in pixels."""
+    half = (float(np.ptp(picture.corners[:, 1])) + picture.stretch[1]) * size / 2
+    return half - DEPTH_Y * picture.depth * size + item.pad[1], half + item.pad[3]
 
 
 def _column(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
