@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from torchreel.records import Drawn, Shape, Step, TensorRecord
+from torchreel.spelling import spell
 from torchreel.stage import motion, numerals
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.form import CELLS_MAX, drawable
@@ -149,7 +150,7 @@ def _words(step: Step) -> list[str | Drawn]:
     if sign is not None and len(places) == 2:
         return [places[0], sign, places[1]]
     listed = [part for place in places for part in (",", place)][1:]
-    return [Drawn(0, name, "op", step=step.number), "(", *listed, ")"]
+    return [Drawn(0, spell(step), "op", step=step.number), "(", *listed, ")"]
 
 
 def _short(literal: str) -> str:
