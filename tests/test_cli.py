@@ -216,10 +216,14 @@ def test_animate_writes_stills_into_a_folder(tmp_path: Path) -> None:
 
 
 def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(2)\nx.reshape(3)\n")
-    ran = torchreel("animate", "mine.py", "--quality", "draft", folder=tmp_path)
+    """As by Python, it runs in the folder where the command is given."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "here.txt").write_text("2")
+    script = 'import torch\nx = torch.ones(int(open("here.txt").read()))\nx.reshape(3)\n'
+    (tmp_path / "scripts/mine.py").write_text(script)
+    ran = torchreel("animate", "scripts/mine.py", "--quality", "draft", folder=tmp_path)
     assert ran.returncode == 1
-    assert "mine.py:3: the script raised RuntimeError" in ran.stderr
+    assert "scripts/mine.py:3: the script raised RuntimeError" in ran.stderr
     assert (tmp_path / "mine.mp4").stat().st_size > 1000
 
 

@@ -131,7 +131,11 @@ def animate(options: argparse.Namespace) -> int:
 
 
 def trace(options: argparse.Namespace) -> int:
-    """Run a script and list what torch did: a row for each op, with shapes, memory and device."""
+    """Run a script and list what torch did: a row for each op, with shapes, memory and device.
+
+    It runs as python SCRIPT would, from this folder. Not seen: what other threads and processes do,
+    and of a loop the laps between its 3rd, 10th, 30th, 100th and so on (their numbers are kept).
+    """
     from torchreel.plan.traces import raised
     from torchreel.report import Terminal, print_problems, terminal
     from torchreel.store import put_trace, trace_json

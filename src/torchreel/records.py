@@ -246,10 +246,11 @@ class GraphNode:
     """A node of the graph that a backward pass walked.
 
     ``name`` is autograd's (``MulBackward0``, ``AccumulateGrad``). ``step`` is the op that recorded
-    it, ``tensor`` what that op made, or the leaf whose ``.grad`` an AccumulateGrad adds to.
-    ``gradient`` is what arrived at it: the root's gradient with respect to ``tensor``, summed over
-    the edges that meet there; None where the pass did not reach it. ``names`` are the script's
-    names for ``tensor`` when the pass began.
+    it (None of an AccumulateGrad, and of an op in a lap that is not kept), ``tensor`` what that op
+    made, or the leaf whose ``.grad`` an AccumulateGrad adds to. ``gradient`` is what arrived at it:
+    the root's gradient with respect to ``tensor``, summed over the edges that meet there; None
+    where the pass did not reach it. ``names`` are the script's names for ``tensor`` when the pass
+    began.
     """
 
     number: int

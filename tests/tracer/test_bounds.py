@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -226,6 +228,52 @@ def test_values_stay_within_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
     last = tensors.records[-1]
     assert (last.texture, last.statistics) == (None, Statistics(19.0, 19.0, 19.0, 0.0))
     assert all(record.statistics for record in tensors.records if record.id not in tensors.values)
+
+
+def test_of_a_large_complex_tensor_no_texture_is_made_up() -> None:
+    tensors = Tensors()
+    record = tensors.record(torch.ones(400, 400, dtype=torch.complex64))
+    told = tensors.records[record]
+    assert (told.texture, told.statistics) == (None, None)
+    assert record not in tensors.values
+
+
+def run(source: str) -> Recorder:
+    """Run a script under a recorder in this process, which keeps what torch is."""
+    script = parse_script(source, "bounded.py")
+    recorder = Recorder(script, Places(script, "bounded.py"))
+    code = compile(probe(parse_script(source, "bounded.py")), "bounded.py", "exec")
+    scope = {ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap}
+    with pytest.MonkeyPatch.context() as patch:
+        autograd: Any = torch.autograd
+        patch.setattr(autograd, "_engine_run_backward", autograd._engine_run_backward)
+        patch.setattr(autograd.Function, "apply", autograd.Function.__dict__["apply"])
+        recorder.autograd.install()
+        with recorder:
+            exec(code, scope)
+    recorder.finish()
+    return recorder
+
+
+def test_backward_passes_and_provenance_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "BYTES", 300_000)
+    chain = "x = torch.ones(1, requires_grad=True)\ny = x\n" + "y = y * 2\n" * 30
+    recorder = run("import torch\n" + chain + "y.backward(retain_graph=True)\n" * 100)
+    assert 3 < len(recorder.autograd.backwards) < 50
+    told = [recorder.runs, recorder.steps, recorder.tensors.records, recorder.autograd.backwards]
+    written = len(msgspec.json.format(msgspec.json.encode(told), indent=1))
+    assert 200_000 < written < 400_000, "about so many bytes as may be: one pass takes 25,000"
+
+
+def test_maps_of_provenance_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchreel.tracer.provenance.MOST_KEPT", 1_000)
+    monkeypatch.setattr("torchreel.tracer.provenance.MOST_STEPS", 40)
+    lines = [f"z = torch.full((8, 8), {i}.5) * torch.arange(8.0)" for i in range(1, 60)]
+    recorder = run("\n".join(["import torch", *lines]))
+    arrays = recorder.provenances.arrays.values()
+    assert 1_000 <= sum(len(array) for array in arrays) < 1_000 + 2 * 128
+    kinds = [each for step in recorder.steps for each in step.provenance]
+    assert {each.reason for each in kinds} == {"", "too much was measured before it"}
 
 
 KINDS = [

@@ -390,6 +390,18 @@ def test_what_is_done_to_every_tensor_of_a_module_is_one_step(nets: Trace) -> No
     assert not any(nets.tensor(each).requires_grad for each in frozen.results)
 
 
+def test_a_deep_copy_is_one_step(nets: Trace) -> None:
+    copied = step_of(nets, "copy.deepcopy(lazy)")
+    assert copied.op == "copy.deepcopy"
+    given = [each.tensor for each in copied.operands if each.tensor is not None]
+    assert [nets.values[each].tolist() for each in copied.results] == [
+        nets.values[each].tolist() for each in given
+    ]
+    storages = {nets.tensor(each).storage for each in (*given, *copied.results)}
+    assert len(storages) == len(given) + len(copied.results) == 4
+    assert [each.name for each in nets.modules if each.name == "twin"] == ["twin"]
+
+
 def test_attention_takes_the_path_that_it_takes_untraced(nets: Trace) -> None:
     ops = {step.op for step in nets.steps if step.expression == "encoder(words)"}
     assert "torch._transformer_encoder_layer_fwd" in ops, "in evaluation"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from torchreel.records import Problem, ScriptError, TorchReelError, Trace
 from torchreel.store import variable_digest
@@ -157,6 +161,33 @@ def test_inputs_are_the_script_local_modules_and_data_that_was_read(
     assert not list(tmp_path.rglob("__pycache__"))
 
 
+def test_the_environment_tells_the_seed_that_a_script_sets(tmp_path: Path, write: Write) -> None:
+    sources = ("import torch\ntorch.manual_seed(41)\n", "import torch\ntorch.ones(1)\n")
+    seeded, unseeded = (
+        trace_script(write(tmp_path, source, "seeds"), root=tmp_path) for source in sources
+    )
+    told = [seeded.environment, unseeded.environment]
+    assert [each.seed for each in told] == [41, None]
+    assert {(each.device, each.device_name) for each in told} == {("cpu", "")}
+    assert {(each.torch, each.python) for each in told} == {
+        (torch.__version__, platform.python_version())
+    }
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_the_environment_tells_the_accelerator_by_its_own_name(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchreel.tracer.__main__ import _environment
+
+    names = SimpleNamespace(get_device_name=lambda: "NVIDIA H100") if kind == "cuda" else object()
+    monkeypatch.setattr(torch, "get_device_module", lambda asked: {kind: names}[asked])
+    devices = [SimpleNamespace(device=device) for device in ("cpu", "meta", f"{kind}:0")]
+    recorder: Any = SimpleNamespace(tensors=SimpleNamespace(records=devices))
+    told = _environment(recorder)
+    assert (told.device, told.device_name) == (kind, "NVIDIA H100" if kind == "cuda" else "")
+
+
 def test_an_environment_variable_that_the_script_asks_for_is_an_input(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,10 +197,14 @@ def test_an_environment_variable_that_the_script_asks_for_is_an_input(
     assert os.environ["SET_HERE"] == "1"
     assert os.getenv("NOT_SET") is None
     assert "NOT_SET_EITHER" not in os.environ
+    copies = dict(os.environ), os.environ.copy(), {**os.environ}, os.environ | {"MORE": "1"}
+    for name, value in os.environ.items():
+        assert all(copy[name] == value for copy in copies)
     assert os.environ["PYTHONHASHSEED"] == "0"
     assert int(os.environ["GOMP_SPINCOUNT"]) < 10_000
     """
     monkeypatch.setenv("KIND", "mnist")
+    monkeypatch.setenv("OF_NO_INTEREST", "1")
     write(tmp_path, "import os\nassert os.environ.get('KIND') == 'mnist'\n", "near")
     trace = trace_script(write(tmp_path, source, "asks"), root=tmp_path)
     assert trace.error is None

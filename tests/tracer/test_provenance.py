@@ -763,6 +763,7 @@ OPAQUE = {
     "uniform = torch.zeros(3).uniform_()": "random",
     "filled = torch.nn.init.normal_(torch.zeros(3))": "random",
     "distinct = torch.unique(ties)": "size",
+    "factors = torch.linalg.lu_factor_ex(square)": "other values",
     "places = torch.nonzero(kinks)": "size",
     "size = torch.randn(40, 40).sum()": "large",
     "named = v.as_subclass(Named) + 1": "subclass",

@@ -42,13 +42,13 @@ def film(
     """
     told, name = progress or Silent(), script.name
     told.started(name, "trace", ("new",))
-    trace = tracer.trace_script(script.resolve(), root=script.resolve().parent)
+    trace = tracer.trace_script(script, root=Path.cwd())  # as python SCRIPT would run it
     jobs = [
         Job(trace.of_cell(each), look or Look(artboard="film"), None, lines_of(trace, each))
         for each in _shown(trace, cell)
     ]
     told.started(f"{name} as {out.name}", "clip", ("new",))
-    length, warnings = _write(jobs, out, script.resolve().parent)
+    length, warnings = _write(jobs, out, Path.cwd())
     return Film(out, length, tuple(warnings), raised(trace) if trace.error else None)
 
 

@@ -81,6 +81,7 @@ class Autograd:
                     self._note(made)
         if self._finished is not None:
             self.backwards.append(replace(self._finished, step=step))
+            self._recorder.budget.backward(self.backwards[-1])
         self._finished = None
 
     def _note(self, tensor: torch.Tensor) -> None:

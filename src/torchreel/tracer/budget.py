@@ -6,16 +6,17 @@
   start with names that are right.
 - Of one run of a top-level statement: 10,000 steps, 20,000 runs of statements within it and 200,000
   probes; then the rest of it runs unobserved. Of one call: 300 operands and 300 results.
-- Values: 384 MiB (``values.py``). A series: 10,000 points (``curves.py``); there is one for each
+- Values: 384 MiB (``values.py``). Maps of provenance: 500,000 entries, 16 MB
+  (``provenance.py``). A series: 10,000 points (``curves.py``); there is one for each
   name that a loop's body binds, and two for each of the first 200 parameters (``norms.py``).
 - What a run printed: 10,000 characters a part. A literal, a plain value: 200 characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from torchreel.records import Operand
+from torchreel.records import Backward, OptimizerStep, Step
 
 BYTES = 96 << 20
 
@@ -26,6 +27,7 @@ TENSORS = 300
 """Of one call: what it takes, and what it returns."""
 
 STEP, OPERAND, ID, RUN, NAME, TENSOR, CALL = 320, 75, 16, 150, 40, 400, 400
+PROVENANCE, NODE, EDGE, ACCUMULATION, UPDATE = 180, 170, 110, 120, 250
 """Bytes of records in ``trace.json``, texts apart."""
 
 
@@ -41,10 +43,22 @@ class Budget:
         """Whether the trace is as large as it may become."""
         return self._texts + self._records >= BYTES
 
-    def step(self, expression: str, operands: Iterable[Operand], results: int) -> None:
-        """Count a step in."""
-        texts = sum(OPERAND + len(each.literal or "") for each in operands)
-        self._texts += STEP + len(expression) + texts + ID * results
+    def step(self, step: Step) -> None:
+        """Count a step in, with the provenance that it will have."""
+        texts = len(step.expression) + len(step.clash.message if step.clash else "")
+        texts += sum(OPERAND + len(each.literal or "") for each in step.operands)
+        self._texts += STEP + texts + (ID + PROVENANCE) * len(step.results)
+
+    def backward(self, backward: Backward) -> None:
+        """Count a backward pass in."""
+        names = sum(len(node.names) for node in backward.nodes)
+        graph = NODE * len(backward.nodes) + NAME * names + EDGE * len(backward.edges)
+        self._texts += STEP + graph + ACCUMULATION * len(backward.accumulations)
+
+    def optimizer(self, step: OptimizerStep) -> None:
+        """Count an optimizer's step in."""
+        texts = sum(NAME + len(text) for text in step.settings.values())
+        self._texts += STEP + texts + UPDATE * len(step.updates)
 
     def run(self, printed: str, names: int, plain: Mapping[str, str], steps: int) -> None:
         """Count a part of a run in."""

@@ -7,7 +7,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torchreel
@@ -22,9 +22,10 @@ class Inputs:
     """Hears which files are opened for reading and keeps the digest each had at that moment.
 
     ``digests`` maps paths relative to ``root`` (forward slashes) to sha256, and so ``$NAME`` for
-    each environment variable that a file under ``root`` asked for. A file that the script itself
+    each environment variable that a file under ``root`` asked for by its name; what copies them all
+    (``dict(os.environ)``, to start a process with) asks for none. A file that the script itself
     wrote first is none, and of a variable it is the value before the run. Not heard: files that
-    other processes or compiled code open, and folders that are listed.
+    other processes or compiled code open, folders that are listed, variables in such a copy.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,6 +35,7 @@ class Inputs:
         self._written: set[str] = set()
         self._listening = False
         self._local = cache(self._is_local)
+        self._copying: set[tuple[CodeType, int] | None] = set()
 
     def listen(self) -> None:
         """Start to hear; Python offers no end, so :meth:`stop` only closes the ears."""
@@ -65,16 +67,22 @@ class Inputs:
 
     def _listen_to_variables(self) -> None:
         environment: Any = type(os.environ)
-        read, before = environment.__getitem__, dict(os.environ)
+        read, walk, before = environment.__getitem__, environment.__iter__, dict(os.environ)
 
         def heard(variables: Any, name: str) -> Any:
             if self._listening and variables is os.environ and name not in ENVIRONMENT:
                 asking = _asking(sys._getframe(1))
-                if asking is not None and self._local(asking.f_code.co_filename):
+                local = asking is not None and self._local(asking.f_code.co_filename)
+                if local and _instruction(asking) not in self._copying:
                     self.digests[f"${name}"] = variable_digest(before.get(name))
             return read(variables, name)
 
-        environment.__getitem__ = heard
+        def walked(variables: Any) -> Any:
+            if self._listening and variables is os.environ:
+                self._copying.add(_instruction(_asking(sys._getframe(1))))
+            return walk(variables)
+
+        environment.__getitem__, environment.__iter__ = heard, walked
 
     def _read(self, file: str) -> None:
         path = Path(os.path.realpath(file))
@@ -92,6 +100,11 @@ class Inputs:
             return False
         parts = path.relative_to(self._root).parts
         return not any(part.startswith(".") or part in INSTALLED for part in parts)
+
+
+def _instruction(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Return which instruction a frame is at: one that walks over all variables copies them."""
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _asking(frame: FrameType | None) -> FrameType | None:

@@ -9,6 +9,7 @@ of another (``nn.Sequential(nn.Linear(2, 3), nn.ReLU())``) the outermost is the 
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import sys
 import weakref
@@ -89,6 +90,7 @@ class Modules:
         overrides.has_torch_function = has_torch_function
         modules._call_impl = observed_call
         modules.__new__ = self._new
+        modules.__deepcopy__ = self._deepcopy()
         for name in WHOLE:
             setattr(modules, name, self._whole(getattr(modules, name)))
 
@@ -157,6 +159,27 @@ class Modules:
             return result
 
         return observed
+
+    def _deepcopy(self) -> Any:
+        """Return what ``copy.deepcopy`` does with a module, as one step: from the tensors of its
+        tree to those of the new one."""
+
+        def copied(module: nn.Module, memo: dict[int, Any]) -> Any:
+            plan: Any = module.__reduce_ex__(4)
+            rebuild: Any = copy._reconstruct  # type: ignore[attr-defined]
+            frame = self._recorder.caller(sys._getframe(1))
+            if frame is None:
+                return rebuild(module, memo, *plan)
+            with self._recorder.aside():
+                self._register(self._root(module), frame)
+                operands = tuple(Operand(tensor=each) for each in self._records_of(module))
+                step = self._recorder.pending("copy.deepcopy", frame, operands)
+                made = rebuild(module, memo, *plan)
+                self._unnamed.append((self._register(made, frame), step.run))
+                self._recorder.add(step, self._records_of(made))
+            return made
+
+        return copied
 
     # -- calls -----------------------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ class Optimizers:
             number = self._recorder.add(pending, changed, written=bool(changed))
             settings = _settings(optimizer)
             self.steps.append(OptimizerStep(number, type(optimizer).__name__, settings, updates))
+            self._recorder.budget.optimizer(self.steps[-1])
             self._tell(optimizer, before)
         return result
 

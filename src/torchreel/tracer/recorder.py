@@ -103,7 +103,7 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.tensors = Tensors()
         self.laps = Laps(script)
-        self._budget = Budget()
+        self.budget = Budget()
         self.provenances = Provenances(self.tensors)
         self.runs: list[Run] = []
         self.steps: list[Step] = []
@@ -367,7 +367,7 @@ class Recorder(TorchFunctionMode):
                 clash=clash,
             )
         )
-        self._budget.step(pending.expression, pending.operands, len(results))
+        self.budget.step(self.steps[number])
         self._stack[0].spent += 1
         if self._is_spent():
             self._sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
@@ -447,20 +447,20 @@ class Recorder(TorchFunctionMode):
         for number in run.steps:
             self.steps[number] = replace(self.steps[number], run=len(self.runs))
         self.runs.append(part)
-        self._budget.run(run.printed, len(changed), plain, len(run.steps))
+        self.budget.run(run.printed, len(changed), plain, len(run.steps))
         run.steps, run.printed = [], ""
         if self._stack:
             self._stack[0].parts += 1
 
     def _is_spent(self) -> bool:
         """Tell whether the rest of the top-level statement shall run unobserved."""
-        self._budget.count(len(self.tensors.records), len(self.modules.calls))
+        self.budget.count(len(self.tensors.records), len(self.modules.calls))
         if not self._stack:
             return False
         top = self._stack[0]
         top.probes += 1
         spent = top.spent >= STEPS or top.parts >= RUNS or top.probes >= PROBES
-        return spent or self._budget.full
+        return spent or self.budget.full
 
     def _told_as(self, run: _Open) -> _Open:
         """Return the run whose part it is: in a function of another cell, the one that called it.

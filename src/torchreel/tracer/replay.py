@@ -37,8 +37,13 @@ UNCHECKED = frozenset(["ctc_loss", "ldl_solve", "lu_solve", "lu_unpack", "segmen
 """Functions that trust their operands: wrong ones would crash the process, or keep it for hours, as
 would the special polynomials of a high degree."""
 
-COUNTING = frozenset(["histc", "histogram", "histogramdd"])
-"""Functions with bins that no change of an element may happen to reach."""
+CHOOSING = frozenset(
+    [
+        *("histc", "histogram", "histogramdd"),
+        *("lu", "lu_factor", "lu_factor_ex", "ldl_factor", "ldl_factor_ex"),
+    ]
+)
+"""Functions with bins or pivots: no change of an element may happen to reach another choice."""
 
 TENSORS = (torch.Tensor, torch.nn.Parameter)
 
@@ -89,7 +94,7 @@ class Replay:
         name = op.rpartition(".")[2]
         if not OWN.fullmatch(op) or name in ELSEWHERE:
             raise Unmeasured("what it does beside computing is not known")
-        if name in UNCHECKED | COUNTING or "polynomial" in name:
+        if name in UNCHECKED | CHOOSING or "polynomial" in name:
             raise Unmeasured("it cannot be run on other values")
         self._func = torch.Tensor.cpu if func is torch.Tensor.cuda else func
         # What was in ``out`` does not matter: without it the same is computed.
