@@ -450,6 +450,7 @@ own = torch.normal(v, 1.0, generator=generator)
 uniform = torch.zeros(3).uniform_()
 filled = torch.nn.init.normal_(torch.zeros(3))
 distinct = torch.unique(ties)
+factors = torch.linalg.lu_factor_ex(square)
 places = torch.nonzero(kinks)
 size = torch.randn(40, 40).sum()
 named = v.as_subclass(Named) + 1
