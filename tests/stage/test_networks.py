@@ -25,7 +25,7 @@ from torchreel.stage.nets.links import INPUT, chain_of
 from torchreel.stage.nets.selection import select
 from torchreel.stage.nets.shades import boxed, limit_of
 from torchreel.stage.training.curve import BINS, binned
-from torchreel.stage.training.facts import SLOW_LAPS, training_of
+from torchreel.stage.training.facts import SLOW_LAPS, training_of, versions_of
 from torchreel.stage.training.tiles import liveliest, tiles_of
 from torchreel.tracer import trace_script
 
@@ -80,6 +80,9 @@ CELLS = {
     "skip": "block = Residual()\nout = block(torch.randn(3, 16))",
     "xor": "xor = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))\n"
     "optimizer = torch.optim.SGD(xor.parameters(), lr=0.5)\n"
+    "def measure(*_):\n    global right\n    with torch.no_grad():\n"
+    "        right = ((xor(X) > 0.5) == (Y > 0.5)).float().mean()\n"
+    "optimizer.register_step_post_hook(measure)\n"
     "for lap in range(40):\n    optimizer.zero_grad()\n    guess = xor(X)\n"
     "    loss = F.mse_loss(guess, Y)\n    loss.backward()\n    optimizer.step()\n"
     "answer = xor(X)",
@@ -187,22 +190,42 @@ def test_scores_are_those_of_an_untraced_run(
         assert {int(each.text) for each in lit} == set(range(len(result)))
 
 
-def test_losses_on_the_ring_and_the_curve_are_those_of_an_untraced_run(play: Play) -> None:
+def test_every_number_of_a_training_loop_is_that_of_an_untraced_run(
+    play: Play, trace: Trace
+) -> None:
+    """Replays the loop without the tracer: losses, gradient norms, accuracy, laps and weights."""
     torch.manual_seed(0)
-    names: dict[str, Any] = {"__name__": "__main__"}
-    lines = HEAD + "\n".join(CELLS[cell] for cell in ("flat", "conv", "skip")) + "\nlosses = []\n"
-    xor = CELLS["xor"].replace("optimizer.step()", "optimizer.step(); losses.append(loss.item())")
-    exec(compile(lines + xor, "xor.py", "exec"), names)
-    losses = names["losses"]
-    scene = play("xor")
-    seen = set()
+    names: dict[str, Any] = {"__name__": "__main__", "kept": []}
+    lines = HEAD + "\n".join(CELLS[cell] for cell in ("flat", "conv", "skip")) + "\n"
+    keep = "kept.append((loss.item(), {k: (p.grad.clone(), p.detach().clone()) for k, p in xor"
+    step = f"{keep}.named_parameters()}})); optimizer.step(); kept[-1] += (right.item(),)"
+    exec(compile(lines + CELLS["xor"].replace("optimizer.step()", step), "xor.py", "exec"), names)
+    scene, own = play("xor"), trace.of_cell("xor")
+    seen: dict[str, set[int]] = {"loss": set(), "right": set(), "gradient": set()}
     for each in drawn(scene, "series"):
-        if len(each.index) == 3:
-            _, first, last = each.index
-            assert _reads_as(each.text, float(np.mean(losses[first - 1 : last])))
-            seen.add(last)
-    assert seen >= {*range(1, SLOW_LAPS + 1), 40}
-    assert {"lap"} <= {each.source for each in scene.drawn}
+        if len(each.index) != 3:
+            continue
+        number, first, last = each.index
+        series = own.series[number]
+        if series.kind == "gradient":
+            values = [lap[1][series.name][0].norm().item() for lap in names["kept"]]
+        else:
+            values = [lap[0 if series.name == "loss" else 2] for lap in names["kept"]]
+        value = float(np.mean(values[first - 1 : last]))
+        percent = each.text.endswith("%")
+        assert each.text == f"{round(100 * value)}%" if percent else _reads_as(each.text, value)
+        seen["gradient" if series.kind == "gradient" else series.name].add(last)
+    assert seen["loss"] >= {*range(1, SLOW_LAPS + 1), 40}
+    assert seen["right"] >= {40}
+    assert seen["gradient"] == {*range(1, SLOW_LAPS + 1)}
+    laps = {each.text for each in drawn(scene, "lap")}
+    assert laps >= {"1/40", "2/40", "3/40", "40/40"}
+    training = training_of(own)
+    assert training is not None
+    for lap, weight in versions_of(own, training):
+        if 0 < lap < len(names["kept"]):  # the weights as the next lap's step met them
+            before = names["kept"][lap][1][training.weight][1].numpy()
+            assert np.array_equal(weight.reshape(before.shape), before.astype(float))
 
 
 def test_laps_get_cues_one_by_one_then_one_for_the_rest(play: Play, trace: Trace) -> None:

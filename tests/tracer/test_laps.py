@@ -79,6 +79,17 @@ def area(number):
     return width
 size = area(7)
 
+# %% hooked
+def note(step):
+    global noted
+    noted = torch.tensor(step * 0.5)
+noted = torch.tensor(-1.0)
+for outer in range(3):
+    for step in range(4):
+        note(step)
+for idle in range(5):
+    pass
+
 # %% training
 torch.manual_seed(11)
 weight = torch.ones(3, requires_grad=True)
@@ -258,3 +269,13 @@ def test_an_integer_too_large_for_a_float_is_infinite() -> None:
     made = Curve()
     made.add(1, 10**400)
     assert made.points().tolist() == [[1.0, math.inf]]
+
+
+def test_a_global_that_a_function_binds_is_a_series_of_the_loop_that_calls_it(loops: Trace) -> None:
+    (points,) = curve(loops, "hooked", "noted")
+    assert points[:, 0].tolist() == list(range(1, 13))
+    assert points[:, 1].tolist() == [0.0, 0.5, 1.0, 1.5] * 3
+    (series,) = [each for each in loops.series if each.name == "noted"]
+    assert series.statement == next(
+        each.number for each in loops.cell("hooked").statements if "step in" in each.text
+    )

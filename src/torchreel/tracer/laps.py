@@ -42,6 +42,16 @@ class Laps:
         self._places = script.places
         self.is_loop = [place.statement.kind == "loop" for place in script.places]
         self._names = [names_bound(place.node) for place in script.places]
+        self._shared = tuple(
+            dict.fromkeys(
+                name
+                for place in script.places
+                if isinstance(place.node, ast.Global)
+                for name in place.node.names
+            )
+        )
+        self._before: dict[str, Any] = {}
+        self._owners: dict[str, int] = {}
         self._scopes: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._running: list[_Running] = []
         self._counts = [0] * len(script.places)
@@ -62,6 +72,7 @@ class Laps:
             self._read(place, frame)
         loop.started = True
         self._counts[place] += 1
+        self._before = {name: frame.f_globals.get(name) for name in self._shared}
 
     def leave(self, place: int, frame: FrameType) -> None:
         """A loop ends, by an exception or a jump too."""
@@ -120,7 +131,9 @@ class Laps:
         return self._curves[key]
 
     def _read(self, place: int, frame: FrameType) -> None:
-        """Read what the names hold that the loop's body binds."""
+        """Read what the names hold that the loop's body binds, or a function that it calls."""
+        if self._shared:
+            self._read_shared(place, frame)
         if not self._names[place]:
             return
         if place not in self._scopes:
@@ -129,6 +142,14 @@ class Laps:
         self._read_scope(place, local, frame.f_locals)
         if in_global:
             self._read_scope(place, in_global, frame.f_globals)
+
+    def _read_shared(self, place: int, frame: FrameType) -> None:
+        """Read the globals that functions bind: each is of the loop that first saw it change."""
+        for name, before in self._before.items():
+            if frame.f_globals.get(name) is not before and name not in self._names[place]:
+                self._owners.setdefault(name, place)
+        own = tuple(name for name, owner in self._owners.items() if owner == place)
+        self._read_scope(place, own, frame.f_globals)
 
     def _read_scope(self, place: int, names: tuple[str, ...], scope: dict[str, Any]) -> None:
         lap = self._counts[place]

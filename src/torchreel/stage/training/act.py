@@ -11,6 +11,7 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
+from torchreel.stage.registry import op_name
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
@@ -24,13 +25,13 @@ from torchreel.stage.training.facts import (
     value_at,
     versions_of,
 )
-from torchreel.stage.training.ring import STEP, TrainingRing
+from torchreel.stage.training.ring import BACKWARD, STEP, TrainingRing
 from torchreel.stage.training.tiles import TILES, Change, TileShelf, liveliest, tiles_of
 
-_PACE = (1.0, 0.55, 0.3)
+_PACE = (0.8, 0.45, 0.25)
 """Seconds a station in the first laps."""
 
-_CURVE = 8.0
+_CURVE = 5.0
 
 
 class TrainingLoop:
@@ -45,6 +46,7 @@ class TrainingLoop:
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
         self._loss: Drawn | None = None
+        self._gradient: Drawn | None = None
 
     def runs(self, runs: list[Run]) -> list[Run]:
         """Return the runs that are played, in order."""
@@ -97,6 +99,11 @@ class TrainingLoop:
                 self._loss = Drawn(0, text, "series", index=(training.loss, run.lap, run.lap))
         if station == STEP:
             change = self._change(training, run)
+        emptied = self._emptied(run)
+        if emptied is not None:
+            self._gradient = None
+        if station == BACKWARD:
+            self._gradient = self._norm(training, run)
         first = self._ring is None
         if self._ring is None:
             self.leave()
@@ -105,14 +112,32 @@ class TrainingLoop:
             zone = self.canvas.artboard.stage
             features = features_of(self.trace, training)
             self._ring = TrainingRing(self.canvas, zone, features, source)
-        self._ring.light(station, self._loss, change)
+        self._ring.light(station, self._loss, change, self._gradient, emptied)
         chips = self._chips(training, run)
-        if first:
+        if first and self.scene.renderer.time > 0:
             self.scene.play(*(FadeIn(each, run_time=QUICK) for each in (self._ring, chips)))
         else:
             self.scene.remove(*self._there)
             self.scene.add(self._ring, chips)
         self._there = [self._ring, chips]
+
+    def _emptied(self, run: Run) -> Drawn | None:
+        """Return the name of the op that empties the gradients in a run, if there is one."""
+        for number in run.steps:
+            step = self.trace.steps[number]
+            if op_name(step.op) == "zero_grad":
+                return Drawn(0, op_name(step.op), "op", step=number)
+        return None
+
+    def _norm(self, training: Training, run: Run) -> Drawn | None:
+        """Return the norm of the weight's gradient that a lap's backward pass left."""
+        for number, series in enumerate(self.trace.series):
+            own = series.statement == training.statement and series.kind == "gradient"
+            if own and series.name == training.weight:
+                text = value_at(self.trace, number, run.lap)
+                if text is not None:
+                    return Drawn(0, text, "series", index=(number, run.lap, run.lap))
+        return None
 
     @property
     def _lap_of_loss(self) -> int:
@@ -178,9 +203,10 @@ class TrainingLoop:
     # The curve.
 
     def _play_rest(self, training: Training) -> None:
-        self.leave()
         if training.loss is None:
+            self.leave()
             return
+        before, self._ring = self._there, None
         zone, px = self.canvas.artboard.stage, self.canvas.artboard.px
         points = points_of(self.trace, training.loss)
         versions = versions_of(self.trace, training)
@@ -212,13 +238,13 @@ class TrainingLoop:
 
         draw(0.0)
         self._there = parts
-        self.scene.play(*(FadeIn(each, run_time=QUICK) for each in parts))
+        leaving = (FadeOut(each, run_time=QUICK) for each in before)
+        self.scene.play(*leaving, *(FadeIn(each, run_time=BEAT) for each in parts))
         whole = Group(*parts)
-        self.scene.remove(*parts)
+        self.scene.remove(*before, *parts)
         self.scene.add(whole)
         self.scene.play(BlockAnimation(whole, draw, _CURVE))
         draw(1.0)
-        self.scene.wait(BEAT)
         self._there = [whole]
 
     def _bar(self, training: Training, zone: Zone) -> ShareBar | None:

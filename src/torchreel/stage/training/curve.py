@@ -13,6 +13,7 @@ from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint, polyline
 from torchreel.stage.colors import mix
+from torchreel.stage.text import text_width
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +63,8 @@ class LossCurve(Group):
         self.bottom = float(min(finite.min(initial=0.0), 0.0))
         self.first, self.last = float(points[0, 0]), float(points[-1, 0])
         self.plot = zone.inset(left=px(8), top=px(16), right=px(10), bottom=px(8))
+        if not self._is_free(self.value_box):
+            self.plot = self.plot.inset(top=self.value_box.bottom - zone.y)
         axis = canvas.path(
             [
                 (self.plot.x, zone.y),
@@ -86,6 +89,20 @@ class LossCurve(Group):
         self.value = VGroup()
         super().__init__(axis, self.band, self.line, self.dot, label, self.value)
         self.come_to(0.0)
+
+    @property
+    def value_box(self) -> Zone:
+        """Where the name and the number stand: the upper right corner."""
+        artboard, zone = self.canvas.artboard, self.zone
+        size = artboard.type_title * 1.5
+        width = text_width("0.000", size) + artboard.px(16)
+        return Zone(zone.right - width, zone.y, width, artboard.type_chip * 1.15 + size)
+
+    def _is_free(self, box: Zone) -> bool:
+        """Tell whether the curve and its band pass below a box."""
+        under = np.isfinite(self.bins.high) & (self._x(self.bins.last) >= box.x)
+        tops = self._y(np.minimum(self.bins.high[under], self.top))
+        return bool((tops > box.bottom).all())
 
     def come_to(self, share: float) -> int:
         """Draw the curve up to ``share`` of its laps; return the lap it has come to."""

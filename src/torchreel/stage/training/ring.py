@@ -8,7 +8,7 @@ from manim import Group, VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import tall
 from torchreel.stage.text import text_width
@@ -34,6 +34,8 @@ class TrainingRing(Group):
         self.lit: int | None = None
         self.loss: Drawn | None = None
         self.change: Change | None = None
+        self.gradient: Drawn | None = None
+        self.emptied: Drawn | None = None
         width = zone.width * (1 - _GAP_X) / 2
         height = zone.height * (1 - _GAP_Y) / 2
         right, low = zone.right - width, zone.bottom - height
@@ -43,10 +45,21 @@ class TrainingRing(Group):
         self.light(None)
 
     def light(
-        self, station: int | None, loss: Drawn | None = None, change: Change | None = None
+        self,
+        station: int | None,
+        loss: Drawn | None = None,
+        change: Change | None = None,
+        gradient: Drawn | None = None,
+        emptied: Drawn | None = None,
     ) -> None:
-        """Light a station, and say the loss and what the step changed, as far as they are known."""
-        self.lit, self.loss, self.change = station, loss, change
+        """Light a station, and say the loss and what the step changed, as far as they are known.
+
+        ``gradient`` is the norm of the gradient that is there, ``emptied`` the name of the op that
+        has just thrown it away: then the card in which it was is lit.
+        """
+        self.lit = BACKWARD if emptied is not None and station is None else station
+        self.loss, self.change = loss, change
+        self.gradient, self.emptied = gradient, emptied
         self.submobjects = []
         for place, card in enumerate(self.cards):
             self.add(self._card(place, card), self._arrow(place))
@@ -100,7 +113,7 @@ class TrainingRing(Group):
             BACKWARD: ((card.center_x, before.bottom + gap), (card.center_x, card.y - gap)),
             STEP: ((before.x - gap, card.center_y), (card.right + gap, card.center_y)),
         }[place]
-        lit = place == self.lit
+        lit = place == self.lit and self.emptied is None
         color = self._color(place) if lit else self.canvas.theme.line
         return self.canvas.arrow(*ends, color, px(7 if lit else 5))
 
@@ -112,12 +125,16 @@ class TrainingRing(Group):
         """Return the layers as bars with arrows between, against the way for backward."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
         zone = self._inside(station)
+        told = self._gradient(zone) if station == BACKWARD else None
+        if told is not None:
+            zone = zone.inset(bottom=canvas.artboard.type_chip * 1.3)
         count = len(self.features)
         most = max(self.features)
         wide = min(px(36), zone.width / (2.2 * count))
         step = (zone.width - wide) / max(1, count - 1)
-        arrow = self._ink(station, self._color(station))
-        group = VGroup()
+        empty = station == BACKWARD and self.gradient is None
+        arrow = theme.line if empty else self._ink(station, self._color(station))
+        group = VGroup() if told is None else VGroup(told)
         for place, features in enumerate(self.features):
             height = tall(features, most, zone.height)
             x = zone.x + place * step
@@ -134,6 +151,17 @@ class TrainingRing(Group):
                 y = zone.center_y
                 group.add(canvas.arrow((start, y), (end, y), arrow, px(6)))
         return group
+
+    def _gradient(self, zone: Zone) -> Label | None:
+        """Return the norm of the gradient that is there, or the op that has just emptied it."""
+        source = self.emptied or self.gradient
+        if source is None:
+            return None
+        artboard = self.canvas.artboard
+        size = min(artboard.type_chip, zone.width / text_width(source.text, 1.0))
+        ink = self._ink(BACKWARD, self.canvas.theme.grad)
+        y = zone.bottom - size * 0.4
+        return self.canvas.label(source.text, zone.center_x, y, size, ink, source=source)
 
     def _loss(self) -> VGroup:
         canvas, artboard = self.canvas, self.canvas.artboard
