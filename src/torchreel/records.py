@@ -382,11 +382,12 @@ class Series:
 
     ``kind`` "name": the plain number or the tensor of one element that ``name`` held at the end of
     a lap (a global that a function binds is of the loop that first changed it); "gradient": the
-    Euclidean norm of the gradient of the parameter ``name`` when an optimizer stepped; "update": the norm of what the step changed of it (both of every lap up to
-    32, then of every second, from 64 on of every fourth, and so on). ``array`` names an (n, 2)
-    float64 array of lap (from 1, counted over all the runs of the loop) and value: n is at most
-    10,000, and where there were more laps the least and the greatest value of each stretch are
-    kept. ``cell`` and ``statement`` are the innermost loop's.
+    Euclidean norm of the gradient of the parameter ``name`` when an optimizer stepped; "update":
+    the norm of what the step changed of it (both of every lap up to 32, then of every second, from
+    64 on of every fourth, and so on). ``array`` names an (n, 2) float64 array of lap (from 1,
+    counted over all the runs of the loop) and value: n is at most 10,000, and where there were more
+    laps the least and the greatest value of each stretch are kept. ``cell`` and ``statement`` are
+    the innermost loop's.
     """
 
     cell: str | None
