@@ -129,6 +129,12 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
             "broken": lambda problem: site.broken.add(target),
         }
 
+    def on_post_template(
+        self, output_content: str, *, template_name: str, config: MkDocsConfig
+    ) -> str:
+        """Keep the first language's page for lost readers: other languages would write over it."""
+        return "" if template_name == "404.html" and self._building.depth else output_content
+
     @event_priority(100)
     def _on_post_build_first(self, *, config: MkDocsConfig) -> None:
         # The builds of other languages run in the middle of this event. They are not strict, or

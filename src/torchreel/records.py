@@ -625,6 +625,7 @@ class Clip:
     """A rendered cell: its files, its cues and the manifest of what it drew.
 
     ``files`` maps ``mp4``, ``gif`` and ``poster`` to file names in the clip's own folder;
+    ``poster`` is the number of the cue whose last frame the poster is, None where it is not known;
     ``width`` and ``height`` are pixels, ``duration`` seconds, ``inputs`` every named input of the
     digest with its own hash, so that staleness can be explained. ``warnings`` are what the checker
     found wrong with its frames.
@@ -646,6 +647,7 @@ class Clip:
     inputs: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Flaw, ...] = ()
+    poster: int | None = None
 
 
 def _slice(trace: Trace, name: str) -> Trace:

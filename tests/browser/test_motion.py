@@ -31,6 +31,20 @@ def test_without_motion_nothing_plays_and_steps_jump_to_their_last_frame(
     context.close()
 
 
+def test_the_hero_names_the_line_of_its_picture_until_it_plays(
+    browser: Browser, course: Course
+) -> None:
+    clip = course.clip("shape", "reshape")
+    shown = next(cue for cue in clip.cues if cue.number == clip.poster)
+    lines = ["x = torch.arange(12)", "y = x.reshape(3, 4)", "z = x.reshape(2, 2, 3)"]
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(course.url + "index.html")
+    hero = Player(page.locator("torchreel-clip[data-show=loop]"))
+    expect(hero.find(".tr-now-line code")).to_have_text(lines[shown.statement - 1])
+    context.close()
+
+
 def test_the_hero_moves_where_motion_is_welcome_and_can_be_stopped(
     page: Page, course: Course
 ) -> None:

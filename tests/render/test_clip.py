@@ -104,6 +104,7 @@ def test_the_poster_is_the_last_frame_of_a_cue(clip: Clip, folder: Path) -> None
     distance = [float(np.abs(poster - end).mean()) for end in ends]
     assert min(distance) < 3
     assert max(distance) > 10
+    assert clip.cues[distance.index(min(distance))].number == clip.poster
 
 
 def test_a_poster_time_at_which_no_cue_ends_is_an_error(

@@ -108,6 +108,12 @@ def test_both_languages_embed_the_same_files(course: Course, directory_urls: boo
     assert [path.name for path in (course.root / "build").glob(".site-*")] == []
 
 
+def test_the_page_for_lost_readers_is_of_the_first_language(course: Course) -> None:
+    course.build()
+    assert '<html lang="en"' in course.page("404.html")
+    assert "ja/404.html" not in course.files()
+
+
 def test_pages_link_the_style_and_the_script_of_the_player(course: Course) -> None:
     course.build()
     names = [name for name in course.files() if name.startswith("assets/torchreel-")]

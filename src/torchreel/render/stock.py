@@ -28,12 +28,16 @@ FILES = {"mp4": "clip.mp4", "gif": "clip.gif", "poster": "poster.png"}
 
 @dataclass(frozen=True)
 class Played:
-    """What a scene tells once it has played; times are seconds of the movie, on its frames."""
+    """What a scene tells once it has played; times are seconds of the movie, on its frames.
+
+    ``poster`` is its picture, the last frame of the cue ``poster_cue``.
+    """
 
     cues: tuple[Cue, ...]
     drawn: tuple[Drawn, ...]
     warnings: tuple[Flaw, ...]
     poster: Pixels | None
+    poster_cue: int | None
 
 
 class SceneError(Exception):
@@ -71,6 +75,7 @@ def render(job: Job, folder: Path) -> Clip:
         digest=job.digest,
         inputs=job.inputs,
         environment=environment(),
+        poster=played.poster_cue,
     )
 
 
@@ -87,7 +92,12 @@ def play(job: Job, movie: Movie) -> Played:
             raise SceneError(error, len(scene.cues)) from error
     cues = tuple(_on_frames(cue, start, movie) for cue in scene.cues)
     poster = renderer.poster(scene) if cues else None
-    return Played(cues, tuple(scene.drawn), tuple(scene.warnings), poster)
+    return Played(cues, tuple(scene.drawn), tuple(scene.warnings), poster, _poster_cue(scene))
+
+
+def _poster_cue(scene: LessonScene) -> int | None:
+    shown = (cue.number for cue in scene.cues if cue.start <= scene.poster_time < cue.end)
+    return next(shown, None)
 
 
 def scene_class(source: SceneSource | None) -> type[LessonScene]:

@@ -133,11 +133,12 @@ class Figure:
         return button("toggle", words.play, "play", "pause", other=words.pause, kind="tr-float")
 
     def _now(self) -> str:
-        """Return the line that a looping clip shows, which is the last one until it plays."""
-        cues = self.files.clip.cues
+        """Return the line that a looping clip shows, which is the poster's until it plays."""
+        clip = self.files.clip
+        shown = [cue for cue in clip.cues if clip.poster in (None, cue.number)]
         texts = {statement.number: statement.text for statement in self.cell.statements}
-        text = texts.get(cues[-1].statement, "") if cues else ""
-        made = self._last_shapes(cues[-1]) if cues else ""
+        text = texts.get(shown[-1].statement, "") if shown else ""
+        made = self._last_shapes(shown[-1]) if shown else ""
         return (
             f'<p class="tr-now-line"><code>{escape(text)}</code>'
             f' <span class="tr-shape">{escape(made)}</span></p>'
