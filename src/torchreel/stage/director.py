@@ -21,6 +21,7 @@ from torchreel.stage.devices.act import Devices, Errors
 from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.nets.act import Network
+from torchreel.stage.pictures import Pictures
 from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Named, Sentence, ShapeStrip
 from torchreel.stage.training.act import TrainingLoop
@@ -100,7 +101,8 @@ class LessonScene(Scene):
         self.network = Network(self, self.trace, self.canvas)
         devices = Devices(self, self.trace, self.canvas)
         errors = Errors(self, self.trace, self.canvas)
-        self._acts: list[Act] = [devices, errors, self.network]
+        self._pictures = Pictures(self, self.trace, self.canvas)
+        self._acts: list[Act] = [devices, errors, self.network, self._pictures]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
         if self.canvas.artboard.code is not None:
@@ -155,7 +157,8 @@ class LessonScene(Scene):
             self.autograd.play(step)
         elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
             self._leave(act)
-            if (sentence := act.sentence(step)) is not None:
+            plain = self._sentence(step) if act is self._pictures else None
+            if (sentence := plain or act.sentence(step)) is not None:
                 self._say(sentence, meanwhile=True)
             elif act is not self.network:
                 self._say_nothing()

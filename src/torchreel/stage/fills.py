@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreel.records import Step, TensorRecord, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.colors import THEMES, Theme, ThemeName, identity, signed
 from torchreel.stage.form import visible
 from torchreel.stage.memory import memory_positions
@@ -29,6 +30,12 @@ Points = NDArray[np.float64]
 _STRICT: tuple[FillKind, ...] = ("identity", "hue", "rows", "value")
 _GREY = 20
 """A tensor of values this many times smaller than the clip's largest would be all grey."""
+
+_DATA = frozenset({"tensor", "as_tensor", "from_numpy"})
+"""What makes a tensor of numbers that come from elsewhere."""
+
+_INK_FROM = 8
+"""A table of data without a negative number is drawn as ink from this many rows and columns."""
 
 _TEXELS = 256
 _RAMP = 256
@@ -62,6 +69,10 @@ class Fills:
         """Return the value that has the full colour in a tensor."""
         return self._limits.get(self._root(record.id), self.limit)
 
+    def is_inked(self, record: TensorRecord) -> bool:
+        """Tell whether a tensor is a table of data, drawn as ink on paper: a grey picture."""
+        return self._root(record.id) in self._inked
+
     def colors(self, record: TensorRecord, elements: NDArray[np.int64]) -> Points:
         """Return the colours (n, 3) of these elements, given by their row-major places."""
         if isinstance(record, Seen):
@@ -71,6 +82,8 @@ class Fills:
             flat = values.ravel()[elements][:, None]
             return np.where(flat, self.theme.text, self.theme.surface)
         kind = self.kind(record)
+        if values is not None and (peak := self._inked.get(self._root(record.id))):
+            return by_ink(values.ravel()[elements].astype(float) / peak, self.theme)
         if kind == "value" and values is not None and not np.iscomplexobj(values):
             return by_value(
                 values.ravel()[elements].astype(float), self.limit_of(record), self.theme
@@ -98,8 +111,7 @@ class Fills:
         least = record.statistics.min if record.statistics else np.nanmin(thin)
         if len(record.shape) > 1 and least is not None and least >= 0:
             share = np.clip(np.nan_to_num(thin) / max(self._peak(record, thin), 1e-12), 0, 1)
-            span = self.theme.text - self.theme.surface2
-            return np.asarray(self.theme.surface2 + span * share[..., None])
+            return by_ink(share, self.theme)
         return by_value(thin, self.limit_of(record), self.theme)
 
     def places(self, record: TensorRecord) -> Points:
@@ -183,6 +195,13 @@ class Fills:
                 own: FillKind = "value" if kind == "rows" and not whole else kind
                 before = self._of_family.get(root, "identity")
                 self._of_family[root] = max(before, own, key=_STRICT.index)
+        self._inked = {
+            self._root(made): peak
+            for step in self.trace.steps
+            if bare_name(step.op) in _DATA
+            for made in step.results
+            if (peak := self._ink_peak(made))
+        }
         self._ranked: dict[FillKind, list[int]] = {kind: [] for kind in _STRICT}
         for tensor in range(len(self.trace.tensors)):
             root = self._root(tensor)
@@ -238,6 +257,17 @@ class Fills:
                     group = {key: new if each == old else each for key, each in group.items()}
         return group
 
+    def _ink_peak(self, tensor: int) -> float:
+        """Return the value of full ink in a table of data, 0 where a tensor is none."""
+        record, values = self.trace.tensor(tensor), self.trace.values.get(tensor)
+        if values is None or len(record.shape) < 2 or min(record.shape[-2:]) < _INK_FROM:
+            return 0.0
+        if values.dtype == np.bool_ or np.iscomplexobj(values) or not np.isfinite(values).all():
+            return 0.0
+        if values.min() < 0:
+            return 0.0
+        return 255.0 if record.dtype == "uint8" else float(values.max())
+
     def _unite(self, first: int, *others: int) -> None:
         for other in others:
             self._family[self._root(other)] = self._root(first)
@@ -278,6 +308,12 @@ class Fills:
             return 255.0
         peak = record.statistics.max if record.statistics else np.nanmax(values)
         return 1.0 if peak is None else float(peak)
+
+
+def by_ink(shares: Points, theme: Theme) -> Points:
+    """Return the colours (…, 3) of numbers that are not negative: shares (0 to 1) of full ink."""
+    shares = np.clip(shares, 0, 1)[..., None]
+    return np.asarray(theme.surface2 + (theme.text - theme.surface2) * shares)
 
 
 def by_value(values: Points, limit: float, theme: Theme) -> Points:

@@ -14,6 +14,9 @@ from torchreel.stage.fills import Fills
 from torchreel.stage.layout import Mode, Placement, Pose, modes, place
 from torchreel.stage.tape import tape_of
 
+_EDGE = 9.5
+"""So far a grey picture reaches over the lower edge of the stage, in film pixels."""
+
 
 class Floor(Facts):
     """The blocks on stage and the zones in which they are placed.
@@ -73,9 +76,11 @@ class Floor(Facts):
 
     def placement(self, record: TensorRecord, mode: Mode | None = None) -> Placement:
         """Return where a tensor stands when it is alone on stage."""
+        # A grey picture is as large as can be: eight rows of digits are just readable then.
+        edge = -self.canvas.artboard.px(_EDGE) if self.fills.is_inked(record) else 0
         return place(
             record.shape,
-            self.region,
+            self.region.inset(top=edge / 3, bottom=edge),
             self.canvas.artboard,
             mode=mode or modes(record.shape)[0],
             above=self.tape is not None,

@@ -13,8 +13,8 @@ from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import Board
 from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip, fact_colors
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
-from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
+from torchreel.stage.picture import Picture
 from torchreel.stage.registry import op_name
 from torchreel.stage.strip import Sentence
 from torchreel.stage.training.chips import chip_row

@@ -10,9 +10,9 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import Slot
-from torchreel.stage.nets.picture import Picture, wiped
 from torchreel.stage.nets.sample import Sample
 from torchreel.stage.nets.shades import Colors, boxed, ink, shade
+from torchreel.stage.picture import Picture, wiped
 
 _FRONT = 0.64
 _SLOPE = 0.72

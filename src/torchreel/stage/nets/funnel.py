@@ -10,9 +10,9 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint, polyline
 from torchreel.stage.colors import mix
 from torchreel.stage.nets.arrangement import Slot
-from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.sample import Floats
 from torchreel.stage.nets.shades import boxed, limit_of, shade
+from torchreel.stage.picture import Picture
 
 _LINE, _LIT = 4.0, 6.0
 _TINT = 0.2

@@ -10,9 +10,9 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
 from torchreel.stage.nets.arrangement import Part, Slot, tall
 from torchreel.stage.nets.funnel import Funnel
-from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.sample import Floats, sample_of, weight_of
 from torchreel.stage.nets.shades import boxed, ink, limit_of, paper_of, shade
+from torchreel.stage.picture import Picture
 from torchreel.stage.text import text_width
 
 _WEIGHTS = 3

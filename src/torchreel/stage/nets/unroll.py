@@ -7,8 +7,8 @@ import numpy as np
 from torchreel.stage import motion
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.shades import Colors, Floats
+from torchreel.stage.picture import Picture
 
 
 class Unroll(Picture):

@@ -12,9 +12,9 @@ from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color
-from torchreel.stage.nets.picture import Picture
 from torchreel.stage.nets.sample import PICTURE_FROM, Floats
 from torchreel.stage.nets.shades import boxed, limit_of, shade
+from torchreel.stage.picture import Picture
 
 TILES = 5
 

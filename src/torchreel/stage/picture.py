@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 from manim import ImageMobject
+from numpy.typing import NDArray
 from PIL import Image
 
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
-from torchreel.stage.nets.shades import Colors
+
+Colors = NDArray[np.float64]
 
 
 class Picture(ImageMobject):

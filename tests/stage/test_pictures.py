@@ -1,0 +1,200 @@
+"""Pictures against the numbers they are made of: colours, plates, brackets, ink."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from manim import Mobject, tempconfig
+from manim.renderer.cairo_renderer import CairoRenderer
+
+from torchreel.records import Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.bracket import Bracket
+from torchreel.stage.colors import THEMES, Color, ink_on
+from torchreel.stage.director import LessonScene
+from torchreel.stage.plates import TINTS, Solid, photo_of, telling_pixel
+from torchreel.tracer import trace_script
+
+MAKE = """import numpy as np
+import torch
+
+pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+ink = np.floor(np.random.default_rng(1).random((8, 8)) * 17)
+"""
+CELLS = {
+    "bytes": "p = torch.tensor(pixels)",
+    "floats": "p = torch.tensor(pixels / 255)",
+    "first": "q = torch.tensor(pixels.transpose(2, 0, 1).copy())",
+    "small": "s = torch.tensor(pixels[:2, :3])",
+    "batch": "b = torch.tensor(np.stack([pixels, 255 - pixels]))",
+    "turned": "t = p.permute(2, 0, 1)",
+    "many": "m = torch.tensor(np.stack([pixels] * 9))",
+    "grey": "d = torch.tensor(ink)",
+    "table": "e = torch.arange(64).reshape(8, 8)",
+}
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    script = tmp_path_factory.mktemp("pictures") / "script.py"
+    cells = "".join(f"\n# %% {name}\n{line}\n" for name, line in CELLS.items())
+    script.write_text(MAKE + cells)
+    return trace_script(script, root=script.parent)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, object]:
+    """What the same lines make without the tracer."""
+    scope: dict[str, object] = {}
+    exec(MAKE + "\n".join(CELLS.values()), scope)
+    return scope
+
+
+def play(trace: Trace, cell: str, artboard: str, theme: str = "dark") -> LessonScene:
+    board = ARTBOARDS[artboard]
+    options = {
+        "dry_run": True,
+        "frame_rate": 30,
+        "pixel_width": board.width // 8,
+        "pixel_height": board.height // 8,
+        "frame_height": 8.0,
+        "frame_width": 8.0 * board.width / board.height,
+        "progress_bar": "none",
+        "verbosity": "ERROR",
+    }
+    with tempconfig(options):
+        scene = LessonScene(
+            trace.of_cell(cell), artboard, theme, renderer=CairoRenderer(skip_animations=True)
+        )
+        scene.render()
+    return scene
+
+
+def solids(scene: LessonScene) -> list[Solid]:
+    return [each for each in scene.mobjects if isinstance(each, Solid)]
+
+
+def family(scene: LessonScene) -> Iterator[Mobject]:
+    for mobject in scene.mobjects:
+        yield from mobject.get_family()
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+@pytest.mark.parametrize("cell", ["bytes", "floats", "first", "turned"])
+def test_a_picture_has_its_colours_and_its_plates_theirs(
+    traced: Trace, made: dict[str, object], cell: str, artboard: str
+) -> None:
+    scene = play(traced, cell, artboard)
+    assert not scene.warnings
+    pixels = np.asarray(made["pixels"])
+    whole, *plates = solids(scene)
+    shown = whole.picture.pixel_array
+    assert np.array_equal(shown[..., :3], pixels)
+    assert (shown[..., 3] == 255).all()
+    assert len(plates) == 3
+    for plate, channel in zip(plates, (2, 1, 0), strict=True):
+        share = pixels[..., channel] / 255
+        tint = int(TINTS[channel].argmax())
+        painted = plate.picture.pixel_array[..., tint].astype(float)
+        assert np.array_equal(np.argsort(share.ravel(), kind="stable")[-1:], [share.argmax()])
+        assert np.corrcoef(painted.ravel(), share.ravel())[0, 1] > 0.999
+    record = scene.trace.tensors[-1]
+    sizes = sorted(each.label.text for each in family(scene) if isinstance(each, Bracket))
+    assert sizes == sorted(map(str, record.shape))
+
+
+@pytest.mark.parametrize("cell", ["bytes", "first", "small", "batch"])
+def test_every_number_beside_a_picture_is_the_tensors(
+    traced: Trace, made: dict[str, object], cell: str
+) -> None:
+    scene = play(traced, cell, "page")
+    tensor = made[{"bytes": "p", "first": "q", "small": "s", "batch": "b"}[cell]]
+    assert isinstance(tensor, torch.Tensor)
+    if cell == "bytes":
+        exec(CELLS["bytes"], made)  # p is made twice in the script
+        tensor = made["p"]
+        assert isinstance(tensor, torch.Tensor)
+    numbers = [each for each in scene.drawn if each.source == "value"]
+    assert (len(numbers) == 0) == (cell == "batch")
+    for each in numbers:
+        assert float(each.text) == float(tensor[each.index])
+    if cell == "small":
+        assert len({each.index for each in numbers}) >= 5, "its first plate has room for numbers"
+    assert not scene.warnings
+
+
+def test_the_pixel_that_is_told_is_the_one_whose_channels_differ_most() -> None:
+    colors = np.full((4, 5, 3), 0.5)
+    colors[2, 3] = (0.9, 0.1, 0.4)
+    assert telling_pixel(colors) == (2, 3)
+
+
+@pytest.mark.parametrize(("cell", "count"), [("batch", 2), ("many", 3)])
+def test_a_batch_is_a_shelf_of_pictures(
+    traced: Trace, made: dict[str, object], cell: str, count: int
+) -> None:
+    scene = play(traced, cell, "page")
+    pixels = np.asarray(made["pixels"])
+    shown = solids(scene)
+    assert len(shown) == count
+    assert np.array_equal(shown[0].picture.pixel_array[..., :3], pixels)
+    lefts = [each.picture.zone.x for each in shown]
+    assert lefts == sorted(lefts)
+    assert {each.picture.zone.bottom for each in shown} == {shown[0].picture.zone.bottom}
+    assert not scene.warnings
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_a_grey_picture_is_ink_with_readable_numbers(
+    traced: Trace, made: dict[str, object], artboard: str, theme: str
+) -> None:
+    scene = play(traced, "grey", artboard, theme)
+    block, ink = scene.stage.block, np.asarray(made["ink"])
+    assert block is not None
+    texts, size = block.fitted()
+    assert texts is not None
+    assert size >= scene.canvas.artboard.floor
+    assert [float(text) for text in texts] == ink.ravel().tolist()
+    colors = THEMES[theme]
+    span = colors.text - colors.surface2
+    shares = (block.fills - colors.surface2) @ span / (span @ span)
+    assert np.allclose(shares, ink.ravel() / ink.max())
+    assert min(_contrast(fill, ink_on(fill, colors)) for fill in block.fills) >= 4.5
+    assert not scene.warnings
+
+
+def test_numbers_that_were_counted_are_no_ink(traced: Trace) -> None:
+    scene = play(traced, "table", "page")
+    block = scene.stage.block
+    assert block is not None
+    assert not scene.stage.fills.is_inked(block.record)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_photo"),
+    [
+        (torch.zeros(8, 8, 3, dtype=torch.uint8), True),
+        (torch.rand(8, 8, 3), True),
+        (torch.randn(8, 8, 3), False),
+        (torch.zeros(8, 8, 3), False),
+        (torch.rand(4, 4, 3), False),
+        (torch.zeros(8, 8, 4, dtype=torch.uint8), False),
+        (torch.zeros(4, 40, 3, dtype=torch.uint8), False),
+        (torch.arange(192).reshape(8, 8, 3), False),
+    ],
+)
+def test_what_is_a_picture(value: torch.Tensor, is_photo: bool, traced: Trace) -> None:
+    record = replace(
+        traced.tensors[0], shape=tuple(value.shape), dtype=str(value.dtype).removeprefix("torch.")
+    )
+    assert (photo_of(record, value.numpy()) is not None) == is_photo
+
+
+def _contrast(one: Color, other: Color) -> float:
+    """Return the contrast ratio of WCAG."""
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in (one, other)]
+    low, high = sorted(float(each @ np.array([0.2126, 0.7152, 0.0722])) for each in linear)
+    return (high + 0.05) / (low + 0.05)
