@@ -190,11 +190,12 @@ class Pictures:
         row, column = telling_pixel(photo.colors[0])
         values = self.trace.values[photo.record.id]
         places = [photo.place(0, row, column, channel) for channel in range(3)]
-        texts = numerals.write_all(np.array([values[each] for each in places]), 4)
-        if texts is None:
-            return []
         rows, columns = photo.colors.shape[1:3]
         side, cell = max(zone.width / columns, px(16)), px(_CELL)
+        chars = int(0.9 * cell / (0.6 * artboard.floor))
+        texts = numerals.write_all(np.array([values[each] for each in places]), chars)
+        if texts is None:
+            return []
         x = zone.x + (column + 0.5) * zone.width / columns
         y = zone.y + (row + 0.5) * zone.height / rows
         left = min(max(x - 1.5 * cell, zone.x), zone.right - 3 * cell)
