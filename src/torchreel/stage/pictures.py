@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from manim import FadeIn, FadeOut, Mobject, Scene, VGroup
 
-from torchreel.records import Drawn, Step, Trace
+from torchreel.records import Drawn, Run, Step, Trace
 from torchreel.stage import motion, numerals
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
@@ -57,6 +57,9 @@ class Pictures:
             self._shelf(photo)
         else:
             self._open(photo)
+
+    def printed(self, run: Run) -> None:
+        """Change nothing."""
 
     def leave(self) -> None:
         """Take what is there off the stage."""
