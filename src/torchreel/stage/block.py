@@ -106,10 +106,31 @@ class TensorBlock(Group):
 
     def set_values(self, values: NDArray[np.generic] | None) -> None:
         """Write these numbers, one a cell; None writes nothing."""
+        self._written: dict[int, tuple[TensorRecord, int]] = {}
         shown = values is not None and len(self.fills) == values.size and len(self.elements) > 0
         self._values = values.ravel() if values is not None and shown else None
         self.kinds = _kinds(self._values)
         self._texts: dict[int, list[str] | None] = {}
+
+    def overwrite(
+        self,
+        cells: NDArray[np.int64],
+        values: NDArray[np.generic],
+        writer: TensorRecord,
+        elements: NDArray[np.int64],
+    ) -> None:
+        """Show what was written into these cells' memory through another tensor, ``writer``, of
+        which they are the ``elements``."""
+        if self._values is None:
+            return
+        written = dict(self._written)
+        whole = self._values.copy()
+        whole[cells] = values
+        self.set_values(whole)
+        self._written = written
+        for cell, element in zip(cells, elements, strict=True):
+            self._written[int(cell)] = (writer, int(element))
+        self.redraw()
 
     def set_fills(self, fills: Sequence[Color] | Points) -> None:
         """Give the cells other colours."""
@@ -168,8 +189,8 @@ class TensorBlock(Group):
                 continue
             x, y = self.pose.corners[cell] + self.pose.size / 2
             width, height = len(text) * ADVANCE * size, 0.73 * size
-            place = index_of(self.record, int(self.elements[cell]))
-            source = Drawn(0, text, "value", self.record.id, place)
+            record, element = self._written.get(cell, (self.record, int(self.elements[cell])))
+            source = Drawn(0, text, "value", record.id, index_of(record, element))
             found.append((text, source, (x - width / 2, y - height / 2, width, height)))
         return found
 

@@ -167,6 +167,7 @@ class LessonScene(Scene):
             self._leave(None)
             self._speak(step)
             registry.find(step.op, self.stage.provenance(step)).play(self.stage, step)
+            self.stage.fill_memory(step)
 
     def _leave(self, playing: object) -> None:
         """Clear the stage of all but the act that plays."""

@@ -47,7 +47,10 @@ class Facts:
         return unnamed[position] if position < len(unnamed) else None
 
     def provenance(self, step: Step) -> str | None:
-        """Return how a step's first result came about: moves, feeds, opaque, or None."""
+        """Return how a step's first result came about: written in place, moves, feeds, opaque, or
+        None."""
+        if step.written:
+            return "written"
         return next((each.kind for each in step.provenance if each.result == 0), None)
 
     def name_of(self, record: TensorRecord) -> str | None:

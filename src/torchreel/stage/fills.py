@@ -127,7 +127,8 @@ class Fills:
 
     def _identity_places(self, record: TensorRecord) -> Points:
         step = self._made.get(record.id)
-        moved = self._moved(step, record) if step is not None and not step.view else None
+        own = step is None or step.view or step.written
+        moved = None if step is None or own else self._moved(step, record)
         if moved is not None:
             return moved
         if not record.stride and record.shape:

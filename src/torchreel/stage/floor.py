@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from manim import Animation, Mobject, Scene
 
 from torchreel.records import TensorRecord, Trace
@@ -12,7 +15,8 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import Mode, Placement, Pose, modes, place
-from torchreel.stage.tape import tape_of
+from torchreel.stage.registry import Choreography
+from torchreel.stage.tape import MemoryTape, tape_of
 
 _EDGE = 9.5
 """So far a grey picture reaches over the lower edge of the stage, in film pixels."""
@@ -33,12 +37,38 @@ class Floor(Facts):
         self._props: list[Mobject] = []
         plans = [registry.find(step.op, self.provenance(step)) for step in trace.steps]
         self.fills = Fills(trace, [plan.fills for plan in plans], canvas.theme)
-        views = [s for s, plan in zip(trace.steps, plans, strict=True) if plan.tape and s.view]
-        self.tape = tape_of(trace, views, canvas, self.fills)
+        self.tape = self._first_tape(plans)
         self.room = tuple(
             max((canvas.artboard.px(plan.room[side]) for plan in plans), default=0.0)
             for side in range(4)
         )
+
+    def tape_for(self, record: TensorRecord) -> MemoryTape | None:
+        """Return the tape of a tensor's storage, not yet on stage; None where none fits."""
+        if not record.stride or record.storage in self._unseen:
+            return None
+        return tape_of(self.trace, record.storage, self.canvas, self.fills)
+
+    def _first_tape(self, plans: Sequence[Choreography]) -> MemoryTape | None:
+        """Return the tape of the first storage that the clip looks at or writes to in pictures."""
+        steps = list(zip(self.trace.steps, plans, strict=True))
+        # What a tape shows must stay true: memory that is written in another picture gets none.
+        self._unseen = {
+            self.record(made).storage
+            for step, plan in steps
+            if step.written and not plan.tape
+            for made in step.results
+        }
+        for step, plan in steps:
+            if plan.tape and step.view:
+                tape = self.tape_for(self.record(step.results[0]))
+                if tape is not None:
+                    made = {each for step in self.trace.steps for each in step.results}
+                    tape.fill(
+                        np.zeros(tape.count) if tape.record.id in made else np.ones(tape.count)
+                    )
+                    return tape
+        return None
 
     @property
     def limit(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from manim import Animation
 
-from torchreel.records import TensorRecord
+from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.floor import Floor
@@ -18,17 +18,28 @@ _FOLLOWED = 0.6
 class Following(Floor):
     """The memory tape, and the view line that hangs from the last block to it."""
 
-    def follow_memory(self, *, instantly: bool = False) -> None:
-        """Outline one element in the block and on the tape, and hang the view line between."""
-        block, tape = self.block, self.tape
+    def follow_memory(
+        self,
+        block: TensorBlock | None = None,
+        element: int | None = None,
+        *,
+        instantly: bool = False,
+    ) -> None:
+        """Outline one element of a block (the last) and its slot on the tape, and hang the view
+        line between; beside other blocks, which it would cross, the slot alone."""
+        block, tape = block or self.block, self.tape
         if block is None or tape is None or not self.tape_holds(block.record):
             return
         slot = min(tape.count - 1, round(_FOLLOWED * tape.count))
+        if element is not None and block.record.stride:
+            slot = int(memory_positions(block.record).ravel()[element])
         places = memory_positions(block.record).ravel()
         if len(places) != len(block.elements) or slot not in places:
             return
-        block.follow(int(np.flatnonzero(places == slot)[0]), tape.top_of(slot))
         tape.outline(slot)
+        if len(self.blocks) > 1:
+            return
+        block.follow(int(np.flatnonzero(places == slot)[0]), tape.top_of(slot))
         thread = self._thread(block, 0.0, 1.0)
         if instantly:
             thread.interpolate(1.0)
@@ -37,11 +48,17 @@ class Following(Floor):
 
     def unfollow_memory(self) -> list[Animation]:
         """Return the animations in which the view line and the outlines go."""
-        block, tape = self.block, self.tape
-        if block is None or tape is None or block.followed is None:
-            return []
-        tape.outline(None)
-        return [self._thread(block, 1.0, 0.0)]
+        followed = [block for block in self.blocks if block.followed is not None]
+        if self.tape is not None:
+            self.tape.outline(None)
+        return [self._thread(block, 1.0, 0.0) for block in followed]
+
+    def fill_memory(self, step: Step) -> None:
+        """Show the tape full once a step has made what lies in it; until then it is empty."""
+        if self.tape is not None and any(
+            self.tape_holds(each) for each in (*self.results(step), *self.operands(step))
+        ):
+            self.tape.fill(np.ones(self.tape.count))
 
     def tape_holds(self, record: TensorRecord) -> bool:
         """Tell whether the memory tape on stage is this tensor's storage."""

@@ -70,7 +70,7 @@ class Landing(Floor):
         if not len(block.elements):
             block.show_cells(True)
             block.fade_into(1.0)
-            self._landed(block)
+            self.landed(block)
             return self.fading(block, 1.0, 0.0, run_time or motion.BEAT)
         group, lane = _groups(len(cells)), lane_of(home, cells, before)
         lasting = run_time or max(motion.QUICK, min(motion.SLOW, 0.09 * (1 + len(cells))))
@@ -82,7 +82,7 @@ class Landing(Floor):
             shown[cells] = arrived > 0.02
             block.set_pose(replace(home, corners=corners, shown=shown))
             if alpha >= 1 and shown.all():
-                self._landed(block)
+                self.landed(block)
 
         return BlockAnimation(block, draw, lasting)
 
@@ -113,7 +113,7 @@ class Landing(Floor):
             depth = home.depth * side / home.size
             block.set_pose(replace(home, corners=corners, shown=shown, size=side, depth=depth))
             if alpha >= 1:
-                self._landed(block)
+                self.landed(block)
 
         return BlockAnimation(block, draw, run_time)
 
@@ -163,7 +163,8 @@ class Landing(Floor):
             self._props.append(slots)
             self.scene.add(slots, block)
 
-    def _landed(self, block: TensorBlock) -> None:
+    def landed(self, block: TensorBlock) -> None:
+        """Take the empty slots of a block away: all its cells are there."""
         slots = self._slots.pop(id(block), None)
         if slots is not None:
             self.scene.remove(slots)

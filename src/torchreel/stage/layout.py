@@ -31,6 +31,7 @@ __all__ = [
     "SLAB",
     "BracketLine",
     "Form",
+    "Margins",
     "Mode",
     "Placement",
     "Pose",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
-PROVENANCE = ("moves", "feeds")
+PROVENANCE = ("written", "moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
@@ -89,8 +89,8 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
 
 
 def find(op: str, provenance: str | None = None) -> Choreography:
-    """Return the choreography of a qualified op: its own, that of what was measured of the step
-    ("moves", "feeds"), or the named box."""
+    """Return the choreography of a qualified op: its own, that of what was seen of the step
+    ("written", "moves", "feeds"), or the named box."""
     known = _modules_once()
     options = (op_name(op), provenance if provenance in PROVENANCE else FALLBACK)
     name = next((each for each in options if each in known), FALLBACK)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from manim import VGroup, VMobject
 from numpy.typing import NDArray
 
-from torchreel.records import Drawn, Step, TensorRecord, Trace
-from torchreel.stage import numerals
+from torchreel.records import Drawn, TensorRecord, Trace
+from torchreel.stage import motion, numerals
+from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label, paint
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.fills import Fills
@@ -39,7 +41,9 @@ class MemoryTape(VGroup):
         self.canvas = canvas
         self.record = record
         self.fills = fills
-        zone, artboard = canvas.artboard.tape, canvas.artboard
+        self.zone = canvas.artboard.tape
+        self._share, self._lift = 1.0, 0.0
+        zone, artboard = self.zone, canvas.artboard
         self.count = len(fills)
         self.slot = min(artboard.slot_max, zone.width / self.count)
         self.left = zone.center_x - self.slot * self.count / 2
@@ -56,6 +60,7 @@ class MemoryTape(VGroup):
         )
         self.gap = artboard.px(_GAP) if self.slot > 20 else 0.0
         self.cells = [self._cell(index) for index in range(self.count)]
+        self._values = None if values is None else values.ravel()
         self.digits = self._digits(values)
         self.ring = VMobject()
         super().__init__(self.frame, *self.cells, *self.digits, self.ring)
@@ -63,7 +68,71 @@ class MemoryTape(VGroup):
 
     def top_of(self, index: int) -> tuple[float, float]:
         """Return the middle of a slot's upper edge, in pixels."""
-        return self.left + (index + 0.5) * self.slot, self.canvas.artboard.tape.y
+        return self._x(index), self.zone.center_y - self.zone.height / 2 * self._share - self._lift
+
+    def bottom_of(self, index: int) -> tuple[float, float]:
+        """Return the middle of a slot's lower edge, in pixels."""
+        return self._x(index), self.zone.center_y + self.zone.height / 2 * self._share - self._lift
+
+    def left_at(self, share: float) -> float:
+        """Return the left edge of the tape at ``share`` of its size, its right end in place."""
+        return self.right - share * (self.right - self.left)
+
+    @property
+    def right(self) -> float:
+        """The right edge of the last slot."""
+        return self.left + self.slot * self.count
+
+    def _x(self, index: int) -> float:
+        return self.right - self._share * (self.right - self.left - (index + 0.5) * self.slot)
+
+    def stand(self, share: float, lift: float = 0.0) -> None:
+        """Stand at ``share`` of the full size, ``lift`` pixels above the tape's zone."""
+        x, y = self.right, self.zone.center_y
+        here, there = self.canvas.point(x, y - self._lift), self.canvas.point(x, y - lift)
+        for member in self.get_family():
+            member.points = there + (member.points - here) * (share / self._share)
+        self._share, self._lift = share, lift
+
+    def glide(self, share: float, lift: float, run_time: float) -> BlockAnimation:
+        """Return the animation in which the tape goes to stand so."""
+        start = (self._share, self._lift)
+
+        def draw(alpha: float) -> None:
+            t = motion.ease(alpha)
+            self.stand(start[0] + (share - start[0]) * t, start[1] + (lift - start[1]) * t)
+
+        return BlockAnimation(self, draw, run_time)
+
+    def write(
+        self, record: TensorRecord, values: NDArray[np.generic], slots: NDArray[np.int64]
+    ) -> BlockAnimation:
+        """Return the animation in which these slots show the values of a tensor that was written,
+        element by element."""
+        whole = self._values.copy() if self._values is not None else None
+        if whole is not None:
+            whole[slots] = values.ravel()
+        places = {int(slot): element for element, slot in enumerate(slots)}
+
+        def draw(alpha: float) -> None:
+            if alpha > 0.5 and self._values is not whole:
+                self._values = whole
+                self._rewrite(record, places)
+
+        return BlockAnimation(self, draw, motion.BEAT)
+
+    def _rewrite(self, record: TensorRecord, places: dict[int, int]) -> None:
+        old = [label.source for label in self.digits]
+        self.remove(*self.digits)
+        self.digits = self._digits(self._values)
+        for slot, label in enumerate(self.digits):
+            element = places.get(slot)
+            if element is None:
+                label.source = _said(old[slot], label) if old else label.source
+                continue
+            index = tuple(int(i) for i in np.unravel_index(element, record.shape))
+            label.source = Drawn(0, label.text, "value", record.id, index)
+        self.add(*self.digits)
 
     def fill(self, arrived: NDArray[np.float64]) -> None:
         """Show each slot as far as its element has arrived (0 to 1)."""
@@ -80,19 +149,22 @@ class MemoryTape(VGroup):
         if index is None:
             self.ring.points = np.zeros((0, 3))
             return
+        color = self.canvas.theme.text
+        self.ring.points = self.frame_of(index, color).points
+        paint(self.ring, None, color, self.canvas.stroke(self.canvas.artboard.px(4)))
+
+    def frame_of(self, index: int, color: Color) -> VMobject:
+        """Return a frame around a slot."""
         zone, artboard = self.canvas.artboard.tape, self.canvas.artboard
-        width = artboard.px(4)
-        ring = self.canvas.rectangle(
+        return self.canvas.rectangle(
             self.left + index * self.slot,
             zone.y,
             self.slot,
             zone.height,
             radius=artboard.px(5),
-            line=self.canvas.theme.text,
-            stroke=width,
+            line=color,
+            stroke=artboard.px(4),
         )
-        self.ring.points = ring.points
-        paint(self.ring, None, self.canvas.theme.text, self.canvas.stroke(width))
 
     def _cell(self, index: int) -> VMobject:
         zone = self.canvas.artboard.tape
@@ -128,19 +200,14 @@ class MemoryTape(VGroup):
         return labels
 
 
-def tape_of(trace: Trace, views: Sequence[Step], canvas: Canvas, fills: Fills) -> MemoryTape | None:
-    """Return the tape of the first storage that these steps look at; None where none fits."""
-    # What a tape shows must stay true: memory that is written in this clip gets none.
-    written = {
-        trace.tensor(result).storage
-        for step in trace.steps
-        if step.written
-        for result in step.results
-    }
-    for step in views:
-        storage = trace.tensor(step.results[0]).storage
-        record = None if storage in written else whole_of_storage(trace, storage)
-        if record is not None and drawable((record.storage_size,)):
-            colors = fills.colors(record, np.arange(record.numel))
-            return MemoryTape(canvas, record, trace.values.get(record.id), list(colors))
-    return None
+def _said(source: Drawn | None, label: Label) -> Drawn | None:
+    return None if source is None else replace(source, text=label.text)
+
+
+def tape_of(trace: Trace, storage: int, canvas: Canvas, fills: Fills) -> MemoryTape | None:
+    """Return the tape of a storage as it is before the clip writes to it; None where none fits."""
+    record = whole_of_storage(trace, storage)
+    if record is None or not drawable((record.storage_size,)):
+        return None
+    colors = fills.colors(record, np.arange(record.numel))
+    return MemoryTape(canvas, record, trace.values.get(record.id), list(colors))
