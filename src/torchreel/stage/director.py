@@ -241,11 +241,12 @@ class LessonScene(Scene):
 
     def _sentence(self, step: Step) -> Sentence:
         operands = dict.fromkeys(each.tensor for each in step.operands if each.tensor is not None)
-        return Sentence(
-            tuple(self.stage.named(self.stage.record(tensor)) for tensor in operands),
-            step,
-            tuple(self.stage.named(self.stage.record(tensor)) for tensor in step.results),
-        )
+        before = [self.stage.named(self.stage.record(tensor)) for tensor in operands]
+        after = [self.stage.named(self.stage.record(tensor)) for tensor in step.results]
+        if step.written and before and after and before[0].name is None:
+            # What is written in place keeps its name.
+            before[0] = Named(after[0].name, before[0].record)
+        return Sentence(tuple(before), step, tuple(after))
 
     def _finish_sentence(self) -> None:
         if self._meanwhile:

@@ -61,9 +61,9 @@ class StrideArrows(VGroup):
             parts.append((")", theme.muted, None))
         size = float(board.type_chip)
         x = (left + right) / 2 - sum(text_width(text, size) for text, _, _ in parts) / 2
-        for text, color, source in parts:
+        for text, color, said in parts:
             if text.strip():
-                told = source or Drawn(0, text.strip(), "sign")
+                told = said or Drawn(0, text.strip(), "sign")
                 lead = text_width(text, size) - text_width(text.lstrip(), size)
                 label = canvas.label(text.strip(), x + lead, y, size, color, align=0, source=told)
                 self.add(label)
@@ -132,7 +132,8 @@ def _arc(
     width, head = px(4.0), px(15.0)
     above = px(9.0)
     (x0, y0), (x1, y1) = start, end
-    rise = min(px(38.0), 0.34 * abs(x1 - x0)) * 4 / 3
+    room = canvas.artboard.tape.y - canvas.artboard.stage_above_tape.bottom - above - width
+    rise = min(room, 0.34 * abs(x1 - x0)) * 4 / 3
     low, tip = y0 - above, y1 - above
     curve = np.array([(x0, low), (x0, low - rise), (x1, tip - head - rise), (x1, tip - head * 0.7)])
     line = canvas.shape(curve, None, color, width)

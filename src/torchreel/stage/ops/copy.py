@@ -50,7 +50,7 @@ def _through_memory(
     second.stand(_SHARE)
     second.fill(np.zeros(second.count))
     names = (_name(stage, source, first, lift), _name(stage, result, second, 0.0))
-    stage.play(first.glide(_SHARE, lift, motion.SLOW))
+    stage.play(first.glide(_SHARE, lift, motion.BEAT))
     stage.scene.add(second)
     stage.play(*(FadeIn(each, run_time=motion.QUICK) for each in (second.frame, *names)))
     places = zip(memory_positions(source).ravel(), memory_positions(result).ravel(), strict=True)
@@ -71,7 +71,7 @@ def _through_memory(
         filled[homes] = np.clip(3 * arrived - 2, 0, 1)
         second.fill(filled)
 
-    stage.play(BlockAnimation(threads, draw, 2.4))
+    stage.play(BlockAnimation(threads, draw, 2.0))
     stage.scene.wait(motion.BEAT)
     stage.play(
         *(FadeOut(each, run_time=motion.BEAT) for each in (first, threads, *names)),
