@@ -52,6 +52,10 @@ CELLS = {
     "w = torch.maximum(u, v)",
     "nothing_added": "e = torch.zeros(0, 3)\ng = e + torch.ones(3)\nh = e * 2",
     "slabs_added": "u = torch.zeros(40, 50)\nv = u + torch.ones(50)\nw = u + v",
+    "sliced_write": "k = torch.arange(6).reshape(2, 3)\nn = k[:, 1:]\nn[0, 1] = 40\nk += 1",
+    "turned": "b = torch.arange(24).reshape(2, 3, 4)\np = b.permute(2, 0, 1)\nq = p.contiguous()\n"
+    "o = q.contiguous()",
+    "turned_large": "b = torch.arange(600).reshape(20, 30)\nt = b.T\nc = t.clone()",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

@@ -88,6 +88,8 @@ def _compare(drawn: Drawn, tensor: torch.Tensor) -> None:
         assert _reads_as(drawn.text, value), f"{drawn.text} is drawn for {value}"
     elif drawn.source == "size":
         assert int(drawn.text) == tensor.shape[drawn.index[0]]
+    elif drawn.source == "stride":
+        assert int(drawn.text) == tensor.stride()[drawn.index[0]]
     elif drawn.source == "shape":
         assert drawn.text == str(tuple(tensor.shape))
     elif drawn.source == "dtype":
@@ -154,8 +156,17 @@ def test_wire_frames_leave_the_cells_where_they_were(staged: Staged) -> None:
 def test_the_clip_without_memory_to_show_has_no_tape(staged: Staged) -> None:
     assert staged("lesson").stage.tape is not None
     assert staged("lesson2").stage.tape is None
-    # A reshape that had to copy: no view, no tape.
-    assert staged("copy").stage.tape is None
+    assert staged("joined").stage.tape is None
+
+
+def test_a_reshape_that_had_to_copy_has_memory_of_its_own(staged: Staged) -> None:
+    stage = staged("copy").stage
+    assert stage.tape is not None
+    assert stage.block is not None
+    assert stage.tape_holds(stage.block.record)
+    assert [label.text for label in stage.tape.digits] == [
+        str(each) for each in torch.arange(12).reshape(3, 4).t().flatten().tolist()
+    ]
 
 
 @pytest.mark.parametrize(("line", "cues"), [("y", 2), ("y = x.reshape(3, 4)", 2), ("z", 3)])

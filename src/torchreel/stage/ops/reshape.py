@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torchreel.records import Shape, Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import Move, TensorBlock
+from torchreel.stage.copying import copy_memory
 from torchreel.stage.layout import Placement, Pose, modes, visible
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
@@ -24,7 +25,12 @@ _WRAP = 1.5
 def reshape(stage: Stage, step: Step) -> None:
     """Play a step that keeps the elements and their order and changes the shape."""
     result = stage.record(step.results[0])
-    block = stage.block_of(stage.record(stage.operand(step)))
+    source = stage.record(stage.operand(step))
+    if source.storage != result.storage and copy_memory(stage, source, result):
+        stage.exchange(result)
+        stage.follow_memory()
+        return
+    block = stage.block_of(source)
     first, *then = [stage.placement(result, mode) for mode in modes(result.shape)]
     kept = block.has_cells and len(first.elements) == result.numel
     if not kept:

@@ -1,0 +1,123 @@
+"""Views, copies and writes on stage: what the block and the memory tape show, against PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from torchreel.records import Run, Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.stage.strides import Hops, StrideArrows
+from torchreel.stage.tape import MemoryTape
+
+Staged = Callable[..., LessonScene]
+
+
+@pytest.fixture
+def at_each_cue(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
+    """What the tape and the last block say at the end of each cue."""
+    seen: list[tuple[list[str], list[str]]] = []
+    end_cue = LessonScene._end_cue
+
+    def look(self: LessonScene, run: Run, start: float) -> None:
+        end_cue(self, run, start)
+        tape, block = self.stage.tape, self.stage.block
+        slots = [] if tape is None else [label.text for label in tape.digits]
+        seen.append((slots, [] if block is None else [text for text, _, _ in block.digits()]))
+
+    monkeypatch.setattr(LessonScene, "_end_cue", look)
+    return seen
+
+
+def _texts(tensor: torch.Tensor) -> list[str]:
+    return [str(value).replace("-", "−") for value in tensor.flatten().tolist()]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_transpose_rests_in_memory_and_its_strides_change_places(
+    staged: Staged, artboard: str, at_each_cue: list[tuple[list[str], list[str]]]
+) -> None:
+    scene = staged("transposed", artboard)
+    y = torch.arange(12).reshape(3, 4)
+    t = y.T
+    assert at_each_cue[1] == (_texts(y), _texts(t))
+    told = [d.text for d in scene.drawn if d.cue == 2 and d.source == "stride"]
+    numbers = [text for text in told if not text.startswith("+")]
+    assert numbers == [str(each) for each in (*y.stride(), *t.stride())]
+    assert {text for text in told if text.startswith("+")} == {"+4", "+1"}
+
+
+def test_a_transposed_cell_lies_below_what_it_lay_beside(staged: Staged) -> None:
+    scene = staged("transposed")
+    first, last = scene.stage.blocks
+    assert first.record.shape == last.record.shape == (4, 3)
+    corners = last.pose.corners.reshape(4, 3, 2)
+    assert np.allclose(corners[1:, :, 1] - corners[:-1, :, 1], last.pose.size)
+    assert np.allclose(corners[:, 1:, 0] - corners[:, :-1, 0], last.pose.size)
+
+
+def test_a_contiguous_copy_has_memory_in_the_order_in_which_it_is_read(
+    staged: Staged, at_each_cue: list[tuple[list[str], list[str]]]
+) -> None:
+    scene = staged("transposed")
+    c = torch.arange(12).reshape(3, 4).T.contiguous()
+    assert at_each_cue[2] == (_texts(c), _texts(c))
+    assert scene.stage.tape is not None
+    assert scene.stage.tape.record.storage == scene.stage.blocks[-1].record.storage
+    hops = [each for each in scene.mobjects if isinstance(each, Hops)]
+    assert len(hops) == 1
+
+
+def test_a_tensor_that_is_contiguous_already_is_not_copied(staged: Staged) -> None:
+    scene = staged("turned")
+    (block,) = scene.stage.blocks
+    assert scene.trace.steps[-1].results[0] == block.record.id
+    assert len(scene.stage._lights) == 1
+
+
+def test_a_write_through_a_view_shows_in_the_memory_and_a_copy_is_left_alone(
+    staged: Staged, at_each_cue: list[tuple[list[str], list[str]]]
+) -> None:
+    x = torch.arange(12)
+    v = x.view(3, 4)
+    staged("written")
+    v[1, 3] = 99
+    assert at_each_cue[2] == (_texts(x), _texts(v))
+    c = v.clone()
+    assert at_each_cue[3] == (_texts(c), _texts(c))
+    c[0, 0] = -5
+    assert at_each_cue[4] == (_texts(c), _texts(c))
+
+
+def test_a_write_shows_in_every_view_on_stage(
+    staged: Staged, at_each_cue: list[tuple[list[str], list[str]]]
+) -> None:
+    scene = staged("sliced_write")
+    third = [d for d in scene.drawn if d.cue == 3 and d.source == "value" and d.text == "40"]
+    # In k, in n, and on the tape; each says it comes from n, through which it was written.
+    assert len(third) == 3
+    assert len({(d.tensor, d.index) for d in third}) == 1
+    k = torch.arange(6).reshape(2, 3)
+    k[:, 1:][0, 1] = 40
+    assert at_each_cue[2][0] == _texts(k)
+    k += 1
+    assert at_each_cue[3] == (_texts(k), _texts(k))
+
+
+def test_a_tape_is_empty_until_its_memory_is_made(trace: Trace, staged: Staged) -> None:
+    scene = staged("sliced_write")
+    tape = scene.stage.tape
+    assert isinstance(tape, MemoryTape)
+    assert [label.text for label in tape.digits] == ["1", "2", "41", "4", "5", "6"]
+
+
+def test_what_is_too_large_for_cells_still_tells_its_strides(staged: Staged) -> None:
+    scene = staged("turned_large")
+    arrows = [each for each in scene.mobjects if isinstance(each, StrideArrows)]
+    told = [d for d in scene.drawn if d.cue == 2 and d.source == "stride"]
+    assert [d.text for d in told] == ["30", "1", "1", "30"]
+    assert len(arrows) <= 2
