@@ -14,7 +14,7 @@ t = y.T
 c = t.contiguous()
 
 # %% view_or_copy
-v = x.view(3, 4)
-v[1, 3] = 99
+v = x.view(4, 3)
+v[1, 2] = 99
 w = v.clone()
 w[0, 0] = -5
