@@ -304,7 +304,7 @@ def _put(
 def _above(placement: Placement, item: Item, width: float, artboard: Artboard) -> Spot:
     left, _, right, _ = placement.pose.front
     top = placement.pose.box[1]
-    lift = artboard.type_title * 0.4 + artboard.px(22)
+    lift = artboard.type_title * 0.4 + artboard.px(22) + item.pad[1]
     if not item.bare and len(placement.form.sizes) >= 3:
         lift += artboard.px(30)
     return Spot((left + right) / 2, top - lift, 0.5, width + artboard.px(20))

@@ -10,7 +10,7 @@ from manim import Animation, FadeOut, Mobject, VGroup
 
 from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
-from torchreel.stage import motion, registry
+from torchreel.stage import motion
 from torchreel.stage.arrangement import Arrangement, Family, Item, Mark, Spot, arrange
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.bracket import Bracket

@@ -6,18 +6,24 @@ import numpy as np
 from manim import VGroup, VMobject
 
 from torchreel.records import Drawn
+from torchreel.stage.artboard import Artboard
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color
+from torchreel.stage.layout import Margins
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.text import text_width
 
-ROOM = (74, 45, 0, 46)
-"""What the arrows and the strides need around a block: left, top, right, bottom in film pixels."""
-
+_ROOM = (74, 45, 0, 46)
 _WIDTH = 6.0
 _AWAY = 22.0
 _BELOW = 16.0
+
+
+def stride_room(artboard: Artboard) -> Margins:
+    """Return the room in pixels that arrows and strides need: left, top, right, bottom."""
+    left, top, right, bottom = (artboard.px(side) for side in _ROOM)
+    return left, top, right, bottom
 
 
 def dim_color(canvas: Canvas, dim: int) -> Color:

@@ -11,7 +11,7 @@ from torchreel.stage.copying import copy_memory
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
-from torchreel.stage.strides import ROOM, Hops, StrideArrows
+from torchreel.stage.strides import Hops, StrideArrows, stride_room
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.threads import Threads
 
@@ -32,8 +32,8 @@ def copy(stage: Stage, step: Step) -> None:
 def _stand(stage: Stage, source: TensorRecord, result: TensorRecord) -> None:
     """Let the copy stand beside what it was copied from, over the memory that is its own."""
     told = source.stride != result.stride
-    room = ROOM if told else (0.0, 0.0, 0.0, 0.0)
-    before, after = stage.arrange("left_right", [source], [result], symbols=["→"], room=room)
+    pads = [stride_room(stage.canvas.artboard)] * 2 if told else []
+    before, after = stage.arrange("left_right", [source], [result], symbols=["→"], pads=pads)
     stage.play(stage.land(after))
     held = stage.tape if stage.tape_holds(result) else None
     if not told:

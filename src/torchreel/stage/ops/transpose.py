@@ -14,7 +14,7 @@ from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
-from torchreel.stage.strides import ROOM, Hops, StrideArrows
+from torchreel.stage.strides import Hops, StrideArrows, stride_room
 
 
 @choreography(
@@ -33,7 +33,8 @@ from torchreel.stage.strides import ROOM, Hops, StrideArrows
 def transpose(stage: Stage, step: Step) -> None:
     """Play a step that reads the same memory along other dimensions."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
-    before, after = stage.arrange("left_right", [source], [result], symbols=["→"], room=ROOM)
+    pads = [stride_room(stage.canvas.artboard)] * 2
+    before, after = stage.arrange("left_right", [source], [result], symbols=["→"], pads=pads)
     canvas, tape = stage.canvas, stage.tape
     followed = tape is not None and stage.tape_holds(source)
     strided = bool(source.stride) and bool(result.stride)
