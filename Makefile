@@ -19,7 +19,7 @@ test:  ## Install what is missing, the browser included, then check (what CI run
 check: quick  ## The gate: quick, mypy --strict, import directions, pytest
 	$(bin)/mypy
 	$(bin)/lint-imports --no-cache --no-logo
-	$(bin)/pytest
+	$(bin)/pytest -n 2 --dist loadfile
 
 quick: $(bin)/ruff  ## Format and lint: what pre-commit runs
 	$(bin)/ruff format --check
