@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.stage.conftest import play_cell
-from tests.stage.test_director import _reads_as
+from tests.stage.test_autograd import _reads as _reads_as
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene

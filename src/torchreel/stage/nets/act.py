@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from manim import FadeIn, FadeOut, Group, Scene
+from manim import FadeOut, Group, Scene
 
 from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
 from torchreel.stage.artboard import Zone
@@ -12,6 +12,7 @@ from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
 from torchreel.stage.nets.chain import ModuleChain
+from torchreel.stage.nets.handover import hand_over
 from torchreel.stage.nets.links import INPUT, Chain, chain_of
 from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
 from torchreel.stage.nets.selection import ALL
@@ -23,7 +24,7 @@ View = Literal["chain", "nodes"]
 
 _MOST_LINKS = 16
 _SPOTLIGHTS = 6
-_SWEEP = 1.8
+_SWEEP = 1.4
 
 
 class Network:
@@ -56,8 +57,7 @@ class Network:
     def sentence(self, step: Step) -> Sentence | None:
         """Return what the strip says: what went into the link, its name, what came out."""
         if self._built(step) is not None:
-            matrices = self._matrices(step)
-            return Sentence((), step, tuple(Named(None, self.trace.tensor(at)) for at in matrices))
+            return None  # the stage names the layers and says how large they are
         root = self._root(step)
         chain = self._chain(root) if root is not None else None
         if root is None or chain is None:
@@ -82,7 +82,7 @@ class Network:
         """Play one step that the act covers."""
         built = self._built(step)
         if built is not None:
-            self._show(self._model(built, self._matrices(step)))
+            self._build(self._model(built, self._matrices(step)))
             return
         root = self._root(step)
         assert root is not None
@@ -137,12 +137,30 @@ class Network:
         """Return the model as a thing of its own: its weights in funnels."""
         record, stage = self.trace.modules[root], self.canvas.artboard.stage
         width = min(stage.width * 0.62, stage.width * 0.24 * len(matrices[:3]))
-        height = stage.height * 0.7
-        zone = Zone(stage.center_x - width / 2, stage.y + stage.height * 0.06, width, height)
+        height = stage.height * 0.64
+        zone = Zone(stage.center_x - width / 2, stage.y + stage.height * 0.12, width, height)
         text = record.name or record.kind
-        return ModelThing(
-            self.canvas, self.trace, zone, Drawn(0, text, "module", module=root), matrices
+        source = Drawn(0, text, "module", module=root)
+        model = ModelThing(self.canvas, self.trace, zone, source, matrices)
+        model.tell(
+            {
+                tensor: module.number
+                for module in self.trace.modules
+                for tensor in module.parameters.values()
+            }
         )
+        return model
+
+    def _build(self, model: ModelThing) -> None:
+        """Let a model that was just made fill with its weights."""
+        model.reveal(0.0)
+        if self._there is None and self.scene.renderer.time == 0:
+            self.scene.add(model)
+            self._there = model
+        else:
+            self._show(model)
+        self.scene.play(BlockAnimation(model, lambda t: model.reveal(ease(t)), SLOW))
+        model.reveal(1.0)
 
     # Which calls are drawn.
 
@@ -224,8 +242,6 @@ class Network:
         self._show(self._overview)
         if isinstance(self._overview, ModuleChain) and self._overview.portrait is not None:
             self._unroll(self._overview)
-        if not self._brief:
-            self.scene.wait(BEAT)
 
     def _unroll(self, overview: ModuleChain) -> None:
         from torchreel.stage.nets.column import Column
@@ -238,7 +254,7 @@ class Network:
         column.reveal(0.0)
         unroll = Unroll(self.canvas, portrait.colors, portrait.zone, column.front)
         self.scene.add(unroll)
-        self.scene.play(BlockAnimation(unroll, unroll.at, 1.6))
+        self.scene.play(BlockAnimation(unroll, unroll.at, 1.3))
         self.scene.remove(unroll)
         column.reveal(1.0)
 
@@ -255,7 +271,8 @@ class Network:
             self._show(spot)
             self.scene.play(BlockAnimation(spot, lambda t: spot.reveal(ease(t)), _SWEEP))
             spot.reveal(1.0)
-            self.scene.wait(BEAT)
+            if place == len(chain.links) - 1:
+                self.scene.wait(HOLD)  # the overview comes next
         overview.reveal(place, 1.0)
 
     def _own_line(self, chain: Chain, place: int) -> bool:
@@ -293,8 +310,7 @@ class Network:
 
     def _show(self, group: Group) -> None:
         """Let a picture take the stage from the one before."""
-        self._take_off()
-        self.scene.play(FadeIn(group, run_time=QUICK))
+        hand_over(self.scene, self._there, group)
         self._there = group
 
     def _take_off(self) -> None:

@@ -8,7 +8,7 @@ from manim import VGroup
 from torchreel.records import Drawn
 from torchreel.stage import numerals
 from torchreel.stage.canvas import Canvas, Label
-from torchreel.stage.colors import Color, mix
+from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.column import size_label
 from torchreel.stage.nets.sample import Sample
@@ -17,6 +17,8 @@ from torchreel.stage.text import text_width
 
 _INDEX, _CELL = 0.16, 0.22
 _BAR_FROM = 90
+_BAR_LEAST = 36
+_CHARS = 5
 
 
 class Cells(VGroup):
@@ -38,12 +40,28 @@ class Cells(VGroup):
         self.top = slot.center_y - self.pitch * self.count / 2
         self.cell_x = slot.x + slot.width * _INDEX
         self.cell_width = slot.width * _CELL
+        self.digits = self._digits() if known else None
+        if self.digits is not None:
+            size = canvas.artboard.floor
+            self.cell_x = (
+                slot.x + text_width("0", canvas.artboard.type_size) + canvas.artboard.px(14)
+            )
+            self.cell_width = text_width("−0.00", size) + canvas.artboard.px(10)
         fills = shade(numbers, limit, canvas.theme) if known and numbers is not None else None
         self._parts = [
             self._row(place, fills, lit=place == self.lit) for place in range(self.count)
         ]
         super().__init__()
         self.reveal(1.0)
+
+    def _digits(self) -> list[str] | None:
+        """Return the numbers as they are written in their cells; None where there is no room."""
+        artboard = self.canvas.artboard
+        room = text_width("00−0.00", artboard.floor) + artboard.px(24 + 11 + _BAR_LEAST)
+        if self.pitch < artboard.floor * 1.02 or self.slot.width < room:
+            return None
+        assert self.sample.numbers is not None
+        return numerals.write_all(self.sample.numbers, _CHARS)
 
     @property
     def middle_x(self) -> float:
@@ -76,7 +94,14 @@ class Cells(VGroup):
         inset = min(px(4), self.pitch * 0.07)
         box = (self.cell_x, y + inset, self.cell_width, self.pitch - 2 * inset)
         empty = canvas.rectangle(*box, fill=theme.surface, line=theme.line, stroke=px(2))
-        cell = canvas.rectangle(*box, fill=theme.surface if fills is None else fills[place])
+        fill = theme.surface if fills is None else fills[place]
+        cell = VGroup(canvas.rectangle(*box, fill=fill))
+        if self.digits is not None:
+            source = Drawn(0, self.digits[place], "value", self.sample.record.id, self._at(place))
+            ink = ink_on(fill, theme)
+            at = (self.middle_x, y + self.pitch / 2)
+            size = canvas.artboard.floor
+            cell.add(canvas.label(self.digits[place], *at, size, ink, source=source))
         indices = [self._index(place, y + self.pitch / 2, lit=False)]
         marks = VGroup()
         if lit:
@@ -94,7 +119,10 @@ class Cells(VGroup):
                 )
             )
         marks.add(*self._bar(place, y, lit=lit))
-        return VGroup(empty), indices, VGroup(cell), marks
+        return VGroup(empty), indices, cell, marks
+
+    def _at(self, place: int) -> tuple[int, ...]:
+        return (0, place) if len(self.sample.record.shape) == 2 else (place,)
 
     def _index(self, place: int, y: float, *, lit: bool) -> Label:
         canvas, artboard = self.canvas, self.canvas.artboard
@@ -117,11 +145,11 @@ class Cells(VGroup):
             return []
         share = float(numbers[place]) / float(numbers[self.best])
         x = self.cell_x + self.cell_width + artboard.px(11)
-        room = self.slot.width * (1 - _INDEX - _CELL) - artboard.px(11)
+        room = self.slot.x + self.slot.width - x
         text = numerals.write(float(numbers[place]), 5) if lit or self.count == 1 else None
         size = artboard.type_op
         after = text_width("00.00", size) + artboard.px(8)
-        if room - after < artboard.px(_BAR_FROM):
+        if self.digits is not None or room - after < artboard.px(_BAR_FROM):
             text, after = None, 0.0
         width = max(artboard.px(5), share * (room - after))
         height = min(self.pitch * 0.5, artboard.px(22))
@@ -132,8 +160,7 @@ class Cells(VGroup):
         )
         found = [VGroup(bar)]
         if text is not None:
-            index = (0, place) if len(self.sample.record.shape) == 2 else (place,)
-            source = Drawn(0, text, "value", self.sample.record.id, index)
+            source = Drawn(0, text, "value", self.sample.record.id, self._at(place))
             middle = y + self.pitch / 2
             at = x + width + artboard.px(8)
             found.append(VGroup(canvas.label(text, at, middle, size, ink, align=0, source=source)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from manim import Group, Mobject, VGroup
+from manim import Mobject, VGroup
 
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
@@ -15,6 +15,7 @@ from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.column import Column, Maps, Portrait
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
 from torchreel.stage.nets.gate import Gate, has_picture
+from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.links import INPUT, Chain, Link
 from torchreel.stage.nets.sample import Sample, sample_of, weight_of
 from torchreel.stage.nets.shades import limit_of
@@ -26,7 +27,7 @@ RESHAPES = ("flatten", "Flatten", "view", "reshape", "squeeze", "unsqueeze", "Un
 """What only changes the shape is an arrow: the activation after it shows what it did."""
 
 
-class ModuleChain(Group):
+class ModuleChain(Identified):
     """The overview of one call of a module, from left to right in ``zone``.
 
     ``parts`` are the mobjects of each link, by its place; ``activations`` what comes out of each
@@ -45,14 +46,15 @@ class ModuleChain(Group):
         self.parts: dict[int, Mobject] = {}
         self.activations: dict[int, Activation] = {}
         self.portrait: Portrait | None = None
-        self.names = VGroup()
         self.sizes: dict[int, VGroup] = {}
         super().__init__()
         for slot in self.slots:
             self._draw(slot)
-        self.add(self._skips(), self.names, *self.sizes.values())
-        for wide in self._crowded():
-            self.sizes[wide].submobjects = []
+        self.add(self._skips())
+        crowded = self._crowded()
+        for place, label in self.sizes.items():
+            if place not in crowded:
+                self.know(("size", self.samples[place].record.id), label)
 
     @property
     def size_y(self) -> float:
@@ -70,7 +72,7 @@ class ModuleChain(Group):
         theme = self.canvas.theme
         if kind == "picture":
             self.portrait = Portrait(self.canvas, slot.square, self.samples[INPUT])
-            self.add(self.portrait)
+            self.know(("picture", self.samples[INPUT].record.id), self.portrait)
         elif kind == "arrow":
             self.parts.setdefault(place, VGroup())
             middle, half = slot.center_x, slot.width * 0.36
@@ -83,13 +85,15 @@ class ModuleChain(Group):
         elif kind == "dots":
             self.add(_dots(self.canvas, slot))
         elif kind in ("funnel", "gate"):
-            self.parts[place] = self._link(slot, self.chain.links[place])
-            self.add(self.parts[place])
+            link = self.chain.links[place]
+            self.parts[place] = self._link(slot, link)
+            weight = None if link.weight is None else self.trace.tensor(link.weight).name
+            self.know(("gate", place) if weight is None else ("weight", weight), self.parts[place])
         else:
             drawn = activation(self.canvas, slot, self.samples[place], self.limit, place=place)
             self.activations[place] = drawn
             self.sizes[place] = drawn.label(self.size_y, theme.text)
-            self.add(drawn)
+            self.know(("values", self.samples[place].record.id), drawn)
 
     def _link(self, slot: Slot, link: Link) -> Mobject:
         canvas, artboard = self.canvas, self.canvas.artboard
@@ -99,7 +103,8 @@ class ModuleChain(Group):
         if size >= artboard.floor:
             top = slot.top_over(text_width(link.name, size))
             y = max(top - size * 0.62, self.zone.y + size * 0.5)
-            self.names.add(module_label(canvas, link.name, link.module, slot.center_x, y, size))
+            name = module_label(canvas, link.name, link.module, slot.center_x, y, size)
+            self.know(("name", link.name), name)
         kernels = len(self.trace.tensor(link.weight).shape) == 4
         return Funnel(canvas, slot, weight_of(self.trace, link.weight), kernels=kernels)
 

@@ -12,7 +12,7 @@ from torchreel.stage.colors import mix
 from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.sample import Floats
 from torchreel.stage.nets.shades import boxed, limit_of, shade
-from torchreel.stage.picture import Picture
+from torchreel.stage.picture import Picture, wiped
 
 _LINE, _LIT = 4.0, 6.0
 _TINT = 0.2
@@ -55,11 +55,14 @@ class Funnel(Group):
         )
         self.inner = self._inner(left, right)
         self.row = VMobject()
+        self.picture: Picture | None = None
         super().__init__(self.body)
         if weight is not None:
             reduced = boxed(weight, self.inner.height, self.inner.width)
             colors = shade(reduced, limit_of(weight), theme)
-            self.add(Picture(canvas, colors, self.inner))
+            self._colors = colors
+            self.picture = Picture(canvas, colors, self.inner)
+            self.add(self.picture)
         edge = px(2)
         self.add(
             canvas.rectangle(
@@ -72,6 +75,11 @@ class Funnel(Group):
             ),
             self.row,
         )
+
+    def reveal(self, share: float) -> None:
+        """Show the first ``share`` of the weight's rows; the rest are empty."""
+        if self.picture is not None:
+            self.picture.paint(wiped(self._colors, self.canvas.theme.surface, share))
 
     def light_row(self, share: float | None) -> None:
         """Outline the row of the weight that makes the feature at ``share`` of its result."""

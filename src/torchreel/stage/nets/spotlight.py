@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import Group, Mobject, VGroup, VMobject
+from manim import Mobject, VGroup, VMobject
 
 from torchreel.records import Trace
 from torchreel.stage.artboard import Zone
@@ -13,13 +13,14 @@ from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.chain import activation, gate_of, kind_of, title_size
 from torchreel.stage.nets.column import Portrait
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
+from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.lens import Lens, window_of
 from torchreel.stage.nets.links import INPUT, Chain
 from torchreel.stage.nets.sample import sample_of, weight_of
 from torchreel.stage.text import text_width
 
 
-class Spotlight(Group):
+class Spotlight(Identified):
     """The frame of one link at ``place`` in ``zone``; colours as in the overview (``limit``).
 
     A link without parameters shows a few features on both sides of its gate, with digits, where a
@@ -46,8 +47,8 @@ class Spotlight(Group):
         for slot in self.slots:
             self._draw(slot)
         size_y = max(slot.zone.bottom for slot in self.slots) + canvas.artboard.type_title * 1.05
-        self.add(self.source.label(size_y, canvas.theme.text))
-        self.add(self.result.label(size_y, canvas.theme.text))
+        for each in (self.source, self.result):
+            self.know(("size", each.sample.record.id), each.label(size_y, canvas.theme.text))
         if self.link.weight is not None:
             record = trace.tensor(self.link.weight)
             x = self._slot("funnel").center_x
@@ -105,14 +106,14 @@ class Spotlight(Group):
         else:
             parts.append(Part("gate", 1, counts, wide=2.2, fixed=True))
         kind = kind_of(after, last=self.last and self.link.weight is not None)
-        parts.append(Part(kind, 2, (counts[1], counts[1]), wide=1.0 if kind == "cells" else 1.4))
+        parts.append(Part(kind, 2, (counts[1], counts[1]), wide=1.15 if kind == "cells" else 1.4))
         return parts
 
     def _draw(self, slot: Slot) -> None:
         canvas, kind = self.canvas, slot.part.kind
         if kind == "picture":
             self.portrait = Portrait(canvas, slot.square, self.before)
-            self.add(self.portrait)
+            self.know(("picture", self.before.record.id), self.portrait)
         elif kind == "arrow":
             y, half = slot.center_y, slot.width * 0.4
             ends = ((slot.center_x - half, y), (slot.center_x + half, y))
@@ -123,14 +124,17 @@ class Spotlight(Group):
         elif kind == "gate":
             self.add(gate_of(canvas, slot, self.link, lit=True, radius=canvas.artboard.px(64)))
         elif kind == "funnel":
-            self.add(*self._funnel(slot))
+            funnel, name = self._funnel(slot)
+            assert self.link.weight is not None
+            self.know(("weight", self.trace.tensor(self.link.weight).name), funnel)
+            self.know(("name", self.link.name), name)
         elif slot.part.place == 0:
             place = INPUT if self.at_start else 0
             self.source = activation(canvas, slot, self.before, self.limit, place=place)
-            self.add(self.source)
+            self.know(("values", self.before.record.id), self.source)
         else:
             self.result = activation(canvas, slot, self.after, self.limit, place=1)
-            self.add(self.result)
+            self.know(("values", self.after.record.id), self.result)
 
     def _funnel(self, slot: Slot) -> list[Mobject]:
         canvas, link = self.canvas, self.link

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from manim import Group, VGroup
+from collections.abc import Mapping
+
+import numpy as np
+from manim import VGroup
 
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
 from torchreel.stage.nets.arrangement import Part, Slot, tall
-from torchreel.stage.nets.funnel import Funnel
+from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
+from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.sample import Floats, sample_of, weight_of
 from torchreel.stage.nets.shades import boxed, ink, limit_of, paper_of, shade
 from torchreel.stage.picture import Picture
@@ -19,7 +23,7 @@ _WEIGHTS = 3
 _SHEETS = 3
 
 
-class Thing(Group):
+class Thing(Identified):
     """A tensor or a model, with its name below; ``zone`` is the rectangle around its picture."""
 
     def __init__(self, canvas: Canvas, zone: Zone, label: Drawn, color: Color) -> None:
@@ -91,7 +95,8 @@ class ModelThing(Thing):
         self, canvas: Canvas, trace: Trace, zone: Zone, label: Drawn, weights: list[int]
     ) -> None:
         super().__init__(canvas, zone, label, canvas.theme.param)
-        shown = weights[:_WEIGHTS]
+        self.trace, self.funnels = trace, list[Funnel]()
+        shown = self.weights = weights[:_WEIGHTS]
         width = zone.width / len(shown)
         shapes = [trace.tensor(each).shape for each in shown]
         most = max(size for shape in shapes for size in shape[:2])
@@ -107,5 +112,30 @@ class ModelThing(Thing):
                 heights[1],
             )
             kernels = len(shape) == 4
-            self.add(Funnel(canvas, slot, weight_of(trace, tensor), kernels=kernels))
+            funnel = Funnel(canvas, slot, weight_of(trace, tensor), kernels=kernels)
+            self.know(("weight", trace.tensor(tensor).name), funnel)
+            self.funnels.append(funnel)
         self.add(self.label)
+
+    def tell(self, modules: Mapping[int, int]) -> None:
+        """Write the name of each module over its weight, and the weight's sizes below it.
+
+        ``modules`` are the modules by their weights' records.
+        """
+        size = self.canvas.artboard.type_chip
+        for funnel, tensor in zip(self.funnels, self.weights, strict=True):
+            record, slot = self.trace.tensor(tensor), funnel.slot
+            path = self.trace.modules[modules[tensor]].path.split(".")[-1]
+            if path and text_width(path, size) < slot.width:
+                y = slot.top_over(text_width(path, size)) - size * 0.8
+                name = module_label(self.canvas, path, modules[tensor], slot.center_x, y, size)
+                self.know(("name", path), name)
+            below = weight_label(self.canvas, record, slot.center_x, self.zone.bottom + size * 0.9)
+            if below.width < slot.width * self.canvas.artboard.unit:
+                self.add(below)
+        self.label.shift(np.array([0.0, -1.5 * size * self.canvas.artboard.unit, 0.0]))
+
+    def reveal(self, share: float) -> None:
+        """Show the first ``share`` of the rows of every weight."""
+        for funnel in self.funnels:
+            funnel.reveal(share)
