@@ -225,6 +225,8 @@ class Step:
     ``run`` is the index in ``Trace.runs`` of the statement run it belongs to, ``line`` the line in
     the script's file, for messages. ``call`` is the innermost call of a module in which it ran.
     An op that writes in place has the new version of what it wrote as its result, ``written``.
+    A call that raised in a lap that is not kept is a step of the loop's own run, if the traceback
+    shows which call it was, with which operands (of the first 300 exceptions in such laps).
     """
 
     number: StepId

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from itertools import accumulate
 from operator import mul
+from typing import Any
 
 import pytest
 import torch
@@ -88,6 +89,102 @@ import torch.nn.functional as F
 from torch import nn
 from torch import ones
 """
+
+
+LAPS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(784, 128)
+
+    def forward(self, x):
+        return self.layer(x)
+
+net = Net()
+caught = []
+def checked(n):
+    if n % 2:
+        raise ValueError("my own")
+    return int("x")
+
+# %% laps
+for i in range(40):
+    x, y = ones(2, i % 7 + 3), ones(2, 3)
+    try:
+        if i % 10 == 4:
+            z = torch.cat([x, y], dim=0)
+        elif i % 10 == 5:
+            z = net(x)
+        elif i % 10 == 6:
+            x += y
+        elif i % 10 == 7:
+            z = x.view(
+                5, 3)
+        elif i % 10 == 8:
+            checked(i)
+        elif i == 19:
+            checked(i)
+        else:
+            z = x[:, :3] * y
+    except (RuntimeError, ValueError) as error:
+        caught.append(str(error))
+after = ones(3)
+
+# %% many
+for i in range(2000):
+    try:
+        ones(2) + ones(3) if i < 1000 else y + ones(4)
+    except RuntimeError:
+        pass
+    try:
+        y + x
+    except RuntimeError:
+        pass
+"""
+
+
+@pytest.fixture(scope="module")
+def lapses(trace: Callable[..., Trace]) -> Trace:
+    traced: Trace = trace(HEAD + LAPS, "lapses")
+    assert traced.error is None
+    return traced
+
+
+def test_a_call_that_raises_in_a_lap_that_is_not_kept_is_told_by_its_traceback(
+    lapses: Trace,
+) -> None:
+    """Run the script without the tracer: what it caught is what the trace tells."""
+    scope: dict[str, Any] = {}
+    exec(HEAD + LAPS.partition("# %% many")[0], scope)
+    raised = [
+        step
+        for step in lapses.steps
+        if step.clash is not None and lapses.runs[step.run].cell == "laps"
+    ]
+    messages = [step.clash.message for step in raised if step.clash is not None]
+    own = ("my own", "invalid literal for int() with base 10: 'x'")
+    assert messages == [text for text in scope["caught"] if text not in own]
+    assert len(messages) > 8
+    told = {(step.expression, step.op) for step in raised}
+    assert told == {
+        ("torch.cat([x, y], dim=0)", "torch.cat"),
+        ("self.layer(x)", "torch.nn.functional.linear"),
+        ("x += y", "torch.Tensor.add_"),
+        ("x.view(\n    5, 3)", "torch.Tensor.view"),
+    }
+    for step in raised:
+        assert step.clash is not None
+        assert step.clash.facts, step
+        shapes = [lapses.tensor(each.tensor).shape for each in step.operands if each.tensor]
+        assert shapes[0][0] == 2
+        assert step.line > 0
+    assert {lapses.runs[step.run].statement for step in raised} == {1}, "the loop's"
+
+
+def test_of_many_that_raise_the_first_ones_are_told(lapses: Trace) -> None:
+    raised = [step for step in lapses.steps if step.clash is not None]
+    many = [step for step in raised if lapses.runs[step.run].cell == "many"]
+    assert 50 < len(many) < 320
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@
   its top-level statements the names that stand in its source are looked at, so those that follow
   start with names that are right.
 - Of one run of a top-level statement: 10,000 steps, 20,000 runs of statements within it and 200,000
-  probes; then the rest of it runs unobserved. Of one call: 300 operands and 300 results.
+  probes; then the rest of it runs unobserved. Of one call: 300 operands and 300 results. Of
+  exceptions in laps that are not kept: 300.
 - Values: 384 MiB (``values.py``). Maps of provenance: 500,000 entries, 16 MB
   (``provenance.py``). A series: 10,000 points (``curves.py``); there is one for each
   name that a loop's body binds, and two for each of the first 200 parameters (``norms.py``).

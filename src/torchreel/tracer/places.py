@@ -40,17 +40,20 @@ class Places:
     def find(self, frame: FrameType) -> tuple[int | None, str]:
         """Return the index of the statement that a frame of the script runs, and the text of the
         expression: of the whole statement where the instruction names none of its parts."""
-        span = self._span(frame)
+        return self.find_at(frame.f_code, frame.f_lasti, frame.f_lineno)
+
+    def find_at(self, code: CodeType, instruction: int, line: int) -> tuple[int | None, str]:
+        """Return the same of an instruction of the script's code, which is on ``line``."""
+        span = self._span(code, instruction, line)
         if span not in self._found:
             self._found[span] = self._search(span)
         return self._found[span]
 
-    def _span(self, frame: FrameType) -> Span:
-        code = frame.f_code
+    def _span(self, code: CodeType, instruction: int, line: int) -> Span:
         if code not in self._of_code:
             self._of_code[code] = [_whole(position) for position in code.co_positions()]
-        span = self._of_code[code][frame.f_lasti // 2]
-        return span or ((frame.f_lineno, 0), (frame.f_lineno, 0))
+        span = self._of_code[code][instruction // 2]
+        return span or ((line, 0), (line, 0))
 
     def _search(self, span: Span) -> tuple[int | None, str]:
         around = [index for index, place in enumerate(self._spans) if _holds(place, span)]

@@ -27,6 +27,7 @@ from torchreel.tracer.cells import Script
 from torchreel.tracer.clash import clash_of
 from torchreel.tracer.laps import Laps
 from torchreel.tracer.literals import literal, parts, tensors_in
+from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
 from torchreel.tracer.norms import Norms
@@ -41,6 +42,9 @@ KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first i
 
 PRINTED_KEPT = 10_000
 """At most so many characters are kept of what one part of a run printed."""
+
+MISSED = 300
+"""So many exceptions in laps that are not kept are looked at: most are no torch call's."""
 
 WITHOUT_RESULT = frozenset(
     [
@@ -117,7 +121,8 @@ class Recorder(TorchFunctionMode):
         self._sleeper: _Open | None = None
         self._off = False
         self._aside = False
-        self._raised: Exception | None = None
+        self._raised: BaseException | None = None
+        self._missed = 0
         self._thread = threading.get_ident()
         self.autograd = Autograd(self)
         self.modules = Modules(self)
@@ -159,6 +164,8 @@ class Recorder(TorchFunctionMode):
         """A statement ends, by an exception or a jump too."""
         others = self._sleeper is not None and self._sleeper.place != place
         if others and not self.laps.is_loop[place]:
+            if sys.exception() is not None:
+                self._miss(sys.exception())
             return
         if threading.get_ident() != self._thread:
             return
@@ -190,6 +197,8 @@ class Recorder(TorchFunctionMode):
         """A lap of a loop starts."""
         if threading.get_ident() != self._thread:
             return
+        if self._raised is not None and sys.exception() is not self._raised:
+            self._raised = None  # let go of it, and of all that its frames hold
         frame = sys._getframe(1)
         self.laps.lap(place, frame)
         running = self._stack if self._sleeper is None else [self._sleeper]
@@ -273,6 +282,25 @@ class Recorder(TorchFunctionMode):
         else:
             self.autograd.forget()
         return result
+
+    def _miss(self, error: BaseException | None) -> None:
+        """An exception leaves a statement in a lap that is not kept: a torch call that raised is a
+        step all the same, of the statement that sleeps."""
+        sleeper = self._sleeper
+        if error is self._raised or sleeper is None or threading.get_ident() != self._thread:
+            return
+        self._raised = error
+        if self._missed >= MISSED or self.budget.full or not isinstance(error, Exception):
+            return
+        self._missed += 1
+        call = missed_call(error, self._places.file)
+        if call is None:
+            return
+        self.tensors.slept()
+        _, expression = self._places.find_at(call.frame.f_code, call.instruction, call.line)
+        operands = self.operands(call.args, call.kwargs)
+        pending = Pending(call.op, expression, operands, sleeper, call.frame, call.line, None)
+        self.add(pending, [], clash=clash_of(error, call.op, call.args, call.kwargs))
 
     def heard(self, text: str) -> None:
         """The script printed ``text``."""
