@@ -280,8 +280,8 @@ def test_a_scene_that_raises_keeps_its_last_good_clip(project: Project) -> None:
         ),
         pytest.param(
             lambda project: (project.root / LESSON).unlink(),
-            "lessons/small",
-            "the lesson has no lesson.py",
+            "lessons/small/index.md:3",
+            "there is no script lessons/small/lesson.py",
             "Write lessons/small/lesson.py",
             id="no script",
         ),

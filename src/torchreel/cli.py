@@ -165,7 +165,9 @@ def status(options: argparse.Namespace) -> int:
     from torchreel.report import name_of, terminal
 
     console = terminal()
-    found = plan_status(Project(_root(options)), quality=options.quality)
+    file = _config_file(options)
+    project = Project.of(file.parent, Path(_load(file, options).docs_dir))
+    found = plan_status(project, quality=options.quality)
     stale = [outcome for outcome in found if outcome.state == "stale"]
     for outcome in stale:
         console.print(f"{name_of(outcome.key)}: {'; '.join(outcome.why)}", soft_wrap=True)

@@ -127,6 +127,7 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
             "report": site.report,
             "used": used,
             "broken": lambda problem: site.broken.add(target),
+            "language": config.theme.get("language", "en"),
         }
 
     def on_post_template(
@@ -184,7 +185,7 @@ class _Site:
 
     def __init__(self, config: MkDocsConfig, staged: bool) -> None:
         self.config = config
-        self.project = plan.Project(Path(config.config_file_path).resolve().parent)
+        self.project = plan.Project.of(Path(config.config_file_path).parent, Path(config.docs_dir))
         self.depth = 0
         self.problems: list[Problem] = []
         self.broken: set[str] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +13,24 @@ _SCRIPT = "lesson.py"
 
 @dataclass(frozen=True)
 class Project:
-    """The folders of a course; ``root`` holds ``mkdocs.yml``."""
+    """The folders of a course; ``root`` holds ``mkdocs.yml``, ``docs`` is its ``docs_dir``."""
 
     root: Path
+    docs: str = "lessons"
+
+    @classmethod
+    def of(cls, root: Path, docs: Path) -> Project:
+        """Return the project of a site; raises TorchReelError where its pages lie elsewhere."""
+        root, docs = root.resolve(), docs.resolve()
+        if not docs.is_relative_to(root):
+            what = f"`docs_dir` is not below the folder of the configuration, {root}"
+            raise TorchReelError(Problem(str(docs), what, "Move one of them."))
+        return cls(root, docs.relative_to(root).as_posix())
 
     @property
     def lessons(self) -> Path:
-        """What is taught: a folder a lesson."""
-        return self.root / "lessons"
+        """What is taught: pages, and scripts beside them."""
+        return self.root / self.docs
 
     @property
     def scenes(self) -> Path:
@@ -32,11 +41,6 @@ class Project:
     def build(self) -> Path:
         """Where artifacts are kept."""
         return self.root / "build"
-
-    @property
-    def site(self) -> Path:
-        """Where the published site is written."""
-        return self.root / "site"
 
     def relative(self, path: Path) -> str:
         """Return a path below the root as it is written in messages and keys."""
@@ -60,13 +64,8 @@ def survey(project: Project) -> Wanted:
     scripts: dict[str, None] = {}
     wanted = Wanted((), {}, [])
     missing: set[str] = set()
-    for folder in _lesson_folders(project):
-        script = project.relative(folder / _SCRIPT)
-        if (folder / _SCRIPT).is_file():
-            scripts[script] = None
-        else:
-            missing.add(script)
-            wanted.problems.append((script, _no_script(project, folder)))
+    for script in sorted(project.lessons.glob(f"*/{_SCRIPT}")):
+        scripts[project.relative(script)] = None
     for page in sorted(project.lessons.rglob("*.md")):
         for request in _requests(project, page, wanted):
             if (project.root / request.script).is_file():
@@ -75,15 +74,9 @@ def survey(project: Project) -> Wanted:
                     places = wanted.clips.setdefault((request.script, request.cell), [])
                     places.append(request.where)
             elif request.script not in missing:
+                missing.add(request.script)
                 wanted.problems.append((request.script, _unknown_script(project, request)))
     return Wanted(tuple(scripts), wanted.clips, wanted.problems)
-
-
-def _lesson_folders(project: Project) -> Iterator[Path]:
-    if project.lessons.is_dir():
-        for folder in sorted(project.lessons.iterdir()):
-            if (folder / _SCRIPT).is_file() or any(folder.glob("index*.md")):
-                yield folder
 
 
 def _requests(project: Project, page: Path, wanted: Wanted) -> list[ClipRequest]:
@@ -95,18 +88,12 @@ def _requests(project: Project, page: Path, wanted: Wanted) -> list[ClipRequest]
         return []
 
 
-def _no_script(project: Project, folder: Path) -> Problem:
-    return Problem(
-        project.relative(folder),
-        f"the lesson has no {_SCRIPT}",
-        f"Write {project.relative(folder / _SCRIPT)}: a plain torch script, its cells marked "
-        "with `# %% name`.",
-    )
-
-
 def _unknown_script(project: Project, request: ClipRequest) -> Problem:
     folder = (project.root / request.script).parent
-    there = ", ".join(path.name for path in sorted(folder.glob("*.py"))) or "none"
-    return Problem(
-        request.where, f"there is no script {request.script}", f"The scripts there are: {there}."
+    there = ", ".join(path.name for path in sorted(folder.glob("*.py")))
+    remedy = (
+        f"The scripts there are: {there}."
+        if there
+        else f"Write {request.script}: a plain torch script, its cells marked with `# %% name`."
     )
+    return Problem(request.where, f"there is no script {request.script}", remedy)

@@ -26,7 +26,10 @@ _ANY_TAG = re.compile(r"<[^>]+>")
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a block embeds: the clip, its cell and trace, and the statements it shows."""
+    """What a block embeds: the clip, its cell and trace, and the statements it shows.
+
+    ``home`` is the language of pages without a suffix.
+    """
 
     block: ClipBlock
     page: str
@@ -34,15 +37,16 @@ class Embedding:
     cell: Cell
     files: ClipFiles
     shown: tuple[Shown, ...]
+    home: str = "en"
 
     @classmethod
-    def of(cls, block: ClipBlock, page: str, artifacts: Artifacts) -> Embedding:
+    def of(cls, block: ClipBlock, page: str, artifacts: Artifacts, home: str = "en") -> Embedding:
         """Look up what a block embeds; raises TorchReelError."""
         where = f"{page}:{block.line}"
         files = artifacts.clip(block.script, block.cell, where)
         trace = artifacts.trace(block.script, where)
         cell = artifacts.cell(block.script, block.cell, where)
-        embedding = cls(block, page, trace, cell, files, shown_statements(trace, cell))
+        embedding = cls(block, page, trace, cell, files, shown_statements(trace, cell), home)
         embedding.items()
         return embedding
 
@@ -52,7 +56,7 @@ class Embedding:
 
     def figure(self, quotes: Quotes, project: Path, url: str) -> Figure:
         """Return the figure; ``url`` leads from the page to the folder of clip files."""
-        language = language_of(self.page)
+        language = language_of(self.page, self.home)
         captions = dict(self._translations(project, quotes))
         captions[language] = self._captions(self.items(), quotes)
         code = "; ".join(each.statement.text for each in self.shown)
@@ -102,8 +106,8 @@ class Embedding:
 
     def _translations(self, project: Path, quotes: Quotes) -> Iterator[tuple[str, dict[int, str]]]:
         """Yield the captions that the page's other languages write for the same clip."""
-        for language in LANGUAGES.keys() - {language_of(self.page)}:
-            page = in_language(self.page, language)
+        for language in LANGUAGES.keys() - {language_of(self.page, self.home)}:
+            page = in_language(self.page, language, self.home)
             if not (project / page).is_file():
                 continue
             for piece in parse((project / page).read_text(encoding="utf-8"), page):
@@ -139,10 +143,10 @@ def clip_file(files: ClipFiles, kind: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def in_language(page: str, language: str) -> str:
+def in_language(page: str, language: str, home: str = "en") -> str:
     """Return the path of the same page in another language."""
-    stem = page.removesuffix(".md").removesuffix(f".{language_of(page)}")
-    return f"{stem}.md" if language == "en" else f"{stem}.{language}.md"
+    stem = page.removesuffix(".md").removesuffix(f".{language_of(page, home)}")
+    return f"{stem}.md" if language == home else f"{stem}.{language}.md"
 
 
 def _pair(items: Sequence[Item], shown: Sequence[Shown], paired: dict[int, Item]) -> bool:

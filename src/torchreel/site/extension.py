@@ -44,7 +44,8 @@ class TorchReelExtension(Extension):
     page) of the folder that holds the clip files, ``first_line`` the source line on which the text
     starts, ``numbers`` the number of each lesson (a folder) in the course. ``report`` is called
     with each new Problem, ``used`` with each clip that is shown and its alternative text, and
-    ``broken`` with each Problem in whose place the page has a placeholder.
+    ``broken`` with each Problem in whose place the page has a placeholder. ``language`` is that of
+    pages without a suffix such as ``.ja``.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -57,21 +58,26 @@ class TorchReelExtension(Extension):
             "report": [log.warning, "called with each new Problem"],
             "used": [_ignore, "called with each clip that is shown and its alternative text"],
             "broken": [_ignore, "called with each Problem that has a placeholder"],
+            "language": ["en", "language of pages whose name has no suffix of a language"],
         }
         super().__init__(**options)
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802 (Python-Markdown's name)
         """Register the three processors, which share the page."""
-        page = _Page(_Options(**self.getConfigs()))
+        page = _Page(lambda text: self.options(md, text))
         # After whitespace is normalised (30), before fenced code (25) and raw HTML (20).
         md.preprocessors.register(_TakeOut(md, page), "torchreel", 28)
         # Before indented code is not possible: there a block is code (80).
         md.parser.blockprocessors.register(_PutFigures(md, page), "torchreel", 75)
         md.postprocessors.register(_PutQuotes(md, page), "torchreel", 5)
 
+    def options(self, md: markdown.Markdown, text: str) -> Options:
+        """Return the options for the page of this text, which is about to be converted."""
+        return Options(**self.getConfigs())
+
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
     """The options of :class:`TorchReelExtension`."""
 
     page: str
@@ -82,17 +88,19 @@ class _Options:
     report: Callable[[Problem], None]
     used: Callable[[ClipFiles, str], None]
     broken: Callable[[Problem], None]
+    language: str
 
 
 class _Page:
-    """One conversion of a page, shared by the processors."""
+    """One conversion of a page, shared by the processors; ``find`` returns a text's options."""
 
-    def __init__(self, options: _Options) -> None:
-        self.options = options
-        self.start()
+    def __init__(self, find: Callable[[str], Options]) -> None:
+        self._find = find
+        self.start("")
 
-    def start(self) -> None:
+    def start(self, text: str) -> None:
         """Forget the last conversion."""
+        self.options = self._find(text)
         self.project = Path(self.options.project)
         self.artifacts = Artifacts(Store(self.project / "build"))
         self.quotes = Quotes(self.artifacts, self.options.page, self.tell)
@@ -139,9 +147,10 @@ class _TakeOut(Preprocessor):
         self.page = page
 
     def run(self, lines: list[str]) -> list[str]:
-        self.page.start()
+        text = "\n".join(lines)
+        self.page.start(text)
         options = self.page.options
-        pieces = parse("\n".join(lines), options.page, options.first_line)
+        pieces = parse(text, options.page, options.first_line)
         return "".join(self.page.text(piece) for piece in pieces).split("\n")
 
 
@@ -164,7 +173,7 @@ class _PutFigures(BlockProcessor):
     def _embed(self, parent: Element, block: ClipBlock) -> None:
         options = self.page.options
         try:
-            embedding = Embedding.of(block, options.page, self.page.artifacts)
+            embedding = Embedding.of(block, options.page, self.page.artifacts, options.language)
         except TorchReelError as error:
             self.page.tell(error.problem, known=isinstance(error, ReportedError))
             _box(parent, error.problem)

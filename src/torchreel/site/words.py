@@ -173,7 +173,7 @@ JAPANESE = Words(
 LANGUAGES: dict[str, Words] = {"en": ENGLISH, "ja": JAPANESE}
 
 
-def language_of(page: str) -> str:
-    """Return a page's language by its suffix: ``index.ja.md`` is Japanese, ``index.md`` English."""
+def language_of(page: str, home: str = "en") -> str:
+    """Return a page's language by its suffix (``index.ja.md`` is Japanese), else ``home``."""
     suffix = page.removesuffix(".md").rpartition(".")[2]
-    return suffix if suffix in LANGUAGES else "en"
+    return suffix if suffix in LANGUAGES else home

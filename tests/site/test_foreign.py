@@ -1,0 +1,92 @@
+"""A site that is not ours: one entry in its mkdocs.yml brings clips of its own scripts."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = "site_name: Foreign\ntheme: {name: material, font: false}\n"
+ALONE = CONFIG + "markdown_extensions:\n  - torchreel: {quality: draft}\n"
+PLUGIN = CONFIG + "plugins:\n  - search\n  - torchreel: {quality: draft}\n"
+SCRIPT = "import torch\n\n# %% scores\nq = torch.arange(4.0).reshape(2, 2)\nscores = q @ q.T\n"
+PAGE = """\
+---
+title: Attention
+---
+
+# Attention
+
+/// clip | attention.py:scores
+///
+
+The scores are {{ scores.data }}.
+"""
+
+
+def build(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small site with the extension alone: docs/, no nav, one language; built strictly."""
+    root = tmp_path_factory.mktemp("foreign")
+    (root / "docs/guide").mkdir(parents=True)
+    (root / "mkdocs.yml").write_text(ALONE)
+    (root / "docs/index.md").write_text("# Home\n")
+    (root / "docs/guide/index.md").write_text("# A guide without a script\n")
+    (root / "docs/guide/attention.py").write_text(SCRIPT)
+    (root / "docs/guide/attention.md").write_text(PAGE)
+    made = build(root)
+    assert made.returncode == 0, made.stderr
+    return root
+
+
+def check(root: Path) -> None:
+    """The page shows the clip, its numbers and its words, and all that it links is there."""
+    page = root / "site/guide/attention/index.html"
+    html = page.read_text(encoding="utf-8")
+    assert '<code class="tr-value">[[1.0, 3.0], [3.0, 13.0]]</code>' in html
+    linked = re.findall(r'(?:src|href|poster)="(\.\./\.\./(?:clips|assets/torchreel)[^"]*)"', html)
+    suffixes = [link.rpartition(".")[2] for link in linked]
+    assert {"mp4", "gif", "png", "css", "js"} <= set(suffixes)
+    assert (suffixes.count("css"), suffixes.count("js")) == (1, 1)
+    for link in linked:
+        assert (page.parent / link).resolve().is_file(), link
+    search = json.loads((root / "site/search/search_index.json").read_text(encoding="utf-8"))
+    assert any("matmul" in each["text"] for each in search["docs"])
+    assert not any("customElements" in each["text"] for each in search["docs"])
+
+
+def test_the_extension_alone_is_enough(site: Path) -> None:
+    check(site)
+    assert "torchreel-" not in (site / "site/index.html").read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_fails_a_strict_build_and_says_where(site: Path) -> None:
+    (site / "docs/guide/attention.md").write_text(PAGE.replace("{{ scores", "{{ scorse"))
+    made = build(site)
+    (site / "docs/guide/attention.md").write_text(PAGE)
+    assert made.returncode == 1
+    assert "docs/guide/attention.md:10: nothing that can be quoted" in made.stderr
+    assert "Traceback" not in made.stderr
+
+
+def test_the_plugin_makes_the_same_page(site: Path) -> None:
+    (site / "mkdocs.yml").write_text(PLUGIN)
+    made = build(site)
+    assert made.returncode == 0, made.stderr
+    assert "rendered" not in made.stderr  # the clips of the extension are those of the plugin
+    check(site)
+    assert not list((site / "site").rglob("*.py"))
