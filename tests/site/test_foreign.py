@@ -11,21 +11,20 @@ from pathlib import Path
 import pytest
 
 CONFIG = "site_name: Foreign\ntheme: {name: material, font: false}\n"
-ALONE = CONFIG + "markdown_extensions:\n  - torchreel: {quality: draft}\n"
-PLUGIN = CONFIG + "plugins:\n  - search\n  - torchreel: {quality: draft}\n"
-SCRIPT = "import torch\n\n# %% scores\nq = torch.arange(4.0).reshape(2, 2)\nscores = q @ q.T\n"
-PAGE = """\
----
-title: Attention
----
+GUIDE = Path(__file__).parents[2] / "lessons" / "your-site.md"
+BLOCKS: list[tuple[str, str]] = re.findall(
+    r"^```(\w+)[^\n]*\n(.*?)^```$", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
 
-# Attention
 
-/// clip | attention.py:scores
-///
+def block(language: str, number: int = 0) -> str:
+    """Return what the guide tells a reader to write; clips are drafts here."""
+    text = [text for each, text in BLOCKS if each == language][number]
+    return text.replace("- torchreel\n", "- torchreel: {quality: draft}\n")
 
-The scores are {{ scores.data }}.
-"""
+
+ALONE, PLUGIN = (CONFIG + block("yaml", number) for number in (0, 1))
+SCRIPT, PAGE = block("python"), f"---\ntitle: Attention\n---\n\n{block('markdown')}"
 
 
 def build(root: Path) -> subprocess.CompletedProcess[str]:
@@ -65,7 +64,7 @@ def check(root: Path) -> None:
     for link in linked:
         assert (page.parent / link).resolve().is_file(), link
     search = json.loads((root / "site/search/search_index.json").read_text(encoding="utf-8"))
-    assert any("matmul" in each["text"] for each in search["docs"])
+    assert any("[[1.0, 3.0], [3.0, 13.0]]" in each["text"] for each in search["docs"])
     assert not any("customElements" in each["text"] for each in search["docs"])
 
 
@@ -79,7 +78,7 @@ def test_what_is_wrong_fails_a_strict_build_and_says_where(site: Path) -> None:
     made = build(site)
     (site / "docs/guide/attention.md").write_text(PAGE)
     assert made.returncode == 1
-    assert "docs/guide/attention.md:10: nothing that can be quoted" in made.stderr
+    assert "docs/guide/attention.md:8: nothing that can be quoted" in made.stderr
     assert "Traceback" not in made.stderr
 
 
