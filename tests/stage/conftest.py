@@ -50,6 +50,19 @@ CELLS = {
     "v = u + t",
     "not_numbers": "u = torch.tensor([float('nan'), float('inf'), 1.0])\nv = u * 2\n"
     "w = torch.maximum(u, v)",
+    "squashed": "u = torch.tensor([[3.0, -1.0, 2.0], [0.5, 4.0, 1.0]])\na = u.sum(0)\n"
+    "b = u.sum(dim=-1)\nc = u.mean(1, keepdim=True)\nd = u.max(dim=1).values\n"
+    "e = u.argmax(0)\nf = u.sum()\ng = (u > 0).any(1)\nh = u.std()",
+    "squashed_deep": "u = torch.arange(12).reshape(2, 2, 3)\na = u.sum((0, 2))\nb = u.prod(1)",
+    "squashed_large": "u = torch.ones(30, 40)\na = u.sum(1)\nb = torch.zeros(0, 3).sum(0)",
+    "multiplied": "W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.0]])\n"
+    "v = torch.tensor([2.0, 4.0])\na = W @ v\nb = v @ v\nc = v @ W.T",
+    "batches": "A = torch.arange(12).reshape(2, 2, 3)\nB = torch.arange(12).reshape(2, 3, 2)\n"
+    "C = torch.bmm(A, B)\nD = A @ B[0]",
+    "layer": "W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.0]])\n"
+    "x = torch.tensor([[2.0, 4.0]])\nb = torch.tensor([1.0, 2.0, 3.0])\n"
+    "y = torch.nn.functional.linear(x, W, b)\nz = torch.nn.functional.linear(x, W)",
+    "large_product": "W = torch.ones(60, 80)\nx = torch.ones(80, 20)\ny = W @ x",
     "nothing_added": "e = torch.zeros(0, 3)\ng = e + torch.ones(3)\nh = e * 2",
     "slabs_added": "u = torch.zeros(40, 50)\nv = u + torch.ones(50)\nw = u + v",
     "sliced_write": "k = torch.arange(6).reshape(2, 3)\nn = k[:, 1:]\nn[0, 1] = 40\nk += 1",
@@ -71,8 +84,11 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     return trace_script(script, root=Path(folder))
 
 
-def play_cell(trace: Trace, cell: str, artboard: str = "page", theme: str = "dark") -> LessonScene:
-    """Play a cell of a trace without drawing the frames between the lines."""
+def play_cell(
+    trace: Trace, cell: str, artboard: str = "page", theme: str = "dark", until: str | None = None
+) -> LessonScene:
+    """Play a cell of a trace, up to a line where one is given, without drawing the frames between
+    the lines."""
     board = ARTBOARDS[artboard]
     options = {
         "dry_run": True,
@@ -86,9 +102,19 @@ def play_cell(trace: Trace, cell: str, artboard: str = "page", theme: str = "dar
     }
     with tempconfig(options):
         renderer = CairoRenderer(skip_animations=True)
-        scene = LessonScene(trace.of_cell(cell), artboard, theme, renderer=renderer)
+        scene = (LessonScene if until is None else _until(until))(
+            trace.of_cell(cell), artboard, theme, renderer=renderer
+        )
         scene.render()
     return scene
+
+
+def _until(line: str) -> type[LessonScene]:
+    class Partly(LessonScene):
+        def construct(self) -> None:
+            self.play_line(line)
+
+    return Partly
 
 
 @pytest.fixture(scope="session")

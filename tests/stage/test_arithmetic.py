@@ -92,3 +92,74 @@ def test_the_line_never_says_a_number_that_torch_did_not_compute(staged: Staged)
     line = [d for d in scene.drawn if d.cue == 3 and d.source == "value"]
     assert {d.text for d in line} <= {"nan", "inf", "1.", "2."}
     assert all(isinstance(each, Drawn) for each in line)
+
+
+def _fronts(scene: LessonScene, index: int) -> tuple[float, float, float, float]:
+    return scene.stage.blocks[index].pose.front
+
+
+def test_a_squashed_row_leaves_a_column_beside_it(staged: Staged) -> None:
+    shapes: dict[str, tuple[str, list[int]]] = {}
+    for statement, word in (("b = u.sum(dim=-1)", "column"), ("a = u.sum(0)", "row")):
+        scene = _until(staged, "squashed", statement)
+        source, made = scene.stage.blocks
+        shapes[word] = (made.mode, made.record.shape if made.record.shape else [])  # type: ignore[assignment]
+        corners = made.pose.corners
+        if word == "column":
+            assert np.ptp(corners[:, 0]) == 0, "one below the other"
+            rows = source.pose.corners.reshape(2, 3, 2)[:, 0, 1]
+            assert corners[:, 1] == pytest.approx(rows), "each beside the row that it sums"
+        else:
+            assert np.ptp(corners[:, 1]) == 0
+            columns = source.pose.corners.reshape(2, 3, 2)[0, :, 0]
+            assert corners[:, 0] == pytest.approx(columns), "each below the column that it sums"
+            assert corners[:, 1].min() > source.pose.front[3]
+    assert shapes["column"][0] == "column"
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("a = u.sum(0)", ["−1.", "+", "4.", "=", "3."]),
+        ("b = u.sum(dim=-1)", ["0.50", "+", "4.", "+", "1.", "=", "5.50"]),
+        ("c = u.mean(1, keepdim=True)", ["(", "0.50", "+", "4.", "+", "1.", ")", "÷", "3", "=",
+                                         "1.83"]),
+        ("d = u.max(dim=1).values", ["max", "(", "0.50", ",", "4.", ",", "1.", ")", "=", "4."]),
+        ("e = u.argmax(0)", ["argmax", "(", "−1.", ",", "4.", ")", "=", "1"]),
+        ("g = (u > 0).any(1)", ["T", "|", "T", "|", "T", "=", "T"]),
+    ],
+)  # fmt: skip
+def test_the_line_says_how_the_second_result_came_about(
+    staged: Staged, line: str, parts: list[str]
+) -> None:
+    scene = _until(staged, "squashed", line)
+    written_line = scene.stage._line
+    assert written_line is not None
+    said = [each.text for each in written_line.get_family() if isinstance(each, Label)]
+    assert said == parts
+
+
+def test_products_and_their_sum_are_those_of_row_and_column(staged: Staged) -> None:
+    scene = staged("matmul")
+    products = [d for d in scene.drawn if d.source == "product"]
+    a = torch.tensor([[1, 2, 0], [0, 1, 3]])
+    b = torch.tensor([[2, 0, 1, 1], [1, 3, 0, 2], [0, 1, 2, 1]])
+    assert [int(each.text) for each in products] == (a[1] * b[:, 2]).tolist()
+    left, above, made = scene.stage.blocks
+    assert left.pose.corners[0, 1] == pytest.approx(made.pose.corners[0, 1])
+    assert above.pose.corners[0, 0] == pytest.approx(made.pose.corners[0, 0])
+
+
+def test_a_layer_sees_its_weight_turned(staged: Staged) -> None:
+    scene = staged("layer")
+    turned = scene.stage.blocks[1]
+    assert turned.record.shape == (2, 3)
+    weight = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.0]])
+    texts, _ = turned.fitted()
+    assert texts is not None
+    assert [float(text.replace("−", "-")) for text in texts] == weight.T.flatten().tolist()
+    assert "W.T" in {d.text for d in scene.drawn if d.source == "name"}
+
+
+def _until(staged: Staged, cell: str, line: str) -> LessonScene:
+    return staged(cell, until=line)

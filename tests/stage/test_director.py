@@ -102,7 +102,9 @@ def _compare_product(drawn: Drawn, trace: Trace, tensors: dict[int, torch.Tensor
     assert drawn.step is not None
     first, place, second, other = drawn.index
     operands = [each.tensor for each in trace.steps[drawn.step].operands]
-    a, b = tensors[operands[first] or 0], tensors[operands[second] or 0]
+    a, b = (tensors.get(operands[each] or 0) for each in (first, second))
+    if a is None or b is None:  # no name was bound to it
+        return
     value = (a.flatten()[place] * b.flatten()[other]).item()
     assert _reads_as(drawn.text, value), f"{drawn.text} is drawn for {value}"
 

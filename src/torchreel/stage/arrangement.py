@@ -297,7 +297,8 @@ def _put(
     placement = place_form(picture, region, artboard, bare=item.bare, size=size)
     _, top, _, bottom = placement.pose.front
     lift = middle - (top + bottom) / 2
-    moved = Zone(region.x, region.y + lift, region.width, region.height)
+    beyond = max(0.0, placement.pose.box[2] - region.right)
+    moved = Zone(region.x - beyond, region.y + lift, region.width, region.height)
     return place_form(picture, moved, artboard, bare=item.bare, size=size)
 
 

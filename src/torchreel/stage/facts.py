@@ -59,5 +59,8 @@ class Facts:
         return names[-1] if names else record.name or None
 
     def named(self, record: TensorRecord) -> Named:
-        """Return a tensor with the name it goes by at this moment."""
-        return Named(self.name_of(record), own(record))
+        """Return a tensor with the name it goes by at this moment, as it is seen."""
+        name = self.name_of(record)
+        if name and isinstance(record, Seen):
+            name += record.suffix
+        return Named(name, own(record))

@@ -16,6 +16,7 @@ from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import Mode, Placement, Pose, modes, place
 from torchreel.stage.registry import Choreography
+from torchreel.stage.seen import own
 from torchreel.stage.tape import MemoryTape, tape_of
 
 _EDGE = 9.5
@@ -82,7 +83,7 @@ class Floor(Facts):
 
     def companions(self, record: TensorRecord) -> list[TensorRecord]:
         """Return the tensors on stage that the next step with this one needs as well."""
-        there = {block.record.id: block.record for block in self.blocks}
+        there = {block.record.id: own(block.record) for block in self.blocks}
         for step in self.trace.steps:
             used = [each.tensor for each in step.operands]
             if record.id in used and record.id not in step.results:

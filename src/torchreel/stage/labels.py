@@ -103,7 +103,7 @@ class Labels(Floor):
         return VGroup(*lines) if lines else None
 
     def _name_text(self, record: TensorRecord) -> str:
-        name = self.name_of(record) or ""
+        name = self.named(record).name or ""
         if self.canvas.artboard.code is None:
             return name
         return f"{name} {shape_text(own(record))}".strip()

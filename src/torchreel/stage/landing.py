@@ -86,6 +86,14 @@ class Landing(Floor):
 
         return BlockAnimation(block, draw, lasting)
 
+    def set_down(self, block: TensorBlock, elements: Any) -> None:
+        """Put elements into their slots at once: something that travelled there becomes them."""
+        shown = block.pose.shown.copy()
+        shown[block.cells_of(elements)] = True
+        block.show_cells(shown)
+        if shown.all():
+            self._landed(block)
+
     def fly(
         self,
         block: TensorBlock,

@@ -94,6 +94,15 @@ class Lights(Floor):
         self._props.append(mobject)
         return FadeIn(mobject, run_time=run_time)
 
+    def keep(self, mobject: Mobject) -> None:
+        """Let a mobject that is on stage leave with the next arrangement."""
+        self.scene.add(mobject)
+        self._props.append(mobject)
+
+    def forget(self, mobject: Mobject) -> None:
+        """Leave it to the choreography when a mobject of its own goes."""
+        self._props = [prop for prop in self._props if prop is not mobject]
+
     def flash_box(self, step: Step, run_time: float) -> None:
         """Show the op's name in a box in the middle of the stage, for an op with no picture."""
         zone = self.zone

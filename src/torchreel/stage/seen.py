@@ -19,11 +19,13 @@ class Seen(TensorRecord):
     """A record with the shape and the strides that an op sees.
 
     ``own`` is the tensor itself, ``origin`` of the record's shape holds for each element the
-    row-major place that it has in the tensor.
+    row-major place that it has in the tensor, ``suffix`` is what Python writes after its name for
+    what is seen (``.T``, ``[0]``).
     """
 
     own: TensorRecord = field(kw_only=True)
     origin: Places = field(kw_only=True, compare=False)
+    suffix: str = field(kw_only=True, default="")
 
 
 def stretched(record: TensorRecord, shape: Shape) -> TensorRecord:
@@ -42,14 +44,16 @@ def stretched(record: TensorRecord, shape: Shape) -> TensorRecord:
 def turned(record: TensorRecord) -> TensorRecord:
     """Return a tensor of two dimensions as its transpose is seen."""
     places = np.arange(record.numel).reshape(record.shape).T
-    return _seen(record, record.shape[::-1], record.stride[::-1], places)
+    return _seen(record, record.shape[::-1], record.stride[::-1], places, ".T")
 
 
 def matrix(record: TensorRecord, batch: int) -> TensorRecord:
     """Return the last two dimensions of a tensor at one place of the leading ones."""
     rows, columns = record.shape[-2:]
     places = np.arange(record.numel).reshape(-1, rows, columns)[batch]
-    return _seen(record, (rows, columns), record.stride[-2:], places)
+    at = np.unravel_index(batch, record.shape[:-2])
+    suffix = f"[{', '.join(str(int(each)) for each in at)}]"
+    return _seen(record, (rows, columns), record.stride[-2:], places, suffix)
 
 
 def origin_of(record: TensorRecord) -> Places:
@@ -76,9 +80,11 @@ def index_of(record: TensorRecord, element: int) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(place, own(record).shape))
 
 
-def _seen(record: TensorRecord, shape: Shape, stride: Shape, places: Places) -> Seen:
+def _seen(
+    record: TensorRecord, shape: Shape, stride: Shape, places: Places, suffix: str = ""
+) -> Seen:
     base = own(record)
     known = {each.name: getattr(base, each.name) for each in fields(TensorRecord)}
     origin = origin_of(record)[places.ravel()].reshape(shape)
-    seen = Seen(**known, own=base, origin=origin)
+    seen = Seen(**known, own=base, origin=origin, suffix=suffix)
     return replace(seen, shape=shape, stride=stride)

@@ -111,7 +111,7 @@ class Name(VGroup):
         if shape and name and text_width(whole, size) > spot.width:
             shape, whole = "", name
             size = max(artboard.floor, min(artboard.type_title, spot.width / text_width(whole, 1)))
-        room = max(2, int(spot.width / text_width("m", size)))
+        room = max(2, int(spot.width / text_width("m", size) + 0.01))
         if len(whole) > room:
             name = whole = whole[: room - 1] + "…"
             shape = ""
