@@ -297,7 +297,8 @@ def _put(
     placement = place_form(picture, region, artboard, bare=item.bare, size=size)
     _, top, _, bottom = placement.pose.front
     lift = middle - (top + bottom) / 2
-    beyond = max(0.0, placement.pose.box[2] - region.right)
+    flat = SLAB * DEPTH_X * size / 2  # which the symbols after an item make way for
+    beyond = max(0.0, placement.pose.box[2] - region.right - flat)
     moved = Zone(region.x - beyond, region.y + lift, region.width, region.height)
     return place_form(picture, moved, artboard, bare=item.bare, size=size)
 

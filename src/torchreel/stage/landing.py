@@ -92,7 +92,7 @@ class Landing(Floor):
         shown[block.cells_of(elements)] = True
         block.show_cells(shown)
         if shown.all():
-            self._landed(block)
+            self.landed(block)
 
     def fly(
         self,
