@@ -569,7 +569,8 @@ class Drawn:
     ``source`` says which fact it is: an element's value (``index`` names it), the size of one
     dimension (``index`` holds the dimension), or a tensor's name, shape, stride, dtype or device;
     an op's name (``step`` names it) or a line of code (``statement`` of the cue). Further: a place
-    along a tensor's last dimension (``index`` holds it), a module's name or class (``module``), a
+    along a tensor's last dimension (``index`` holds it; along another one, the dimension, then the
+    place), a module's name or class (``module``), a
     series' name or its value at a lap (``index`` holds its position in ``Trace.series``, then the
     lap), the plain value of a name (``index`` holds the run's position), a clash's fact or class
     (``step``), a lap of a loop of so many (``index`` holds the statement, both), or a sign that

@@ -69,6 +69,11 @@ CELLS = {
     "turned": "b = torch.arange(24).reshape(2, 3, 4)\np = b.permute(2, 0, 1)\nq = p.contiguous()\n"
     "o = q.contiguous()",
     "turned_large": "b = torch.arange(600).reshape(20, 30)\nt = b.T\nc = t.clone()",
+    "columns_asked": "x = torch.arange(12).reshape(3, 4)\nc = x[:, 1:3]",
+    "mask_asked": "x = torch.arange(12).reshape(3, 4)\nm = x % 5 > 2\nv = x[m]",
+    "rows_asked": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([2, 0])\np = x[i]",
+    "gathered": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([[0], [2], [1]])\n"
+    "g = x.gather(1, i)",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

@@ -44,6 +44,7 @@ class Cast(Following, Labels, Lights, Landing):
         bare: bool = True,
         line: bool = False,
         box: Step | None = None,
+        dimmed: bool = False,
     ) -> list[TensorBlock]:
         """Bring operands to their places, keep empty slots for results, and return all blocks.
 
@@ -52,7 +53,7 @@ class Cast(Following, Labels, Lights, Landing):
         drawn, ``pads`` what room it needs around it (left, top, right, bottom in pixels), ``bare``
         leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box`` puts the symbol
         that is this step's op into a box. A tensor that is seen stretched shows its own cells
-        until :meth:`stretch`.
+        until :meth:`stretch`. ``dimmed`` leaves dimmed what is dimmed.
         """
         records = [*operands, *results]
         if box is not None:
@@ -72,9 +73,9 @@ class Cast(Following, Labels, Lights, Landing):
         self.play(
             *parting,
             *unlabelled,
-            *self._props_leaving(),
+            *self.props_leaving(),
             *(
-                self._settling(block, placement)
+                self._settling(block, placement, dimmed)
                 for block, placement in zip(blocks, shown.placements, strict=True)
                 if block in moving
             ),
@@ -139,7 +140,7 @@ class Cast(Following, Labels, Lights, Landing):
     def clear(self, run_time: float = motion.QUICK) -> None:
         """Take everything but the tape off the stage."""
         gone, parting = self._parting(self.blocks, run_time)
-        self.play(*parting, *self._props_leaving())
+        self.play(*parting, *self.props_leaving())
         self.scene.remove(*gone)
         if self.tape is not None:
             self.tape.outline(None)
@@ -257,17 +258,18 @@ class Cast(Following, Labels, Lights, Landing):
     def _entered(entering: Sequence[TensorBlock], results: Sequence[TensorRecord]) -> int:
         return len(entering) - len(results)
 
-    def _settling(self, block: TensorBlock, placement: Placement) -> Animation:
-        """Return the animation in which a block moves to its new place, and is lit again."""
+    def _settling(self, block: TensorBlock, placement: Placement, dimmed: bool) -> Animation:
+        """Return the animation in which a block moves to its new place, lit again or not."""
         start, dims, end = block.pose, block.dims.copy(), placement.pose
         rest, waiting = block.rest, bool(block.rest.any()) and not block.pose.shown.all()
         if waiting:
             end = replace(end, shown=start.shown)
         block.placement = placement
+        lit = dims if dimmed else rest
 
         def draw(alpha: float) -> None:
             t = motion.ease(alpha)
-            block.dims = dims + (rest - dims) * t
+            block.dims = dims + (lit - dims) * t
             block.set_pose(between(start, end, t))
 
         return BlockAnimation(block, draw, motion.BEAT)
@@ -297,7 +299,8 @@ class Cast(Following, Labels, Lights, Landing):
             self.tape.outline(None)
         return gone, [FadeOut(mobject, run_time=motion.QUICK) for mobject in gone]
 
-    def _props_leaving(self) -> list[Animation]:
+    def props_leaving(self) -> list[Animation]:
+        """Return the animations in which all leaves that belongs to no block."""
         props, self._props, self._slots = self._props, [], {}
         return [
             *self.unlight(),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from torchreel.records import Step
 from torchreel.stage import motion
-from torchreel.stage.block import TensorBlock
+from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
@@ -24,7 +23,7 @@ def move(stage: Stage, step: Step) -> None:
     records = [stage.record(step.operands[each].tensor or 0) for each in used]
     symbols = [""] * (len(records) - 1) + ["→"]
     *sources, block = stage.arrange("left_right", records, [result], symbols=symbols)
-    starts = _starts(block, moves, dict(zip(used, sources, strict=True)))
+    starts = origins(block, moves, dict(zip(used, sources, strict=True)))
     known = block.elements[~np.isnan(starts[:, 0])] if len(block.elements) else block.elements
     if not len(known):
         stage.play(stage.land(block, run_time=motion.SLOW))
@@ -39,19 +38,3 @@ def move(stage: Stage, step: Step) -> None:
     stage.play(stage.fly(block, at, known, run_time=1.5, size=side))
     if not block.pose.shown.all():
         stage.play(stage.land(block))
-
-
-def _starts(
-    block: TensorBlock, moves: NDArray[np.generic], sources: dict[int, TensorBlock]
-) -> NDArray[np.float64]:
-    """Return where each cell of a block comes from (n, 2) in pixels, NaN where from nowhere."""
-    starts = np.full((len(block.elements), 2), np.nan)
-    for cell, element in enumerate(block.elements):
-        operand, place = (int(each) for each in moves[element])
-        source = sources.get(operand)
-        if source is None or not len(source.elements):
-            continue
-        cells = source.cells_of([place])
-        if len(cells):
-            starts[cell] = source.pose.corners[cells[0]]
-    return starts

@@ -1,0 +1,220 @@
+"""Indexing: rulers name the indices, what is asked for is lit, and its cells fly out in order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from manim import Animation
+from numpy.typing import NDArray
+
+from torchreel.records import Shape, Step, TensorRecord
+from torchreel.stage import motion
+from torchreel.stage.block import BlockAnimation, Move, TensorBlock
+from torchreel.stage.cast import between
+from torchreel.stage.layout import Pose
+from torchreel.stage.origins import origins
+from torchreel.stage.registry import choreography, op_name
+from torchreel.stage.rulers import IndexRulers, ruler_room, touched
+from torchreel.stage.stage import Stage
+
+Places = NDArray[np.int64]
+
+_TOLD = 3
+"""So many indices of an index tensor are told one by one."""
+
+_UNASKED = 0.8
+
+_FRAMED = 8
+"""More cells than this that do not stand together are told by dimming the others alone."""
+
+
+@choreography(
+    "__getitem__",
+    "select",
+    "narrow",
+    "index_select",
+    "take",
+    "take_along_dim",
+    "gather",
+    "masked_select",
+    tape=True,
+    fills="identity",
+)
+def index(stage: Stage, step: Step) -> None:
+    """Play a step that picks elements of a tensor."""
+    source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
+    asked = _asked(stage, step)
+    moves = stage.trace.moves(step.number)
+    if asked and moves is not None and _is_mask(asked[0], source):
+        _choose(stage, source, asked[0], result, moves)
+        return
+    symbols = ["→"]
+    if asked:
+        symbols = ["[", "] →"] if op_name(step.op) == "__getitem__" else ["", "→"]
+    pads = [ruler_room(stage.canvas)]
+    blocks = stage.arrange("left_right", [source, *asked], [result], symbols=symbols, pads=pads)
+    before, after = blocks[0], blocks[-1]
+    if moves is None or not after.has_cells or not before.has_cells:
+        stage.play(stage.light(before))
+        stage.play(stage.land(after, run_time=motion.SLOW))
+        stage.play(*stage.unlight())
+    elif asked:
+        _one_by_one(stage, before, blocks[1], after, moves)
+    else:
+        _take(stage, before, after, moves)
+
+
+def _asked(stage: Stage, step: Step) -> list[TensorRecord]:
+    """Return the mask or the index tensor of a step, where it has exactly one."""
+    _, *others = stage.operands(step)
+    shown = [other for other in others if other.id != stage.operand(step)]
+    return shown[:1] if len(shown) == 1 and shown[0].numel > 0 else []
+
+
+def _is_mask(asked: TensorRecord, source: TensorRecord) -> bool:
+    return asked.dtype == "bool" and asked.shape == source.shape
+
+
+def _take(
+    stage: Stage, before: TensorBlock, after: TensorBlock, moves: NDArray[np.generic]
+) -> None:
+    """Light what is asked for, dim the rest, and let the chosen cells fly to their slots."""
+    places = moves[:, 1].astype(np.int64)
+    rest = np.ones(before.record.numel, dtype=bool)
+    rest[places] = False
+    _rule(stage, before, places)
+    stage.play(stage.dim(before, rest, _UNASKED), *_framed(stage, before, places))
+    stage.play(_fly(stage, before, after, moves, np.arange(len(places))))
+
+
+def _choose(
+    stage: Stage,
+    source: TensorRecord,
+    asked: TensorRecord,
+    result: TensorRecord,
+    moves: NDArray[np.generic],
+) -> None:
+    """Lay the mask over the tensor: where it is F the cells go dark, the others fly out."""
+    block, mask = stage.arrange("left_right", [source, asked], symbols=["[", "]"])
+    chosen = stage.values(asked)
+    if block.has_cells and mask.has_cells and chosen is not None:
+        _lay_over(stage, mask, block, np.logical_not(chosen.ravel()))
+    block, after = stage.arrange("left_right", [source], [result], symbols=["→"], dimmed=True)
+    if not block.has_cells or not after.has_cells:
+        stage.play(stage.land(after, run_time=motion.SLOW))
+        return
+    stage.play(*_framed(stage, block, moves[:, 1].astype(np.int64)))
+    stage.play(_fly(stage, block, after, moves, np.arange(len(moves))))
+
+
+def _framed(stage: Stage, block: TensorBlock, places: Places) -> list[Animation]:
+    """Return the animation of the focus frame around these places, where it says which they are."""
+    chosen = np.unique(places)
+    if len(chosen) <= _FRAMED or _is_box(block.record.shape, chosen):
+        return [stage.light(block, chosen)]
+    return []
+
+
+def _one_by_one(
+    stage: Stage,
+    before: TensorBlock,
+    asked: TensorBlock,
+    after: TensorBlock,
+    moves: NDArray[np.generic],
+) -> None:
+    """Tell the first indices one by one, then the rest at once."""
+    parts = _parts(asked, before, after, moves)
+    rulers: IndexRulers | None = None
+    for each, elements in parts[:_TOLD]:
+        places = moves[elements, 1].astype(np.int64)
+        if rulers is None:
+            rulers = _rule(stage, before, places)
+        else:
+            rulers.light(touched(before.record.shape, places))
+        lights = [stage.light(before, places), stage.light(after, elements)]
+        lights += [stage.light(asked, [each])] if each is not None else []
+        stage.play(*lights)
+        stage.play(_fly(stage, before, after, moves, elements, motion.BEAT))
+    left = [elements for _, elements in parts[_TOLD:]]
+    if left:
+        stage.play(*stage.unlight())
+        stage.play(_fly(stage, before, after, moves, np.concatenate(left)))
+    stage.play(*stage.unlight(after))
+
+
+def _parts(
+    asked: TensorBlock, before: TensorBlock, after: TensorBlock, moves: NDArray[np.generic]
+) -> list[tuple[int | None, Places]]:
+    """Return which elements of the result each element of an index tensor asks for.
+
+    Where each index takes a whole row or column, its elements are one part; else every element is
+    one, with the index at its own place where the shapes agree. Read off the measured map.
+    """
+    shape, indices = after.record.shape, asked.record.numel
+    elements = np.arange(after.record.numel)
+    coordinates = np.unravel_index(elements, shape)
+    from_where = np.unravel_index(moves[:, 1].astype(np.int64), before.record.shape)
+    for dim, size in enumerate(shape):
+        if size != indices or len(asked.record.shape) != 1 or len(shape) < 2:
+            continue
+        for axis in from_where:
+            first = [axis[coordinates[dim] == index] for index in range(size)]
+            if all(len(set(each.tolist())) == 1 for each in first):
+                return [(i, elements[coordinates[dim] == i]) for i in range(size)]
+    same = asked.record.shape == shape
+    return [(int(i) if same else None, elements[i : i + 1]) for i in elements]
+
+
+def _is_box(shape: Shape, places: Places) -> bool:
+    """Tell whether these places are all that lie between their least and greatest indices."""
+    axes = touched(shape, places)
+    whole = all(len(axis) == max(axis) - min(axis) + 1 for axis in axes)
+    return whole and len(places) == math.prod(len(axis) for axis in axes)
+
+
+def _rule(stage: Stage, block: TensorBlock, places: Places) -> IndexRulers:
+    """Show the rulers of a block with the indices of these places lit."""
+    rulers = IndexRulers(stage.canvas, block, touched(block.record.shape, places))
+    if len(rulers):
+        stage.play(stage.put(rulers))
+    return rulers
+
+
+def _fly(
+    stage: Stage,
+    before: TensorBlock,
+    after: TensorBlock,
+    moves: NDArray[np.generic],
+    elements: Places,
+    run_time: float = 1.5,
+) -> Animation:
+    starts = origins(after, moves, {0: before})[after.cells_of(elements)]
+    return stage.fly(after, starts, elements, run_time, size=before.pose.size)
+
+
+def _lay_over(stage: Stage, mask: TensorBlock, block: TensorBlock, dark: NDArray[np.bool_]) -> None:
+    """Let the mask slide over the tensor it chooses from, and melt into light and dark cells."""
+    start, end = mask.pose, replace(block.pose, far=mask.pose.far)
+
+    def slide(time: float) -> Pose:
+        if time >= 1:
+            block.show_cells(False)
+        return between(start, end, motion.ease(time))
+
+    stage.scene.bring_to_front(mask)
+    leaving = [*stage.leave_brackets(mask), *stage.props_leaving()]
+    stage.play(Move(mask, slide, motion.SLOW), *leaving)
+    stage.scene.wait(motion.QUICK)
+    first, own = mask.fills, block.fills
+    stage.blocks.remove(mask)
+    stage.scene.remove(mask)
+    block.show_cells(True)
+
+    def melt(alpha: float) -> None:
+        t = motion.ease(alpha)
+        block.dims = np.where(dark, _UNASKED * t, 0.0)
+        block.set_fills(first + (own - first) * t)
+
+    stage.play(BlockAnimation(block, melt, motion.BEAT))

@@ -1,0 +1,81 @@
+"""Indexing: what is asked for is lit, the rest is dark, and the copy holds torch's elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from torchreel.stage.block import TensorBlock
+from torchreel.stage.canvas import Label
+from torchreel.stage.director import LessonScene
+from torchreel.stage.rulers import IndexRulers
+
+Staged = Callable[..., LessonScene]
+
+X = torch.arange(12).reshape(3, 4)
+MASK = X % 5 > 2
+ROWS = torch.tensor([2, 0])
+
+
+def shown(block: TensorBlock) -> list[str]:
+    """Return the numbers on a block's cells, from left to right and from above to below."""
+    found = [(round(box[1]), round(box[0]), text) for text, _, box in block.digits()]
+    rows = sorted({top for top, _, _ in found})
+    return [text for row in rows for top, _, text in sorted(found) if abs(top - row) < 2]
+
+
+def lit(scene: LessonScene) -> set[tuple[int, ...]]:
+    """Return the indices on the rulers that are in focus: (column,) or (0, row)."""
+    rulers = [each for each in scene.mobjects if isinstance(each, IndexRulers)]
+    labels = [label for ruler in rulers for label in ruler if isinstance(label, Label)]
+    focus = scene.canvas.theme.focus
+    return {
+        label.source.index
+        for label in labels
+        if label.source is not None and np.allclose(label.fill_rgbas[0, :3], focus)
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "expected"),
+    [
+        ("columns_asked", "c", X[:, 1:3]),
+        ("mask_asked", "v", X[MASK]),
+        ("rows_asked", "p", X[ROWS]),
+        ("gathered", "g", X.gather(1, torch.tensor([[0], [2], [1]]))),
+    ],
+)
+def test_the_copy_holds_the_elements_that_torch_picks(
+    staged: Staged, cell: str, name: str, expected: torch.Tensor
+) -> None:
+    block = staged(cell).block(name)
+    assert block.record.shape == tuple(expected.shape)
+    assert shown(block) == [str(each) for each in expected.ravel().tolist()]
+
+
+@pytest.mark.parametrize(("cell", "kept"), [("mask_asked", MASK), ("columns_asked", None)])
+def test_what_is_not_asked_for_is_dark(
+    staged: Staged, cell: str, kept: torch.Tensor | None
+) -> None:
+    if kept is None:
+        kept = torch.zeros_like(X, dtype=torch.bool)
+        kept[:, 1:3] = True
+    dark = staged(cell).block("x").dims > 0
+    assert dark.tolist() == (~kept).ravel().tolist()
+
+
+def test_the_rulers_light_the_columns_that_the_slice_names(staged: Staged) -> None:
+    assert lit(staged("columns_asked")) == {(1,), (2,)}
+
+
+def test_the_rulers_light_the_row_of_the_last_index(staged: Staged) -> None:
+    assert lit(staged("rows_asked")) == {(0, int(ROWS[-1]))}
+
+
+def test_a_copied_cell_keeps_the_colour_it_had(staged: Staged) -> None:
+    scene = staged("columns_asked")
+    x, c = scene.block("x"), scene.block("c")
+    assert np.allclose(c.fills, x.fills.reshape(3, 4, 3)[:, 1:3].reshape(-1, 3))
