@@ -15,6 +15,7 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
 from torchreel.stage.focus import Focus
 from torchreel.stage.line import Part, WrittenLine, size_of_line
+from torchreel.stage.rulers import IndexRulers
 
 
 class Lights(Floor):
@@ -47,7 +48,11 @@ class Lights(Floor):
         return BlockAnimation(focus, draw, run_time)
 
     def unlight(self, *blocks: TensorBlock, run_time: float = motion.QUICK) -> list[Animation]:
-        """Return the animations in which the focus frames of these blocks go (none given: all)."""
+        """Return the animations in which the focus frames of these blocks go (none given: all, and
+        those on index rulers)."""
+        if not blocks:
+            for rulers in (prop for prop in self._props if isinstance(prop, IndexRulers)):
+                rulers.light(())
         keys = [id(block) for block in blocks] or list(self._lights)
         lights = [self._lights.pop(key) for key in keys if key in self._lights]
         return [FadeOut(light, run_time=run_time) for light in lights]
