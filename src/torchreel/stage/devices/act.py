@@ -38,6 +38,7 @@ class Devices:
         self._extra: list[Mobject] = []
         self._error: VGroup | None = None
         self._chip: VGroup | None = None
+        self._plate: ClashPlate | None = None
         self._shown: tuple[int, ...] = ()
 
     def covers(self, step: Step) -> bool:
@@ -64,7 +65,12 @@ class Devices:
         self._shown = step.results or self._shown
 
     def printed(self, run: Run) -> None:
-        """Change nothing."""
+        """Show the two facts that the printed message tells of."""
+        if self._plate is not None and self._error is not None:
+            self.scene.play(FadeIn(self._plate, run_time=BEAT))
+            self.scene.remove(self._plate)
+            self._error.add(self._plate)
+            self._plate = None
 
     def leave(self) -> None:
         """Take what is there off the stage."""
@@ -106,7 +112,11 @@ class Devices:
         for place, device in enumerate(self.devices):
             zone = Zone(stage.x + place * (width + gap), stage.y, width, height)
             self._boards[device] = Board(self.canvas, zone, device, self._of_device[device])
-        self.scene.play(*(FadeIn(each, run_time=QUICK) for each in self._boards.values()))
+        first = self.scene.renderer.time == 0
+        if first:  # the first frame is a still that can be read
+            self.scene.add(*self._boards.values())
+        else:
+            self.scene.play(*(FadeIn(each, run_time=QUICK) for each in self._boards.values()))
         for name, tensor in self._first_names():
             self._add(name, self._tensor_thing(name, tensor), self.trace.tensor(tensor).device)
         for module in self.trace.modules:
@@ -157,7 +167,10 @@ class Devices:
             self.scene.play(FadeOut(gone, run_time=QUICK))
             self.scene.remove(gone)
         self._things[name] = (thing, device)
-        self.scene.play(FadeIn(thing, run_time=QUICK))
+        if self.scene.renderer.time == 0:
+            self.scene.add(thing)
+        else:
+            self.scene.play(FadeIn(thing, run_time=QUICK))
 
     # Where things stand: tensors left, models right, results at the right end.
 
@@ -201,6 +214,7 @@ class Devices:
         used = [each.tensor for each in step.operands if each.tensor is not None]
         if not used or not step.results:
             return
+        self._clear_error()
         target = self.trace.tensor(step.results[0]).device
         if step.op.startswith("torch.nn.Module."):
             name = next((each.name for each in self.trace.modules if each.name), None)
@@ -274,15 +288,23 @@ class Devices:
         ]
         line = self.canvas.path(zigzag, theme.error, px(8))
         plate_y = left.bottom
-        marks = VGroup(
-            line,
-            Cross(self.canvas, middle, y - px(92)),
-            ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step)),
-        )
+        marks = VGroup(line, Cross(self.canvas, middle, y - px(92)))
+        plate = ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step))
+        if self._is_printed(step):
+            self._plate = plate  # the facts come with the message
+        else:
+            marks.add(plate)
         self.scene.play(FadeIn(marks, run_time=BEAT))
         self._replace_chip(error_chip(self.canvas, step))
         self._error = marks
         self._extra.append(marks)
+
+    def _is_printed(self, step: Step) -> bool:
+        """Tell whether the next thing that the script does is to print the error's message."""
+        assert step.clash is not None
+        after = self.trace.runs[step.run + 1 :]
+        told = next((run for run in after if run.steps or run.printed), None)
+        return told is not None and not told.steps and step.clash.message in told.printed
 
     def _call(self, root: ModuleCall) -> None:
         """Show that the call went through: a tick under the board where both are."""
@@ -305,7 +327,7 @@ class Devices:
             self._say((Drawn(0, name, "name", root.results[0]), self._device_of(root.results[0])))
 
     def _clear_error(self) -> None:
-        marks = self._error
+        marks, self._plate = self._error, None
         if marks is not None:
             self.scene.play(FadeOut(marks, run_time=QUICK))
             self.scene.remove(marks)
