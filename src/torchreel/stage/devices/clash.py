@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from manim import VGroup
 
@@ -15,6 +17,8 @@ from torchreel.stage.text import text_width
 from torchreel.stage.training.chips import chip_row
 
 _UNEQUAL = " ≠ "
+_PRODUCT = re.compile(r"\((\d+x\d+) and (\d+x\d+)\)")
+"""How torch names two matrices that cannot be multiplied."""
 
 
 class ClashPlate(VGroup):
@@ -88,6 +92,22 @@ class Misfit(VGroup):
         colors = (theme.text, theme.text)
         self.add(Cross(canvas, middle - px(6), top - px(8)))
         self.add(ClashPlate(canvas, step, zone.center_x, plate_y, colors))
+        self._product(step, clash, zone.center_x, plate_y - canvas.artboard.type_title * 1.75)
+
+    def _product(self, step: Step, clash: Clash, x: float, y: float) -> None:
+        """Write the product of matrices that the message says cannot be made."""
+        found = _PRODUCT.search(clash.message)
+        if found is None:
+            return
+        canvas, theme = self.canvas, self.canvas.theme
+        one, other = (each.replace("x", "×") for each in found.groups())
+        size = canvas.artboard.type_size
+        at = x - text_width(f"{one} @ {other}", size) / 2
+        for text, kind in ((one, "clash"), ("@", "sign"), (other, "clash")):
+            source = Drawn(0, text, "sign" if kind == "sign" else "clash", step=step.number)
+            ink = theme.muted if kind == "sign" else theme.text
+            self.add(canvas.label(text, at, y, size, ink, align=0, source=source))
+            at += text_width(text + " ", size)
 
     def _heights(self, clash: Clash, room: float) -> tuple[float, float]:
         if clash.kind != "shape" or not all(fact.isdigit() for fact in clash.facts):
