@@ -573,9 +573,9 @@ class Drawn:
     place), a module's name or class (``module``), a
     series' name or its value at a lap (``index`` holds its position in ``Trace.series``, then the
     lap), the plain value of a name (``index`` holds the run's position), a clash's fact, class or
-    matrix (``step``), a lap of a loop of so many (``index`` holds the statement, both), or a sign that
-    tells no fact of its own (``≠``, the number of a station). In
-    a graph: the "symbol" of an op (``×3``; ``step`` names it), the name of a "function" of autograd
+    matrix (``step``), a lap of a loop of so many (``index`` holds the statement, both), or a sign
+    that tells no fact of its own (``≠``, the number of a station). In a
+    graph: the "symbol" of an op (``×3``; ``step`` names it), the name of a "function" of autograd
     (``MulBackward0``), or a "derivative" of step ``step`` (``index`` holds the place in the result,
     the operand, and the place in it). In arithmetic: a "literal" that step ``step`` works with
     (``index`` holds its position in ``Step.operands``), or a "product" of two elements of its
