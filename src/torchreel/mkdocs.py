@@ -5,6 +5,7 @@ Thin on purpose: what a page shows is the business of the Markdown extension.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin
 from mkdocs.structure.files import Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.utils import get_relative_url
+from mkdocs.utils import CountHandler, get_relative_url
 
 from torchreel import plan
 from torchreel.records import Problem
@@ -191,6 +192,7 @@ class _Site:
         self.broken: set[str] = set()
         self._clips: dict[str, ClipFiles] = {}
         self._published, self._strict = Path(config.site_dir), config.strict
+        self._warnings = _count_warnings()
         self._scratch: Path | None = None
         if staged:
             self.project.build.mkdir(parents=True, exist_ok=True)
@@ -213,12 +215,23 @@ class _Site:
         for problem in self.problems:
             log.error("%s", problem)
         if self._scratch:
-            publish(self._scratch, self._published, self.broken if self.problems else None)
+            publish(self._scratch, self._published, self._kept(self._scratch))
         self.close()
+
+    def _kept(self, built: Path) -> set[str] | None:
+        """Return the files that stay as they were published, or None where all is well.
+
+        What MkDocs itself warns of, such as a broken link, fails a strict build, and it does not
+        say on which page: then every page stays.
+        """
+        if self._strict and self._warnings.get_counts():
+            return {path.relative_to(built).as_posix() for path in built.rglob("*")}
+        return self.broken if self.problems else None
 
     def close(self) -> None:
         """Forget the folder aside; the config is again as it was."""
         self.config.site_dir, self.config.strict = str(self._published), self._strict
+        logging.getLogger("mkdocs").removeHandler(self._warnings)
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -240,6 +253,15 @@ class _Site:
             folder = site / str(alternate.get("lang", ""))
             if folder != site and folder.is_dir() and (site / "sitemap.xml").is_file():
                 shutil.copyfile(site / "sitemap.xml", folder / "sitemap.xml")
+
+
+def _count_warnings() -> CountHandler:
+    """Return a handler that counts what others than this plugin warn of, as MkDocs counts it."""
+    handler = CountHandler()
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: record.name != f"mkdocs.plugins.{_NAME}")
+    logging.getLogger("mkdocs").addHandler(handler)
+    return handler
 
 
 def _clip_meta(files: ClipFiles, alt: str) -> dict[str, Any]:

@@ -232,6 +232,20 @@ def test_an_exception_leaves_the_site_as_it_was(
     assert list((course.root / "build").glob(".site-*")) == []
 
 
+def test_a_link_that_leads_nowhere_fails_and_every_page_stays(course: Course) -> None:
+    course.write("old.md", "# Old\n")
+    course.build()
+    before = {name: (course.site / name).read_bytes() for name in course.files()}
+    (course.root / "lessons" / "old.md").unlink()
+    course.write("index.md", "# Home\n\n[Gone](old.md)\n")
+    with pytest.raises(Abort):
+        course.build()
+    assert {name: (course.site / name).read_bytes() for name in course.files()} == before
+    course.build(strict=False)
+    assert "Gone" in course.page("index.html")
+    assert "old.html" not in course.files()
+
+
 def test_a_clip_that_no_page_shows_is_not_published(course: Course) -> None:
     course.build()
     keys = Store(course.root / "build").index().clips

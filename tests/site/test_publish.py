@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,22 @@ def test_an_equal_file_is_left_alone(tmp_path: Path) -> None:
     before = (site / "index.html").stat().st_mtime_ns
     publish(write(tmp_path / "built", {"index.html": "same"}), site)
     assert (site / "index.html").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("page", ["shape/", "shape/index.html"])
+def test_the_search_finds_the_old_words_of_a_page_that_stays(tmp_path: Path, page: str) -> None:
+    def index(shape: str, home: str) -> str:
+        texts = {page: shape, f"{page}#rows": shape, "": home}
+        docs = [{"location": place, "text": text} for place, text in texts.items()]
+        return json.dumps({"config": {}, "docs": docs})
+
+    names = ("shape/index.html", "search/search_index.json")
+    site = write(tmp_path / "site", dict(zip(names, ("old", index("old 形", "old")), strict=True)))
+    built = write(tmp_path / "built", dict(zip(names, ("!", index("!", "new")), strict=True)))
+    publish(built, site, {"shape/index.html"})
+    found = json.loads(read(site)["search/search_index.json"])["docs"]
+    assert {each["location"]: each["text"] for each in found} == {
+        page: "old 形",
+        f"{page}#rows": "old 形",
+        "": "new",
+    }

@@ -9,19 +9,24 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from torchreel.site.searchtexts import keep_texts
+
 
 def publish(built: Path, site: Path, broken: Collection[str] | None = None) -> None:
     """Make ``site`` what was ``built``.
 
     Without problems (``broken`` None) it becomes exactly that. With problems nothing is deleted,
-    and the ``broken`` files (paths relative to the site) stay as they are where there are any.
+    and the ``broken`` files (paths relative to the site) stay as they are where there are any, and
+    what the search finds of them too.
     Hidden files of the site, such as a tracked ``.gitignore``, are never touched.
     """
     site.mkdir(parents=True, exist_ok=True)
     files = list(_files(built))
+    kept = {name for name in broken or () if (site / name).is_file()}
     for name in files:
-        kept = broken is not None and name in broken and (site / name).is_file()
-        if not kept:
+        if name not in kept:
+            if kept and name.endswith("search_index.json"):
+                keep_texts(built / name, site / name, kept)
             _replace(built / name, site / name)
     if broken is None:
         _remove_others(site, set(files))
