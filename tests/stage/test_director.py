@@ -96,6 +96,8 @@ def _compare(drawn: Drawn, tensor: torch.Tensor) -> None:
         assert drawn.text == str(tensor.dtype).removeprefix("torch.")
     elif drawn.source == "device":
         assert drawn.text == str(tensor.device)
+    elif drawn.source == "requires_grad":
+        assert tensor.requires_grad
 
 
 def _compare_product(drawn: Drawn, trace: Trace, tensors: dict[int, torch.Tensor]) -> None:

@@ -327,7 +327,7 @@ class Cast(Following, Labels, Lights, Landing):
                 block.ghosts = self._ghosts(placement)
             if len(blocks) > 1:
                 block.title = self._name(block.record, spot)
-            elif self.canvas.artboard.code is not None:
+            else:
                 block.title = self._make_title(block.record, placement)
             if block.ghosts is not None:
                 self.scene.add(block.ghosts, block)

@@ -9,6 +9,7 @@ from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 from torchreel.records import TensorRecord, Trace
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Spot
+from torchreel.stage.badge import Badge, Kind, badge_beside, is_plain, kind_of
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas
@@ -24,7 +25,7 @@ class Labels(Floor):
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
         super().__init__(scene, trace, canvas)
-        self._titled: tuple[str, str] | None = None
+        self._titled: Kind | None = None
 
     def grow_brackets(self, placement: Placement) -> None:
         """Let the brackets of the last block grow, and its title appear."""
@@ -62,10 +63,11 @@ class Labels(Floor):
         if block.title is not None:
             old = block.title
             placed = replace(block.placement, shape=record.shape, pose=block.pose)
-            block.title = self._make_title(record, placed)
-            self.play(
-                FadeOut(old, run_time=motion.QUICK), FadeIn(block.title, run_time=motion.QUICK)
-            )
+            made = self._make_title(record, placed)
+            if made is None:
+                return
+            block.title = made
+            self.play(FadeOut(old, run_time=motion.QUICK), FadeIn(made, run_time=motion.QUICK))
 
     def label(self, placement: Placement) -> None:
         """Make the brackets, the lines between slices and the title of the last block."""
@@ -75,8 +77,7 @@ class Labels(Floor):
         block.placement = placement
         block.brackets = [Bracket(self.canvas, line, record) for line in placement.brackets]
         block.ghosts = self._ghosts(placement)
-        if self.canvas.artboard.code is not None:
-            block.title = self._make_title(record, placement)
+        block.title = self._make_title(record, placement)
 
     def _labels_growing(self, block: TensorBlock) -> list[Animation]:
         grown: list[Animation] = [bracket.grow() for bracket in block.brackets]
@@ -111,9 +112,13 @@ class Labels(Floor):
     def _name(self, record: TensorRecord, spot: Spot) -> Name:
         return Name(self.canvas, self.named(record), spot)
 
-    def _make_title(self, record: TensorRecord, placement: Placement) -> Title:
-        kind = (record.dtype, record.device)
-        named, new = self.named(record), kind != self._titled
-        title = Title(self.canvas, named, placement, self.room[2], badge=new)
-        self._titled = kind
-        return title
+    def _make_title(self, record: TensorRecord, placement: Placement) -> Title | Badge | None:
+        """Return a lone block's title, on the page a badge where it is of a new kind."""
+        kind = kind_of(record)
+        new, self._titled = kind != self._titled, kind
+        if self.canvas.artboard.code is not None:
+            return Title(self.canvas, self.named(record), placement, self.room[2], badge=new)
+        free = self.tape is None and not any(self.room)
+        if not new or is_plain(record) or not free:
+            return None
+        return badge_beside(self.canvas, record, placement)

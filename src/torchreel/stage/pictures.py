@@ -239,8 +239,6 @@ class Pictures:
         count = len(photo.colors)
         shown = list(range(count)) if count <= _MOST else [0, 1, count - 1]
         zones, depth = self._places(photo, len(shown), count > _MOST)
-        plank = self._plank(zones, depth * 3)
-        self._grow([plank])
         solids = [
             Solid(self.canvas, photo.colors[each], zone, TINTS, depth)
             for each, zone in zip(shown, zones, strict=True)
@@ -248,6 +246,9 @@ class Pictures:
         for solid in solids:
             self._add(solid)
             self.scene.play(self._fading(solid, 0.0, 1.0, motion.BEAT))
+        plank = self._plank(zones, depth * 3)
+        self.scene.add(plank, *solids)
+        self._grow([plank])
         if count > _MOST:
             right, left = zones[1].right, zones[2].x
             y, gap = zones[0].center_y, px(26)

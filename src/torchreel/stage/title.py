@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from manim import VGroup, VMobject
+from manim import VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.arrangement import Spot
+from torchreel.stage.badge import Badge, badge_width
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.layout import Placement
 from torchreel.stage.strip import Named, shape_text
@@ -29,12 +30,10 @@ class Title(VGroup):
         size = artboard.type_title
         name = f"{named.name} " if named.name else ""
         shape = shape_text(named.record)
-        kind = f"{named.record.dtype} · {named.record.device}"
         width = text_width(name + shape, size)
-        badge_width = text_width(kind, artboard.type_op) + 2 * artboard.px(12)
         _, top, right, bottom = placement.pose.box
         x, y = right + room + artboard.px(_BESIDE), (top + bottom) / 2
-        whole = width + (artboard.px(24) + badge_width if badge else 0)
+        whole = width + (artboard.px(24) + badge_width(named.record, artboard) if badge else 0)
         if len(placement.shape) < 2 or x + whole > artboard.stage.right:
             x, y = artboard.stage.center_x - whole / 2, top - artboard.px(_ABOVE) - size / 2
         super().__init__()
@@ -46,54 +45,7 @@ class Title(VGroup):
         shape_x = x + text_width(name, size)
         self.add(canvas.label(shape, shape_x, y, size, theme.muted, align=0, source=source))
         if badge:
-            x += width + artboard.px(24)
-            height = artboard.type_op + artboard.px(22)
-            frame = canvas.rectangle(
-                x,
-                y - height / 2,
-                badge_width,
-                height,
-                radius=artboard.px(8),
-                fill=theme.surface,
-                line=theme.muted,
-                stroke=artboard.px(2.5),
-            )
-            middle = x + badge_width / 2
-            self.add(frame, *self._kind(canvas, named, middle, y, kind))
-
-    @staticmethod
-    def _kind(canvas: Canvas, named: Named, x: float, y: float, kind: str) -> list[VMobject]:
-        size, theme, record = canvas.artboard.type_op, canvas.theme, named.record
-        left = x - text_width(kind, size) / 2
-        dtype = canvas.label(
-            record.dtype,
-            left,
-            y,
-            size,
-            theme.muted,
-            weight="Medium",
-            align=0,
-            source=Drawn(0, record.dtype, "dtype", record.id),
-        )
-        dot = canvas.path(
-            [
-                (left + text_width(record.dtype, size) + 0.6 * size * 1.5 - 2, y + 1),
-                (left + text_width(record.dtype, size) + 0.6 * size * 1.5 + 2, y + 1),
-            ],
-            theme.muted,
-            4,
-        )
-        device = canvas.label(
-            record.device,
-            left + text_width(kind, size),
-            y,
-            size,
-            theme.muted,
-            weight="Medium",
-            align=1,
-            source=Drawn(0, record.device, "device", record.id),
-        )
-        return [dtype, dot, device]
+            self.add(Badge(canvas, record, x + width + artboard.px(24), y))
 
 
 class Name(VGroup):
