@@ -30,6 +30,9 @@ CELLS = {
     "turned": "t = p.permute(2, 0, 1)",
     "many": "m = torch.tensor(np.stack([pixels] * 9))",
     "grey": "d = torch.tensor(ink)",
+    "complex": "c = torch.tensor([1 + 2j, 3j, -4 - 1j])",
+    "odd": "o = torch.tensor([float('nan'), float('inf'), -float('inf'), 1.5])",
+    "grad": "g = torch.tensor([2.0, 3.0], requires_grad=True)",
     "table": "e = torch.arange(64).reshape(8, 8)",
 }
 
@@ -156,6 +159,38 @@ def test_a_grey_picture_is_ink_with_readable_numbers(
     assert np.allclose(shares, ink.ravel() / ink.max())
     assert min(_contrast(fill, ink_on(fill, colors)) for fill in block.fills) >= 4
     assert not scene.warnings
+
+
+def test_complex_numbers_are_written_as_python_writes_them(
+    traced: Trace, made: dict[str, object]
+) -> None:
+    tensor = made["c"]
+    assert isinstance(tensor, torch.Tensor)
+    values = [
+        complex(d.text.replace("\N{MINUS SIGN}", "-"))
+        for d in play(traced, "complex", "page").drawn
+        if d.source == "value"
+    ]
+    assert values == tensor.tolist()
+
+
+def test_what_is_no_number_has_a_colour_of_its_own(traced: Trace) -> None:
+    block = play(traced, "odd", "page").stage.block
+    assert block is not None
+    theme = THEMES["dark"]
+    assert np.allclose(block.fills[0], theme.surface)
+    assert not np.allclose(block.fills[1], block.fills[2])
+    assert _contrast(block.fills[0], theme.error) >= 4
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_a_new_kind_of_tensor_wears_its_badge(traced: Trace, artboard: str) -> None:
+    scene = play(traced, "grad", artboard)
+    badge = [d.text for d in scene.drawn if d.source in ("dtype", "device", "requires_grad")]
+    assert badge == ["float32", "cpu", "requires_grad"]
+    assert not scene.warnings
+    plain = play(traced, "table", "page").drawn
+    assert not [d for d in plain if d.source in ("dtype", "device", "requires_grad")]
 
 
 def test_numbers_that_were_counted_are_no_ink(traced: Trace) -> None:

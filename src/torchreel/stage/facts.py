@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torchreel.records import Array, Step, TensorRecord, Trace
+from torchreel.stage.memory import values_of
 from torchreel.stage.seen import Seen, own
 from torchreel.stage.strip import Named
 
@@ -32,7 +33,7 @@ class Facts:
 
     def values(self, record: TensorRecord) -> Array | None:
         """Return a tensor's values as they are seen, None where they were not kept whole."""
-        values = self.trace.values.get(record.id)
+        values = values_of(self.trace, record)
         if values is None or not isinstance(record, Seen):
             return values
         return values.ravel()[record.origin.ravel()].reshape(record.shape)

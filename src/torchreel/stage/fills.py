@@ -17,7 +17,7 @@ from torchreel.records import Step, TensorRecord, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.colors import THEMES, Theme, ThemeName, identity, signed
 from torchreel.stage.form import visible
-from torchreel.stage.memory import memory_positions
+from torchreel.stage.memory import memory_positions, values_of
 from torchreel.stage.seen import Seen
 
 FillKind = Literal["identity", "hue", "rows", "value"]
@@ -77,7 +77,7 @@ class Fills:
         """Return the colours (n, 3) of these elements, given by their row-major places."""
         if isinstance(record, Seen):
             return self.colors(record.own, record.origin.ravel()[elements])
-        values = self.trace.values.get(record.id)
+        values = values_of(self.trace, record)
         if values is not None and values.dtype == np.bool_:
             flat = values.ravel()[elements][:, None]
             return np.where(flat, self.theme.text, self.theme.surface)
@@ -90,7 +90,14 @@ class Fills:
             )
         if kind == "value":
             return np.tile(self.theme.surface2, (len(elements), 1))
-        return by_place(self.places(record).ravel()[elements], self.theme)
+        colors = by_place(self.places(record).ravel()[elements], self.theme)
+        if values is None or not np.issubdtype(values.dtype, np.floating):
+            return colors
+        # What is no number has its own sign, whatever its place in memory.
+        flat: Points = values.ravel()[elements].astype(np.float64)
+        odd = ~np.isfinite(flat)
+        colors[odd] = by_value(flat[odd], self.limit_of(record), self.theme)
+        return colors
 
     def image(self, record: TensorRecord) -> Points | None:
         """Return what the front of a slab shows, colours (rows, columns, 3) of at most 256 texels
@@ -260,7 +267,8 @@ class Fills:
 
     def _ink_peak(self, tensor: int) -> float:
         """Return the value of full ink in a table of data, 0 where a tensor is none."""
-        record, values = self.trace.tensor(tensor), self.trace.values.get(tensor)
+        record = self.trace.tensor(tensor)
+        values = values_of(self.trace, record)
         if values is None or len(record.shape) < 2 or min(record.shape[-2:]) < _INK_FROM:
             return 0.0
         if values.dtype == np.bool_ or np.iscomplexobj(values) or not np.isfinite(values).all():
@@ -283,7 +291,7 @@ class Fills:
     def _front(self, record: TensorRecord) -> NDArray[Any] | None:
         """Return the values of a tensor's front, at most two dimensions of them."""
         sizes, _ = visible(record.shape)
-        values = self.trace.values.get(record.id)
+        values = values_of(self.trace, record)
         if values is not None:
             return _folded(values.reshape(-1, *sizes[-2:])[0] if len(sizes) > 2 else values)
         if record.texture is None:

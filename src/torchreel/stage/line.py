@@ -13,6 +13,7 @@ from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import ink_on
+from torchreel.stage.memory import values_of
 from torchreel.stage.seen import index_of
 from torchreel.stage.text import text_width
 
@@ -78,7 +79,7 @@ def _text(part: Part, trace: Trace) -> str:
     if isinstance(part, Drawn):
         return part.text
     block, element = part
-    values = trace.values.get(block.record.id)
+    values = values_of(trace, block.record)
     if values is None:
         return "?"
     value = values[index_of(block.record, element)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from torchreel.records import TensorRecord, Trace
+from torchreel.records import Array, TensorRecord, Trace
 
 
 def memory_positions(record: TensorRecord) -> NDArray[np.int64]:
@@ -15,6 +15,16 @@ def memory_positions(record: TensorRecord) -> NDArray[np.int64]:
         along = np.arange(size) * stride
         positions += along.reshape([-1 if i == dim else 1 for i in range(len(record.shape))])
     return positions
+
+
+def values_of(trace: Trace, record: TensorRecord) -> Array | None:
+    """Return a tensor's values in its shape, None where they were not kept whole; a trace holds
+    complex numbers as pairs."""
+    values = trace.values.get(record.id)
+    if values is None or not record.dtype.startswith("complex") or np.iscomplexobj(values):
+        return values
+    pairs = values.astype(float)
+    return np.asarray(pairs[..., 0] + 1j * pairs[..., 1])
 
 
 def whole_of_storage(trace: Trace, storage: int) -> TensorRecord | None:

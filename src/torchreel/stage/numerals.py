@@ -23,7 +23,7 @@ def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
     return None
 
 
-def write(value: float | int | bool, chars: int, decimals: int = 2) -> str | None:
+def write(value: complex | float | int | bool, chars: int, decimals: int = 2) -> str | None:
     """Return one value's text in at most ``chars`` characters, or None where it does not fit.
 
     A text never reads as zero where the value is not zero.
@@ -34,11 +34,13 @@ def write(value: float | int | bool, chars: int, decimals: int = 2) -> str | Non
     return None
 
 
-def _candidates(value: float | int | bool, decimals: int) -> list[str]:
+def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]:
     if isinstance(value, bool):
         return ["T" if value else "F"]
     if isinstance(value, int):
         return [str(value), *([_exponent(float(value))] if abs(value) >= 10_000 else [])]
+    if isinstance(value, complex):
+        return [_complex(value)] if value == round(value.real) + 1j * round(value.imag) else []
     if not isinstance(value, float):
         return []
     if math.isnan(value):
@@ -54,6 +56,12 @@ def _candidates(value: float | int | bool, decimals: int) -> list[str]:
     if size < 1:
         texts += [texts[0].replace("0.", ".", 1), f"{value:.2f}".replace("0.", ".", 1)]
     return [text for text in texts if float(text) != 0]
+
+
+def _complex(value: complex) -> str:
+    """Return a complex number of whole parts as Python writes it: ``1+2j``, ``3j``."""
+    real, imaginary = round(value.real), round(value.imag)
+    return f"{real}{imaginary:+d}j" if real else f"{imaginary}j"
 
 
 def _exponent(value: float) -> str:

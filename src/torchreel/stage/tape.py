@@ -16,7 +16,7 @@ from torchreel.stage.canvas import Canvas, Label, paint
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import drawable
-from torchreel.stage.memory import whole_of_storage
+from torchreel.stage.memory import values_of, whole_of_storage
 from torchreel.stage.text import ADVANCE
 
 _GAP = 3.0
@@ -210,4 +210,4 @@ def tape_of(trace: Trace, storage: int, canvas: Canvas, fills: Fills) -> MemoryT
     if record is None or not drawable((record.storage_size,)):
         return None
     colors = fills.colors(record, np.arange(record.numel))
-    return MemoryTape(canvas, record, trace.values.get(record.id), list(colors))
+    return MemoryTape(canvas, record, values_of(trace, record), list(colors))
