@@ -94,9 +94,9 @@ class Fills:
         if values is None or not np.issubdtype(values.dtype, np.floating):
             return colors
         # What is no number has its own sign, whatever its place in memory.
-        flat: Points = values.ravel()[elements].astype(np.float64)
-        odd = ~np.isfinite(flat)
-        colors[odd] = by_value(flat[odd], self.limit_of(record), self.theme)
+        numbers: Points = values.ravel()[elements].astype(np.float64)
+        odd = ~np.isfinite(numbers)
+        colors[odd] = by_value(numbers[odd], self.limit_of(record), self.theme)
         return colors
 
     def image(self, record: TensorRecord) -> Points | None:
