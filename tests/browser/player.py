@@ -77,6 +77,11 @@ class Player:
         seen = self.clip.evaluate(_WATCH, [start, end])
         return [(line, item, at) for line, item, at in seen]
 
+    def slow(self, times: int) -> None:
+        """Play that many times slower, so that a clip does not go on while a test looks at it."""
+        rate = f"video => {{ video.defaultPlaybackRate = video.playbackRate = 1 / {times} }}"
+        self.video.evaluate(rate)
+
     def expect_line(self, line: int) -> None:
         """Wait until a line is lit, and the transcript's item of its statement with it."""
         expect(self.lit).to_have_attribute("data-line", str(line))

@@ -42,6 +42,7 @@ def test_arrows_in_the_code_go_from_line_to_line(
 
 def test_letters_play_step_and_move(player: Player, page: Page) -> None:
     player.find(".tr-code pre").focus()
+    player.slow(8)
     page.keyboard.press("s")
     expect(player.button("step")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Space")
