@@ -54,7 +54,8 @@ CELLS = {
     "b = u.sum(dim=-1)\nc = u.mean(1, keepdim=True)\nd = u.max(dim=1).values\n"
     "e = u.argmax(0)\nf = u.sum()\ng = (u > 0).any(1)\nh = u.std()",
     "squashed_deep": "u = torch.arange(12).reshape(2, 2, 3)\na = u.sum((0, 2))\nb = u.prod(1)",
-    "squashed_large": "u = torch.ones(30, 40)\na = u.sum(1)\nb = torch.zeros(0, 3).sum(0)",
+    "squashed_large": "u = torch.ones(40, 30)\na = u.sum(1)",
+    "squashed_empty": "e = torch.zeros(0, 3)\nb = e.sum(0)\nm = e.sum()",
     "multiplied": "W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.0]])\n"
     "v = torch.tensor([2.0, 4.0])\na = W @ v\nb = v @ v\nc = v @ W.T",
     "batches": "A = torch.arange(12).reshape(2, 2, 3)\nB = torch.arange(12).reshape(2, 3, 2)\n"
