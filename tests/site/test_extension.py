@@ -241,9 +241,9 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
 def test_generated_captions_of_a_loop_name_the_lap(root: Path) -> None:
     html, _ = render(root, "/// clip | loop\n///", page=PAGE_JA)
     assert texts(tracks(html)["captions ja"]) == [
-        "1 周目：div で t ができます。形は (3, 4) のままです。",
+        "1 周目：/ で t ができます。形は (3, 4) のままです。",
         "1 周目：sum で、(3, 4) から () ができます。",
-        "2〜10 周目：div で t ができます。形は (3, 4) のままです。",
+        "2〜10 周目：/ で t ができます。形は (3, 4) のままです。",
         "tensor(22.) と表示されます。",
     ]
     assert '<ol aria-label="1行ずつの動き" class="tr-transcript">' in html.replace(
