@@ -146,11 +146,12 @@ def test_status_is_a_line_for_each_thing_that_is_stale(course: Path) -> None:
     assert len(lines) == 3
 
 
-def test_clean_leaves_what_git_keeps(course: Path) -> None:
+def test_clean_leaves_what_git_keeps_and_what_is_not_ours(course: Path) -> None:
     for folder in ("build", "site"):
         (course / folder / ".gitignore").write_text("*\n")
+    (course / "build" / "lib").mkdir()
     assert torchreel("clean", folder=course).returncode == 0
-    assert [path.name for path in (course / "build").iterdir()] == [".gitignore"]
+    assert {path.name for path in (course / "build").iterdir()} == {".gitignore", "lib"}
     assert [path.name for path in (course / "site").iterdir()] == [".gitignore"]
     assert (course / "lessons/small/lesson.py").is_file()
 

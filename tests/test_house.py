@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from torchreel.nav import pages
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "torchreel"
 PAPERS = ("README.md", "CONTRIBUTING.md")
@@ -165,3 +167,14 @@ def test_constraints_pin_every_dependency_within_its_range() -> None:
 
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("page", ["index.md", "index.ja.md"])
+def test_the_home_page_starts_with_the_first_lesson_of_the_navigation(page: str) -> None:
+    listed = pages((ROOT / "mkdocs.yml").read_text(encoding="utf-8")) or ()
+    names = [entry.page for entry in listed]
+    first = next(name for name in names if (ROOT / "lessons" / name).parent in lessons())
+    text = (ROOT / "lessons" / page).read_text(encoding="utf-8")
+    button = re.search(r"\]\(([^)]+)\)\{[^}]*\.md-button--primary", text)
+    assert button
+    assert button[1] == first

@@ -27,6 +27,10 @@ THEMES = ("dark", "light")
 _QUALITY_HELP = "draft: half the size, 15 frames a second; standard: 30; final: 60 (%(default)s)"
 
 
+# In other projects build/ may hold what is not ours.
+_GENERATED = ("traces", "clips", "index.json", "setup.log", ".site-*", ".index-*")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0, or 1 where there is a problem."""
     options = _parser().parse_args(arguments)
@@ -184,10 +188,10 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove everything that was generated: what is in build/ and site/."""
+    """Remove what was generated: traces and clips in build/, and site/."""
     root = _root(options)
-    for folder in (root / "build", root / "site"):
-        for path in folder.iterdir() if folder.is_dir() else ():
+    for folder, names in ((root / "build", _GENERATED), (root / "site", ("*",))):
+        for path in {path for name in names for path in folder.glob(name)}:
             if path.name == ".gitignore":
                 continue
             if path.is_dir() and not path.is_symlink():
