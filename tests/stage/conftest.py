@@ -63,6 +63,8 @@ CELLS = {
     "layer": "W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 0.0]])\n"
     "x = torch.tensor([[2.0, 4.0]])\nb = torch.tensor([1.0, 2.0, 3.0])\n"
     "y = torch.nn.functional.linear(x, W, b)\nz = torch.nn.functional.linear(x, W)",
+    "empty_product": "e = torch.zeros(0, 4)\nf = e @ torch.ones(4, 2)\n"
+    "g = torch.zeros(2, 0) @ torch.zeros(0, 3)",
     "large_product": "W = torch.ones(60, 80)\nx = torch.ones(80, 20)\ny = W @ x",
     "nothing_added": "e = torch.zeros(0, 3)\ng = e + torch.ones(3)\nh = e * 2",
     "slabs_added": "u = torch.zeros(40, 50)\nv = u + torch.ones(50)\nw = u + v",

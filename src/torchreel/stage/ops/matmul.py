@@ -18,6 +18,7 @@ from torchreel.stage.stage import Stage
 
 _HOLDS = (0.7, 0.35, 0.2)
 _MOST = 1_000_000
+_TERMS = 64
 
 
 @choreography(
@@ -31,10 +32,10 @@ def matmul(stage: Stage, step: Step) -> None:
         first = [matrix(each, 0) if len(each.shape) > 2 else each for each in (a, b, c)]
         if all(len(each.shape) == 2 for each in first):
             _corner(stage, step, (first[0], first[1], first[2]), told=2)
-    if batched or bias:
+    if batched or bias or not (a.numel and b.numel and c.numel):
         signs = ["@", *(["+"] * len(bias)), "="]
         *blocks, block = stage.arrange("left_right", [a, b, *bias], [c], symbols=signs)
-        if bias and len(b.shape) == 2:
+        if bias and len(b.shape) == 2 and a.numel and c.numel:
             _row_by_row(stage, blocks, block)
         stage.play(stage.land(block))
         return
@@ -62,29 +63,29 @@ def _corner(
         modes[1] = modes[2] = "column"
     left, above, block = stage.arrange("corner", [a, b], [c], mode=modes)
     inner = a.shape[-1] if a.shape else 1
-    rows = np.arange(a.numel).reshape(-1, inner)
-    columns = np.arange(b.numel).reshape(inner, -1)
-    count = columns.shape[1]
+    rows = a.shape[0] if len(a.shape) > 1 else 1
+    count = b.shape[1] if len(b.shape) > 1 else 1
     cells = len(block.elements) > 0
     held: Products | None = None
-    for number, place in enumerate(_told(rows.shape[0], count, told)):
+    for number, place in enumerate(_told(rows, count, told) if inner else []):
         i, j = divmod(place, count)
+        row, column = i * inner + np.arange(inner), j + count * np.arange(inner)
         gone = [FadeOut(held, run_time=motion.QUICK)] if held is not None else []
         if held is not None:
             stage.forget(held)
         stage.play(
             *gone,
-            stage.light(left, rows[i]),
-            stage.light(above, columns[:, j]),
-            *_dimmed(stage, left, rows[i]),
-            *_dimmed(stage, above, columns[:, j]),
+            stage.light(left, row),
+            stage.light(above, column),
+            *_dimmed(stage, left, row),
+            *_dimmed(stage, above, column),
         )
-        terms = list(zip(rows[i].tolist(), columns[:, j].tolist(), strict=True))
+        terms = list(zip(row.tolist(), column.tolist(), strict=True))
         held = _products(stage, step, (left, above), block, terms, place)
         if held is not None:
             lasting = motion.QUICK if number == 0 else 0.12
-            for row in held.rows:
-                stage.play(FadeIn(row, run_time=lasting))
+            for product in held.rows:
+                stage.play(FadeIn(product, run_time=lasting))
             stage.play(FadeIn(held.total, run_time=motion.QUICK))
             stage.keep(held)
         if cells:
@@ -130,7 +131,7 @@ def _products(
 ) -> Products | None:
     """Return the products of a row and a column, None where there is no room or no numbers."""
     values = [stage.values(each.record) for each in (*blocks, made)]
-    if any(each is None for each in values) or not terms:
+    if any(each is None for each in values) or not 0 < len(terms) <= _TERMS:
         return None
     a, b, c = (np.asarray(each) for each in values)
     if not fitting(stage.canvas, stage.free, len(terms), longest((a, b), terms, c, place))[1]:

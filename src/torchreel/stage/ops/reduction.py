@@ -66,10 +66,10 @@ def reduction(stage: Stage, step: Step) -> None:
         mode=[None, *(mode if len(each.shape) == 1 else None for each in results)],
         line=True,
     )
-    groups = _groups(source, dims)
-    if not (block.has_cells and made[0].has_cells and groups.size):
+    if not (block.has_cells and made[0].has_cells):
         stage.play(*(stage.land(each) for each in made))
         return
+    groups = _groups(source, dims)
     chosen = [_chosen(stage, step, source, first, group, n) for n, group in enumerate(groups)]
     for told in range(min(len(groups), 2)):
         parts = _line(stage, step, dims, block, made[0], groups[told], told)
