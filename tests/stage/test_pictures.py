@@ -33,6 +33,7 @@ CELLS = {
     "complex": "c = torch.tensor([1 + 2j, 3j, -4 - 1j])",
     "odd": "o = torch.tensor([float('nan'), float('inf'), -float('inf'), 1.5])",
     "grad": "g = torch.tensor([2.0, 3.0], requires_grad=True)",
+    "ranks": "r = torch.zeros(3, 2, 2, 2, 2, 2)",
     "table": "e = torch.arange(64).reshape(8, 8)",
 }
 
@@ -191,6 +192,15 @@ def test_a_new_kind_of_tensor_wears_its_badge(traced: Trace, artboard: str) -> N
     assert not scene.warnings
     plain = play(traced, "table", "page").drawn
     assert not [d for d in plain if d.source in ("dtype", "device", "requires_grad")]
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_dimensions_beyond_the_fifth_say_how_often_the_block_comes(
+    traced: Trace, artboard: str
+) -> None:
+    scene = play(traced, "ranks", artboard)
+    assert "×3" in {drawn.text for drawn in scene.drawn}
+    assert not scene.warnings
 
 
 def test_numbers_that_were_counted_are_no_ink(traced: Trace) -> None:

@@ -13,7 +13,6 @@ from torchreel.spelling import spell
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Arrangement, Family, Item, Mark, Spot, arrange
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.bracket import Bracket
 from torchreel.stage.following import Following
 from torchreel.stage.form import CELLS_MAX, Places
 from torchreel.stage.labels import Labels
@@ -321,9 +320,7 @@ class Cast(Following, Labels, Lights, Landing):
         for block, placement, spot in zip(blocks, shown.placements, shown.names, strict=True):
             block.placement = placement
             if not bare:
-                block.brackets = [
-                    Bracket(self.canvas, each, block.record) for each in placement.brackets
-                ]
+                block.brackets = self._brackets(block, placement)
                 block.ghosts = self._ghosts(placement)
             if len(blocks) > 1:
                 block.title = self._name(block.record, spot)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 
-from torchreel.records import TensorRecord, Trace
+from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Spot
 from torchreel.stage.badge import Badge, Kind, badge_beside, is_plain, kind_of
@@ -18,6 +18,11 @@ from torchreel.stage.layout import Placement, brackets
 from torchreel.stage.seen import own
 from torchreel.stage.strip import shape_text
 from torchreel.stage.title import Name, Title
+
+_FRAMED = 9.0
+"""How much farther out brackets stand from a block with a frame, in film pixels."""
+
+_BESIDE = 30.0
 
 
 class Labels(Floor):
@@ -75,9 +80,20 @@ class Labels(Floor):
         assert block is not None
         record = block.record
         block.placement = placement
-        block.brackets = [Bracket(self.canvas, line, record) for line in placement.brackets]
+        block.brackets = self._brackets(block, placement)
         block.ghosts = self._ghosts(placement)
         block.title = self._make_title(record, placement)
+
+    def _brackets(self, block: TensorBlock, placement: Placement) -> list[Bracket]:
+        """Return the brackets of a block, outside the frame where it has one."""
+        pad = self.canvas.artboard.px(_FRAMED) if block.framed else 0.0
+        made = []
+        for line in placement.brackets:
+            dx, dy = line.out[0] * pad, line.out[1] * pad
+            (x0, y0), (x1, y1) = line.start, line.end
+            moved = replace(line, start=(x0 + dx, y0 + dy), end=(x1 + dx, y1 + dy))
+            made.append(Bracket(self.canvas, moved, block.record))
+        return made
 
     def _labels_growing(self, block: TensorBlock) -> list[Animation]:
         grown: list[Animation] = [bracket.grow() for bracket in block.brackets]
@@ -112,8 +128,21 @@ class Labels(Floor):
     def _name(self, record: TensorRecord, spot: Spot) -> Name:
         return Name(self.canvas, self.named(record), spot)
 
-    def _make_title(self, record: TensorRecord, placement: Placement) -> Title | Badge | None:
-        """Return a lone block's title, on the page a badge where it is of a new kind."""
+    def _make_title(self, record: TensorRecord, placement: Placement) -> VGroup | None:
+        """Return a lone block's title, on the page a badge where it is of a new kind, and how often
+        the block comes again in dimensions that are not drawn; None where there is nothing."""
+        title, repeat = self._titled_as(record, placement), placement.form.repeat
+        if repeat < 2:
+            return title
+        artboard, text = self.canvas.artboard, f"×{repeat}"
+        x = placement.pose.box[2] + artboard.px(_BESIDE)
+        y = placement.pose.box[3] - artboard.type_title * 0.4
+        source = Drawn(0, text, "sign", record.id)
+        color, size = self.canvas.theme.text, artboard.type_title
+        times = self.canvas.label(text, x, y, size, color, align=0, source=source)
+        return VGroup(*(title or ()), times)
+
+    def _titled_as(self, record: TensorRecord, placement: Placement) -> Title | Badge | None:
         kind = kind_of(record)
         new, self._titled = kind != self._titled, kind
         if self.canvas.artboard.code is not None:
