@@ -128,7 +128,7 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
             "report": site.report,
             "used": used,
             "broken": lambda problem: site.broken.add(target),
-            "language": config.theme.get("language", "en"),
+            "language": site.language,
         }
 
     def on_post_template(
@@ -182,11 +182,14 @@ class _Site:
 
     It is built in a folder aside and published at the very end, unless not ``staged``. ``depth``
     counts the post-build events that are under way, ``broken`` holds the pages with a placeholder.
+    ``language`` is that of pages without a suffix: what the theme speaks before a build of another
+    language changes it.
     """
 
     def __init__(self, config: MkDocsConfig, staged: bool) -> None:
         self.config = config
         self.project = plan.Project.of(Path(config.config_file_path).parent, Path(config.docs_dir))
+        self.language = str(config.theme.get("language", "en"))
         self.depth = 0
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
