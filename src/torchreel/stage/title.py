@@ -17,7 +17,7 @@ _ABOVE = 96
 
 
 class Title(VGroup):
-    """``y (3, 4)`` to the right of its block, above it where a row fills the stage.
+    """``y (3, 4)`` to the right of its block, above a row, which may fill the stage.
 
     ``room`` pixels beside the block are left free, ``badge`` adds dtype and device, for a tensor
     of another kind than the one before.
@@ -34,7 +34,8 @@ class Title(VGroup):
         _, top, right, bottom = placement.pose.box
         x, y = right + room + artboard.px(_BESIDE), (top + bottom) / 2
         whole = width + (artboard.px(24) + badge_width(named.record, artboard) if badge else 0)
-        if len(placement.shape) < 2 or x + whole > artboard.stage.right:
+        row = len(placement.shape) == 1 and placement.shape != (1,)
+        if row or x + whole > artboard.stage.right:
             x, y = artboard.stage.center_x - whole / 2, top - artboard.px(_ABOVE) - size / 2
         super().__init__()
         record = named.record
