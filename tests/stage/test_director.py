@@ -117,6 +117,9 @@ def _reads_as(text: str, value: float | int | bool) -> bool:
     if value != value:
         return text == "nan"
     number = float(text.replace(MINUS, "-"))
+    if "e" in text:
+        exponent = int(text.replace(MINUS, "-").split("e")[1])
+        return abs(number - value) <= 0.51 * 10.0**exponent
     decimals = re.search(r"\.(\d*)$", text)
     return number == value or (
         decimals is not None and number == pytest.approx(value, abs=0.51 * 10 ** -len(decimals[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from manim import Animation, Camera, FadeOut, Mobject, Scene, config
+from manim import Animation, Camera, FadeOut, Mobject, Scene, Wait, config
 from manim.utils.color import ManimColor
 
 from torchreel.records import Cue, Drawn, Flaw, Problem, Run, Step, TorchReelError, Trace
@@ -20,6 +20,7 @@ from torchreel.stage.colors import THEMES
 from torchreel.stage.devices.act import Devices, Errors
 from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
+from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.stage import Stage
@@ -49,6 +50,7 @@ class LessonScene(Scene):
         self.warnings: list[Flaw] = []
         self._before: Frame | None = None
         self._playing: Run | None = None
+        self._bound = 0
         self.poster_time = 0.0
         self._poster_score = -1
         self._strip: ShapeStrip | None = None
@@ -105,6 +107,8 @@ class LessonScene(Scene):
         self._acts: list[Act] = [devices, errors, self.network, self._pictures]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
+        self.loops = Loops(self.trace, self._is_drawn_by_act)
+        self._runs = self.loops.runs(self._runs)
         if self.canvas.artboard.code is not None:
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
@@ -120,14 +124,22 @@ class LessonScene(Scene):
         waits = len(animations) == 1 and type(animations[0]).__name__ == "Wait"
         return (frames + (0.25 if still or waits else -0.25)) / rate
 
+    def compile_animations(self, *args: Any, **kwargs: Any) -> list[Animation]:
+        """Return the animations of a play, faster in the later laps of a loop."""
+        animations = super().compile_animations(*args, **kwargs)
+        pace = 1.0 if self._playing is None else self.loops.pace(self._playing)
+        for animation in animations:
+            animation.run_time *= pace
+            if isinstance(animation, Wait):
+                animation.duration = animation.run_time
+        return animations
+
     # One line.
 
     def _play_run(self, run: Run, hold: float) -> None:
         start, self._playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
-        for name, tensor in run.changed.items():
-            if tensor is not None:
-                self.stage.names[name] = tensor
+        self._bind_before(run)
         if self._code is not None:
             self._light_code(run)
         if self.training.covers(run):
@@ -135,6 +147,11 @@ class LessonScene(Scene):
             self._say_nothing()
             self.training.play(run)
             hold = self.training.hold(run, hold)
+        elif self.loops.stands_for_many(run):
+            self.training.leave()
+            self._leave(None)
+            self._say(self._told_of_many(run), meanwhile=True)
+            play_many(self.stage, run)
         else:
             self.training.leave()
             for step in steps:
@@ -145,10 +162,19 @@ class LessonScene(Scene):
                 for act in self._acts:
                     act.printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
-        for name, tensor in run.changed.items():
-            if tensor is None:
-                self.stage.names.pop(name, None)
         self._end_cue(run, start)
+
+    def _bind_before(self, run: Run) -> None:
+        """Bring up to date what the names hold while a run is shown: a name that it lets go of is
+        still there."""
+        runs = self.trace.runs
+        at = next((i for i in range(self._bound, len(runs)) if runs[i] is run), None)
+        if at is None:
+            return
+        for each in runs[self._bound : at]:
+            each.rebind(self.stage.names)
+        self.stage.names |= {key: held for key, held in run.changed.items() if held is not None}
+        self._bound = at
 
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):
@@ -239,6 +265,17 @@ class LessonScene(Scene):
         self.add(self._strip)
         self.wait(motion.HOLD)
 
+    def _told_of_many(self, run: Run) -> Sentence:
+        held = {key: each for key, each in run.changed.items() if each is not None}
+        named = tuple(Named(key, self.stage.record(each)) for key, each in held.items())
+        return Sentence((), None, named, lap=self.loops.counter(run))
+
+    def _is_drawn_by_act(self, step: Step) -> bool:
+        run = self.trace.runs[step.run]
+        if self.training.covers(run) or self.autograd.covers(step):
+            return True
+        return any(act.covers(step) for act in self._acts)
+
     def _sentence(self, step: Step) -> Sentence:
         operands = dict.fromkeys(each.tensor for each in step.operands if each.tensor is not None)
         before = [self.stage.named(self.stage.record(tensor)) for tensor in operands]
@@ -246,7 +283,8 @@ class LessonScene(Scene):
         if step.written and before and after and before[0].name is None:
             # What is written in place keeps its name.
             before[0] = Named(after[0].name, before[0].record)
-        return Sentence(tuple(before), step, tuple(after))
+        lap = None if self._playing is None else self.loops.counter(self._playing)
+        return Sentence(tuple(before), step, tuple(after), lap=lap)
 
     def _finish_sentence(self) -> None:
         if self._meanwhile:
@@ -267,7 +305,7 @@ class LessonScene(Scene):
                 end,
                 run.statement,
                 run.lap,
-                self.training.laps(run),
+                max(self.training.laps(run), self.loops.laps(run)),
                 run.steps,
                 tensors,
             )

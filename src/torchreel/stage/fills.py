@@ -244,7 +244,7 @@ class Fills:
         }
         found = {}
         for tensor, values in {**textures, **self.trace.values}.items():
-            if not np.iscomplexobj(values) and values.dtype != np.bool_:
+            if values.dtype != np.bool_ and "complex" not in self.trace.tensor(tensor).dtype:
                 flat = np.abs(values.astype(float)).ravel()
                 found[tensor] = flat[np.isfinite(flat)]
         return {tensor: each for tensor, each in found.items() if len(each)}

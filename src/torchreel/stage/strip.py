@@ -37,13 +37,15 @@ class Named:
 class Sentence:
     """One step as a sentence: operands, the op, the result; ``step`` None: the tensors alone.
 
-    ``word`` is what stands over the arrow instead of the op's name.
+    ``word`` is what stands over the arrow instead of the op's name, ``lap`` the lap of a loop it
+    belongs to.
     """
 
     operands: tuple[Named, ...]
     step: Step | None
     results: tuple[Named, ...]
     word: Drawn | None = None
+    lap: Drawn | None = None
 
 
 class ShapeStrip(VGroup):
@@ -55,7 +57,10 @@ class ShapeStrip(VGroup):
         self._word = sentence.word
         super().__init__()
         shown = _fit(canvas, sentence)
-        x = canvas.artboard.strip.center_x - _width(canvas, shown) / 2
+        zone, counter = canvas.artboard.strip, _lap_width(canvas, sentence)
+        x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
+        if sentence.lap is not None:
+            self._counter(sentence.lap)
         for named in shown.operands:
             x = self._chip(named, x, lit=shown.step is None and not shown.results)
         if shown.step is not None:
@@ -134,6 +139,14 @@ class ShapeStrip(VGroup):
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
 
+    def _counter(self, lap: Drawn) -> None:
+        """Put the lap at the left end of the strip."""
+        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
+        size, pad = canvas.artboard.type_chip, canvas.artboard.px(CHIP_PAD)
+        box = chip_box(canvas, zone.x, text_width(lap.text, size) + 2 * pad, theme.line, lit=False)
+        at, y = zone.x + pad, zone.center_y
+        self.add(box, canvas.label(lap.text, at, y, size, theme.text, align=0, source=lap))
+
     def _arrow(self, step: Step, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
         artboard = canvas.artboard
@@ -185,11 +198,21 @@ def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     """Drop operands until the sentence fits the strip: the first ones go first."""
     shown = sentence
-    while _width(canvas, shown) > canvas.artboard.strip.width and shown.operands:
+    room = canvas.artboard.strip.width - _lap_width(canvas, sentence)
+    while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
-    while _width(canvas, shown) > canvas.artboard.strip.width and len(shown.results) > 1:
+    while _width(canvas, shown) > room and len(shown.results) > 1:
         shown = replace(shown, results=shown.results[:-1])
     return shown
+
+
+def _lap_width(canvas: Canvas, sentence: Sentence) -> float:
+    """Return the room that the lap takes, with the gap after it."""
+    if sentence.lap is None:
+        return 0.0
+    artboard = canvas.artboard
+    text = text_width(sentence.lap.text, artboard.type_chip)
+    return text + artboard.px(2 * CHIP_PAD + 2 * CHIP_GAP)
 
 
 def _width(canvas: Canvas, sentence: Sentence) -> float:
