@@ -51,6 +51,7 @@ class LessonScene(Scene):
         self._before: Frame | None = None
         self._playing: Run | None = None
         self._bound = 0
+        self._tape_waits = False
         self.poster_time = 0.0
         self._poster_score = -1
         self._strip: ShapeStrip | None = None
@@ -199,11 +200,22 @@ class LessonScene(Scene):
         """Clear the stage of all but the act that plays."""
         if playing is not None:
             self.stage.clear()
+        self._make_room_for_memory(playing is None)
         if playing is not self.autograd:
             self.autograd.leave()
         for act in self._acts:
             if act is not playing:
                 act.leave()
+
+    def _make_room_for_memory(self, staged: bool) -> None:
+        """Take the memory tape away while an act plays, which has the whole stage; put it back."""
+        tape = self.stage.tape
+        if tape is not None and not staged and tape in self.mobjects:
+            self.remove(tape)
+            self._tape_waits = True
+        elif tape is not None and staged and self._tape_waits:
+            self.add(tape)
+            self._tape_waits = False
 
     def _told_by_autograd(self, step: Step) -> Sentence:
         kept = [

@@ -16,6 +16,8 @@ from torchreel.stage.text import text_width
 
 CHIP_PAD = 17
 CHIP_GAP = 10
+_LEAST = 8
+"""A name is cut to so many characters, not to fewer."""
 
 
 def shape_text(record: TensorRecord) -> str:
@@ -196,13 +198,19 @@ def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) 
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
-    """Drop operands until the sentence fits the strip: the first ones go first."""
+    """Drop operands until the sentence fits the strip: the first ones go first; a name that is too
+    long is cut."""
     shown = sentence
     room = canvas.artboard.strip.width - _lap_width(canvas, sentence)
     while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > room and len(shown.results) > 1:
         shown = replace(shown, results=shown.results[:-1])
+    while _width(canvas, shown) > room and len(shown.results) == 1:
+        name = shown.results[0].name or ""
+        if len(name) <= _LEAST:
+            break
+        shown = replace(shown, results=(replace(shown.results[0], name=name[:-2] + "…"),))
     return shown
 
 
