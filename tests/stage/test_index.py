@@ -12,6 +12,7 @@ from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.rulers import IndexRulers
+from torchreel.stage.strides import Hops
 
 Staged = Callable[..., LessonScene]
 
@@ -79,3 +80,19 @@ def test_a_copied_cell_keeps_the_colour_it_had(staged: Staged) -> None:
     scene = staged("columns_asked")
     x, c = scene.block("x"), scene.block("c")
     assert np.allclose(c.fills, x.fills.reshape(3, 4, 3)[:, 1:3].reshape(-1, 3))
+
+
+def test_a_slice_hops_over_memory_from_its_offset_by_its_strides(staged: Staged) -> None:
+    scene, view = staged("columns_asked"), X[:, 1:3]
+    tape = scene.stage.tape
+    assert tape is not None
+    hops = [each for each in scene.mobjects if isinstance(each, Hops)]
+    assert len(hops) == 1
+    first = view.storage_offset()
+    reached = {first, *(first + stride for stride in view.stride())}
+    rings = [each for each in hops[0] if len(each.points) and not len(each.submobjects)]
+    slots = {
+        round((each.get_x() / tape.canvas.artboard.unit + 640 - tape.left) / tape.slot - 0.5)
+        for each in rings
+    }
+    assert slots == reached

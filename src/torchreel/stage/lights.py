@@ -16,6 +16,7 @@ from torchreel.stage.floor import Floor
 from torchreel.stage.focus import Focus
 from torchreel.stage.line import Part, WrittenLine, size_of_line
 from torchreel.stage.rulers import IndexRulers
+from torchreel.stage.strides import Hops
 
 
 class Lights(Floor):
@@ -49,12 +50,14 @@ class Lights(Floor):
 
     def unlight(self, *blocks: TensorBlock, run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations in which the focus frames of these blocks go (none given: all, and
-        those on index rulers)."""
+        what is lit on index rulers and over memory)."""
+        keys = [id(block) for block in blocks] or list(self._lights)
+        lights: list[Mobject] = [self._lights.pop(key) for key in keys if key in self._lights]
         if not blocks:
             for rulers in (prop for prop in self._props if isinstance(prop, IndexRulers)):
                 rulers.light(())
-        keys = [id(block) for block in blocks] or list(self._lights)
-        lights = [self._lights.pop(key) for key in keys if key in self._lights]
+            lights += [prop for prop in self._props if isinstance(prop, Hops)]
+            self._props = [prop for prop in self._props if prop not in lights]
         return [FadeOut(light, run_time=run_time) for light in lights]
 
     def dim(

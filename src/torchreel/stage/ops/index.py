@@ -18,6 +18,7 @@ from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography, op_name
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
 from torchreel.stage.stage import Stage
+from torchreel.stage.strides import Hops
 
 Places = NDArray[np.int64]
 
@@ -87,6 +88,9 @@ def _take(
     _rule(stage, before, places)
     stage.play(stage.dim(before, rest, _UNASKED), *_framed(stage, before, places))
     stage.play(_fly(stage, before, after, moves, np.arange(len(places))))
+    if stage.tape is not None and stage.tape_holds(after.record):
+        # A view: memory rests, read from an offset on and by strides of its own.
+        stage.play(stage.put(Hops(stage.canvas, stage.tape, after), motion.BEAT))
 
 
 def _choose(
