@@ -85,6 +85,8 @@ def test_laps_get_faster_and_end_with_what_the_names_hold(staged: Staged) -> Non
     assert rest.laps == 2
     values = [each.text for each in scene.drawn if each.cue == rest.number]
     assert {"32.", "96."} <= set(values)
+    stage = scene.stage
+    assert stage.fills.kind(stage.record(stage.names["x"])) == "value"
 
 
 Replay = dict[tuple[int, int], dict[str, torch.Tensor]]

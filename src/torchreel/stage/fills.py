@@ -203,6 +203,10 @@ class Fills:
                 own: FillKind = "value" if kind == "rows" and not whole else kind
                 before = self._of_family.get(root, "identity")
                 self._of_family[root] = max(before, own, key=_STRICT.index)
+        for root, group in self._grouped_by_laps().items():
+            # No step is kept of what the last laps made: it is coloured as the first ones are.
+            if root not in self._of_family and group in self._of_family:
+                self._of_family[root] = self._of_family[group]
         self._inked = {
             self._root(made): peak
             for step in self.trace.steps
@@ -253,11 +257,12 @@ class Fills:
         """Return for each root the root that stands for it: one for all that a name held before
         and in the laps of a loop that binds it."""
         group = {self._root(tensor): self._root(tensor) for tensor in range(len(self._family))}
-        names = dict(self.trace.names)
+        names, cell = dict(self.trace.names), self.trace.cells[0]
+        loops = {each.statement for each in self.trace.loops}
         for run in self.trace.runs:
             held = dict(names)
             run.rebind(names)
-            if not self.trace.cells[0].loops_around(run.statement):
+            if run.statement not in loops and not cell.loops_around(run.statement):
                 continue
             for name in run.changed.keys() & held.keys() & names.keys():
                 old, new = (group[self._root(each[name])] for each in (names, held))
