@@ -135,10 +135,53 @@ def test_headings_and_their_anchors_hold_the_number(root: Path) -> None:
     assert html == f'<h2 id="shape-3-4">Shape {value("(3, 4)")}</h2>'
 
 
+def code_of(text: str, root: Path, *extensions: str) -> tuple[str, list[Problem]]:
+    html, problems = render(root, text, extensions=("tables", "toc", *extensions))
+    (code,) = re.findall(r"<code[^>]*>(.*?)</code>", html)
+    assert html.count("<code") == html.count("</code>") == 1
+    return code, problems
+
+
+@pytest.mark.parametrize("extensions", [(), ("pymdownx.highlight", "pymdownx.inlinehilite")])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("`y.view{{ reshape:x.shape }}`", "y.view(12,)"),
+        ("``{{ reshape:y.shape }} {{ loop:s | .1f }}``", "(3, 4) 22.0"),
+        ("`{{ reshape:y.expression }}`", "x.reshape(3, 4)"),
+        (r"`\{{ x.shape }} {{ reshape:y.ndim }}`", "{{ x.shape }} 2"),
+        (r"`\\{{`", r"\{{"),
+        ("## `{{ reshape:y.shape }}`", "(3, 4)"),
+        ("a | b\n--|--\n1 | `{{ loop:s | .1f }}`", "22.0"),
+    ],
+)
+def test_a_code_span_quotes_plain_text(
+    root: Path, text: str, code: str, extensions: tuple[str, ...]
+) -> None:
+    assert code_of(text, root, *extensions) == (code, [])
+
+
+def test_what_a_code_span_quotes_is_escaped(root: Path) -> None:
+    made = trace()
+    said = replace(made.runs[-1], printed="<b>&amp;</b> `{{`\n")
+    write_artifacts(root / "course", replace(made, runs=(*made.runs[:-1], said)))
+    code, problems = code_of("`{{ loop:printed }}`", root / "course")
+    assert (code, problems) == ("&lt;b&gt;&amp;amp;&lt;/b&gt; `{{`", [])
+
+
+def test_code_spans_of_a_transcript_are_captions_too(root: Path) -> None:
+    text = "/// clip | reshape\n\n1. `{{ x.shape }}`\n2. `\\{{ {{ y.shape }}`\n3. c\n///"
+    html, problems = render(root, text)
+    assert problems == []
+    assert texts(tracks(html)["captions en"]) == ["(12,)", "{{ (3, 4)", "c"]
+    assert "<code>{{ (3, 4)</code>" in html
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "`{{ x.shape }}`",
+        r"`\{{ x.shape }}`",
+        r"``\{{ x.shape }} ` ``",
         r"\{{ x.shape }}",
         "```\n{{ x.shape }}\n/// clip | reshape\n///\n```",
         "    {{ x.shape }}\n\n    /// clip | reshape\n    ///",
@@ -308,6 +351,11 @@ def test_show_leaves_out_what_it_does_not_name(root: Path) -> None:
         ("{{ unsqueeze:a.data }}", 1, "did not keep the values", ".shape"),
         ("{{ reshape:y.shape[2] }}", 1, "no such element", "(3, 4)"),
         ("{{ reshape:y.dtype[0] }}", 1, "no such element", "(3, 4)"),
+        ("a `b\n{{ reshape:yy.shape }}`", 2, "called 'yy'", "There are: x, y, z."),
+        ("`{{ y.shape }}`", 1, "no clip above", "{{ cell:y.shape }}"),
+        ('`f"{{x}}"`', 1, "no clip above", r"Two braces in code are written `\{{`."),
+        ("`{{ }}`", 1, "is no reference to a name", r"\{{"),
+        ("`{{ reshape:y.shape`", 1, "not closed on its line", r"\{{"),
         ("/// clip | reshape\n    alt: {{ q.shape }}\n///", 2, "called 'q'", "x, y, z"),
         (f"/// clip | reshape\n{TWO}", 1, "2 items for 3 statements", "3. z = x.reshape(2, 2, 3)"),
         (f"/// clip | loop\n{TWO}", 1, "2 items for 4 statements", "        1. t = y / 3"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from torchreel.site.requests import ClipRequest, clip_requests
-from torchreel.site.source import ClipBlock, Reference, Slashes, front_matter, parse
+from torchreel.site.source import ClipBlock, Escape, Reference, Slashes, front_matter, parse
 
 PAGE = "lessons/shape/index.md"
 TEXT = """\
@@ -23,7 +23,7 @@ title: A page
     1. nested
 ///
 
-    text | code `{{ no.shape }}` \\{{ no.shape }} <!-- {{ no.shape }} -->
+    text | code `\\{{ no.shape }}` \\{{ no.shape }} <!-- {{ no.shape }} -->
 
 ```python
 /// clip | no
@@ -61,6 +61,21 @@ def test_code_comments_and_escapes_are_left_alone() -> None:
     references = [piece.raw for piece in pieces if isinstance(piece, Reference)]
     assert references == ["{{ reshape:x.shape }}", "{{ z.shape }}"]
     assert [piece.line for piece in pieces if isinstance(piece, Slashes)] == [24, 26]
+
+
+def test_a_code_span_quotes_and_says_its_line() -> None:
+    pieces = parse("a\n`b\n{{ x.shape }}` ``{{ y.shape }} ` \\\\{{`` `{{ z`", PAGE)
+    assert pieces == (
+        "a\n`b\n",
+        Reference(3, "{{ x.shape }}", code=True),
+        "` ``",
+        Reference(3, "{{ y.shape }}", code=True),
+        " ` \\",
+        Escape(3, "\\{{"),
+        "`` `",
+        Reference(3, "{{", code=True),
+        " z`",
+    )
 
 
 def test_lines_count_from_where_the_text_starts() -> None:

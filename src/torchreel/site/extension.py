@@ -27,7 +27,7 @@ from torchreel.site.card import Lesson, fill_card, picture, progress
 from torchreel.site.embedding import Embedding
 from torchreel.site.figure import Figure
 from torchreel.site.quotes import Quotes
-from torchreel.site.source import ClipBlock, Piece, Reference, Slashes, parse
+from torchreel.site.source import ClipBlock, Escape, Piece, Reference, Slashes, parse
 from torchreel.store import Store
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class _Page:
                 mark = self.quotes.block(piece)
                 self.blocks[mark] = piece
                 return f"\n\n{piece.indent}{mark}\n\n"
-            case Reference():
+            case Reference() | Escape():
                 return self.quotes.prose((piece,), self.quotes.above)
             case Slashes():
                 self.slashes.append(piece)

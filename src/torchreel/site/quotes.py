@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from torchreel.records import Problem, TorchReelError
 from torchreel.site.artifacts import Artifacts, ReportedError
 from torchreel.site.facts import quote
 from torchreel.site.references import Moment, parse_reference
-from torchreel.site.source import ClipBlock, Prose, Reference
+from torchreel.site.source import ClipBlock, Escape, Prose, Reference
 
 _FIRST, _LAST = 0xF0000, 0xFFFFD  # a private-use plane
 _MARK = re.compile(f"[{chr(_FIRST)}-{chr(_LAST)}]")
@@ -25,13 +25,16 @@ _TAG = re.compile(r"(<[^<>]*>)")
 
 @dataclass(frozen=True)
 class _Mark:
-    """What was ``raw`` in the source; ``problem`` is why ``text`` could not be quoted."""
+    """What was ``raw`` in the source; ``problem`` is why ``text`` could not be quoted.
+
+    ``style`` is the class of the code element around the text; None where it stands in one.
+    """
 
     raw: str
     text: str = ""
     problem: Problem | None = None
     known: bool = False
-    style: str = "tr-value"
+    style: str | None = "tr-value"
 
 
 class Quotes:
@@ -61,7 +64,7 @@ class Quotes:
     def prose(self, prose: Prose, moment: Moment | None) -> str:
         """Return Markdown with marks for its references, which are read at this moment."""
         return "".join(
-            self._give(self._quoted(piece, moment)) if isinstance(piece, Reference) else piece
+            piece if isinstance(piece, str) else self._give(self._inline(piece, moment))
             for piece in prose
         )
 
@@ -108,6 +111,12 @@ class Quotes:
         self._marks.append(mark)
         return chr(_FIRST + len(self._marks) - 1)
 
+    def _inline(self, piece: Reference | Escape, moment: Moment | None) -> _Mark:
+        if isinstance(piece, Escape):
+            return _Mark(piece.raw, piece.raw.removeprefix("\\"), style=None)
+        mark = self._quoted(piece, moment)
+        return _in_code(mark) if piece.code else mark
+
     def _quoted(self, reference: Reference, moment: Moment | None) -> _Mark:
         where = f"{self._page}:{reference.line}"
         target = parse_reference(reference, self._page)
@@ -133,11 +142,21 @@ class Quotes:
             return _Mark(reference.raw, problem=error.problem, known=known)
 
 
+def _in_code(mark: _Mark) -> _Mark:
+    """Return the mark of a code span, whose braces may not be meant for us."""
+    problem = mark.problem
+    if problem and r"\{{" not in problem.remedy:
+        remedy = f"{problem.remedy} Two braces in code are written `\\{{{{`.".strip()
+        problem = replace(problem, remedy=remedy)
+    return replace(mark, problem=problem, style=None)
+
+
 def _element(mark: _Mark) -> str:
     if mark.problem:
         problem = escape(f"{mark.raw}: {mark.problem.what}. {mark.problem.remedy}")
         return f'<mark class="tr-problem">{problem}</mark>'
-    return f'<code class="{mark.style}">{escape(mark.text)}</code>'
+    text = escape(mark.text)
+    return f'<code class="{mark.style}">{text}</code>' if mark.style else text
 
 
 def _attribute(mark: _Mark) -> str:

@@ -6,8 +6,8 @@
     1. `torch.arange(12)` lays out twelve numbers: {{ x.shape }}.
     ///
 
-Fenced code, code spans, comments and an escaped ``\\{{`` are left alone. Joining the pieces of a
-page, with their ``raw`` text for what is not plain, gives the page back to the letter.
+A code span quotes, too. Fenced code, comments and an escaped ``\\{{`` are left alone. Joining the
+pieces of a page, with their ``raw`` text for what is not plain, gives the page back to the letter.
 """
 
 from __future__ import annotations
@@ -44,14 +44,19 @@ _INLINE = re.compile(
       | (?P<reference>\{\{(?:[^{}\n]*\}\})?)""",
     re.VERBOSE | re.DOTALL,
 )
+_IN_CODE = re.compile(r"(?P<escaped>\\\{\{)|\{\{(?:[^{}\n]*\}\})?")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """``{{ name.shape }}``, quoted from a trace; ``line`` is in the source, ``raw`` as written."""
+    """``{{ name.shape }}``, quoted from a trace.
+
+    ``line`` is in the source, ``raw`` as written; ``code`` says that it stands in a code span.
+    """
 
     line: int
     raw: str
+    code: bool = False
 
     @property
     def text(self) -> str | None:
@@ -59,7 +64,15 @@ class Reference:
         return self.raw[2:-2].strip() if self.raw.endswith("}}") else None
 
 
-Prose = tuple["str | Reference", ...]
+@dataclass(frozen=True)
+class Escape:
+    """``\\{{`` in a code span, where Markdown keeps a backslash: two braces, no reference."""
+
+    line: int
+    raw: str
+
+
+Prose = tuple["str | Reference | Escape", ...]
 """Markdown with its references."""
 
 
@@ -108,7 +121,7 @@ class Slashes:
     raw: str
 
 
-Piece = str | Reference | ClipBlock | Slashes
+Piece = str | Reference | Escape | ClipBlock | Slashes
 
 
 def front_matter(text: str) -> str:
@@ -137,15 +150,25 @@ def parse(text: str, page: str, first_line: int = 1) -> tuple[Piece, ...]:
 
 def prose(text: str, line: int) -> Prose:
     """Return Markdown split at its references; ``line`` is the line on which it starts."""
-    pieces: list[str | Reference] = []
+    pieces: list[str | Reference | Escape] = []
     start = 0
-    for match in _INLINE.finditer(text):
-        if match["reference"]:
-            pieces.append(text[start : match.start()])
-            pieces.append(Reference(line + text.count("\n", 0, match.start()), match[0]))
-            start = match.end()
+    for match, special in _inline(text, line):
+        pieces += [text[start : match.start()], special]
+        start = match.end()
     pieces.append(text[start:])
     return tuple(piece for piece in pieces if piece != "")
+
+
+def _inline(text: str, line: int) -> Iterator[tuple[re.Match[str], Reference | Escape]]:
+    """Yield what is not plain in the text, with where it stands."""
+    for match in _INLINE.finditer(text):
+        if match["reference"]:
+            yield match, Reference(line + text.count("\n", 0, match.start()), match[0])
+        elif match["tick"]:
+            for inner in _IN_CODE.finditer(text, match.start(), match.end()):
+                at = line + text.count("\n", 0, inner.start())
+                raw = inner[0]
+                yield inner, Escape(at, raw) if inner["escaped"] else Reference(at, raw, True)
 
 
 @dataclass(frozen=True)
