@@ -83,6 +83,14 @@ def test_every_command_says_what_it_does(command: str, capsys: pytest.CaptureFix
     assert (getattr(cli, command).__doc__ or "").splitlines()[0][:30] in said
 
 
+def test_help_of_animate_says_what_a_cell_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["animate", "--help"])
+    assert 'A line "# %% name" in the script starts a cell' in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def test_help_names_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
     said = torchreel("--help", folder=tmp_path).stdout
     assert all(f"\n    {command} " in said for command in COMMANDS)

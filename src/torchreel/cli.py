@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 QUALITIES = ("draft", "standard", "final")
 ARTBOARDS = ("page", "film")
 THEMES = ("dark", "light")
-_QUALITY_HELP = "draft: half the size, 15 frames a second; standard: 30; final: 60 (%(default)s)"
+_QUALITY_HELP = (
+    "of the clips: draft is half the size with 15 frames a second, standard has 30, final 60 "
+    "(default: %(default)s)"
+)
+_SCRIPT_HELP = "a Python script that uses torch"
+_HINT = "torchreel COMMAND --help says more. To begin with: torchreel animate SCRIPT.py"
 
 
 # In other projects build/ may hold what is not ours.
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def new(options: argparse.Namespace) -> int:
-    """Write a lesson to start from: a script and a page in each language; it builds at once."""
+    """Write a lesson to start from: a script, and a page in each language of the site."""
     from torchreel.nav import pages, with_page
     from torchreel.report import terminal
     from torchreel.starter import Starter
@@ -76,7 +81,11 @@ def new(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    """Build the whole site, strictly: whatever is wrong is said, and the status is then 1."""
+    """Run and film what is new, then write the whole site into site/.
+
+    Whatever is wrong is said at the end with its file and line, and the exit status is then 1;
+    pages with a problem stay as they were.
+    """
     from mkdocs.commands.build import build as build_site
     from mkdocs.exceptions import Abort
 
@@ -104,7 +113,10 @@ def build(options: argparse.Namespace) -> int:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Show the site on this machine; a saved file is built again and the page reloads."""
+    """Show the site at an address of this machine, and build what you save again.
+
+    Open the address in a browser: its pages reload by themselves. Ctrl+C ends it.
+    """
     from mkdocs.commands.serve import serve as serve_site
 
     file = _config_file(options)
@@ -114,7 +126,10 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def animate(options: argparse.Namespace) -> int:
-    """Film a script: its cells one after the other, in one file, or as stills in a folder."""
+    """Film a script: its cells one after the other, in one file, or as stills in a folder.
+
+    A line "# %% name" in the script starts a cell; without such lines the script is one cell.
+    """
     from torchreel.plan.film import film
     from torchreel.render.job import Look
     from torchreel.report import Terminal, print_problems, print_warnings, terminal
@@ -137,8 +152,9 @@ def animate(options: argparse.Namespace) -> int:
 def trace(options: argparse.Namespace) -> int:
     """Run a script and list what torch did: a row for each op, with shapes, memory and device.
 
-    It runs as python SCRIPT would, from this folder. Not seen: what other threads and processes do,
-    and of a loop the laps between its 3rd, 10th, 30th, 100th and so on (their numbers are kept).
+    It runs as python SCRIPT would, from this folder. What other threads and processes do is not
+    seen. Of a long loop the laps 1 to 3, 10, 30, 100 and so on are seen whole; of those between
+    them only the single numbers, such as a loss, are kept.
     """
     from torchreel.plan.traces import raised
     from torchreel.report import Terminal, print_problems, terminal
@@ -163,7 +179,7 @@ def trace(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Say what is stale and why, a line each; nothing is made."""
+    """Say which traces and clips the next build will make, and why; nothing is made."""
     from torchreel.plan import Project
     from torchreel.plan import status as plan_status
     from torchreel.report import name_of, terminal
@@ -181,14 +197,17 @@ def status(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Say what is missing on this machine, and how to get it."""
+    """Say what is missing on this machine, and how to get it.
+
+    The exit status is 1 where something is missing that a build needs.
+    """
     from torchreel.doctor import run
 
     return run()
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove what was generated: traces and clips in build/, and site/."""
+    """Remove what was generated: traces and clips in build/, and all of site/."""
     root = _root(options)
     for folder, names in ((root / "build", _GENERATED), (root / "site", ("*",))):
         for path in {path for name in names for path in folder.glob(name)}:
@@ -203,7 +222,9 @@ def clean(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="torchreel", description="Animated PyTorch lessons, drawn from what torch really did."
+        prog="torchreel",
+        description="Animated PyTorch lessons, drawn from what torch really did.",
+        epilog=_HINT,
     )
     parser.add_argument("--version", action="version", version=f"torchreel {version('torchreel')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -216,7 +237,10 @@ def _parser() -> argparse.ArgumentParser:
 
     def course(made: argparse.ArgumentParser) -> None:
         made.add_argument(
-            "-f", "--config", default="mkdocs.yml", help="the course's mkdocs.yml (%(default)s)"
+            "-f",
+            "--config",
+            default="mkdocs.yml",
+            help="settings of the site (default: %(default)s)",
         )
 
     def quality(made: argparse.ArgumentParser) -> None:
@@ -224,36 +248,43 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command(new)
     made.add_argument(
-        "lesson", metavar="LESSON", help="the name of its folder: small-letters-and-digits"
+        "lesson",
+        metavar="LESSON",
+        help="the name of its new folder: small letters and digits, such as my-lesson",
     )
-    made.add_argument("--title", help="the title of its pages (the name, in words)")
+    made.add_argument("--title", help="the title of its pages (default: My lesson for my-lesson)")
     course(made)
     made = command(build)
     course(made)
     quality(made)
     made = command(serve)
     course(made)
-    made.add_argument("-a", "--address", help="host:port to serve at (127.0.0.1:8000)")
+    made.add_argument(
+        "-a", "--address", metavar="HOST:PORT", help="where to serve (default: 127.0.0.1:8000)"
+    )
     made = command(animate)
-    made.add_argument("script", type=Path, help="a Python script that uses torch")
+    made.add_argument("script", type=Path, metavar="SCRIPT", help=_SCRIPT_HELP)
     made.add_argument(
         "-o",
         "--output",
         type=Path,
-        help="the .mp4 or .gif to write (the script's name, .mp4), or a folder for stills: the "
-        "end of each line, and sheets of small frames",
+        metavar="FILE",
+        help="the .mp4 or .gif to write, or a folder for stills: a picture of the end of each "
+        "line, and sheets of small frames (default: the script's name with .mp4, in this folder)",
     )
-    made.add_argument("--cell", help="only the cell of this name (`# %%%% name` in the script)")
+    made.add_argument("--cell", metavar="NAME", help="only this cell")
     made.add_argument(
         "--artboard",
         choices=ARTBOARDS,
         default="film",
-        help="film: 1920x1080 with the code; page: 1280x800 without (%(default)s)",
+        help="film is 1920x1080 with the code, page 1280x800 without (default: %(default)s)",
     )
-    made.add_argument("--theme", choices=THEMES, default="dark", help="colours (%(default)s)")
+    made.add_argument(
+        "--theme", choices=THEMES, default="dark", help="the colours (default: %(default)s)"
+    )
     quality(made)
     made = command(trace)
-    made.add_argument("script", type=Path, help="a Python script that uses torch")
+    made.add_argument("script", type=Path, metavar="SCRIPT", help=_SCRIPT_HELP)
     made.add_argument(
         "-o",
         "--output",
@@ -271,7 +302,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=600,
         metavar="SECONDS",
-        help="end the script when it takes longer (%(default)s)",
+        help="end the script when it takes longer (default: %(default)s)",
     )
     made = command(status)
     course(made)
