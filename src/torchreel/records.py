@@ -399,6 +399,10 @@ class Series:
     array: ArrayName
 
 
+PRINTED_KEPT = 10_000
+"""At most so many characters are kept of what one part of a run printed."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of one statement, or a part of one.
@@ -580,7 +584,9 @@ class Drawn:
     (``MulBackward0``), or a "derivative" of step ``step`` (``index`` holds the place in the result,
     the operand, and the place in it). In arithmetic: a "literal" that step ``step`` works with
     (``index`` holds its position in ``Step.operands``), or a "product" of two elements of its
-    operands (``index`` holds the operand and the place in it, twice).
+    operands (``index`` holds the operand and the place in it, twice). A line that was "printed"
+    (``index`` holds the run's position and the line's; the text ends with ``…`` where it is cut),
+    or how many lines are left out (``… 3 more lines``; ``index`` holds the first of them).
     """
 
     cue: int
@@ -608,6 +614,7 @@ class Drawn:
         "derivative",
         "literal",
         "product",
+        "printed",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

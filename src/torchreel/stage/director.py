@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from manim import Animation, Camera, FadeOut, Mobject, Scene, Wait, config
+from manim import Animation, Camera, FadeIn, FadeOut, Mobject, Scene, Wait, config
 from manim.utils.color import ManimColor
 
-from torchreel.records import Cue, Drawn, Flaw, Problem, Run, Step, TorchReelError, Trace
+from torchreel.records import (
+    PRINTED_KEPT,
+    Cue,
+    Drawn,
+    Flaw,
+    Problem,
+    Run,
+    Step,
+    TorchReelError,
+    Trace,
+)
 from torchreel.stage import motion, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS
@@ -23,8 +33,9 @@ from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
+from torchreel.stage.printout import Printout, lines_of, room_below
 from torchreel.stage.stage import Stage
-from torchreel.stage.strip import Named, Sentence, ShapeStrip
+from torchreel.stage.strip import Band, Named, Sentence, ShapeStrip
 from torchreel.stage.training.act import TrainingLoop
 
 _MOST = 3
@@ -54,7 +65,8 @@ class LessonScene(Scene):
         self._tape_waits = False
         self.poster_time = 0.0
         self._poster_score = -1
-        self._strip: ShapeStrip | None = None
+        self._strip: Band | None = None
+        self._acting: object = None
         self._code: CodeBand | None = None
         self._meanwhile: list[Animation] = []
         self._gone: list[Mobject] = []
@@ -162,6 +174,7 @@ class LessonScene(Scene):
                 self.autograd.printed(run)
                 for act in self._acts:
                     act.printed(run)
+            self._show_printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         self._end_cue(run, start)
 
@@ -198,7 +211,10 @@ class LessonScene(Scene):
 
     def _leave(self, playing: object) -> None:
         """Clear the stage of all but the act that plays."""
+        self._acting = playing
         if playing is not None:
+            if isinstance(self._strip, Printout):
+                self._say_nothing()
             self.stage.clear()
         self._make_room_for_memory(playing is None)
         if playing is not self.autograd:
@@ -265,6 +281,29 @@ class LessonScene(Scene):
         self._gone.append(old)
         if not meanwhile:
             self.play()
+
+    def _show_printed(self, run: Run) -> None:
+        """Show what a line printed, below what is on stage and in the place of the strip; some
+        acts have a picture of it themselves."""
+        lines = lines_of(run)
+        if not lines or self._acting not in (None, self.network, self._pictures):
+            return
+        self._finish_sentence()
+        others = [each for each in self.mobjects if each is not self._strip]
+        room = room_below(frame_of(Parts.of(others), self.canvas), self.canvas.artboard)
+        if room is None:
+            return
+        position = next(i for i, each in enumerate(self.trace.runs) if each is run)
+        whole = len(run.printed) < PRINTED_KEPT
+        printed, old = Printout(self.canvas, lines, position, room, whole=whole), self._strip
+        self._strip = printed
+        if old is None:
+            self._meanwhile.append(FadeIn(printed, run_time=motion.QUICK))
+        else:
+            self._meanwhile += printed.follow(old, motion.BEAT)
+            self._gone.append(old)
+        self.play()
+        self.wait(min(motion.QUICK * printed.rows, 2 * motion.SLOW))
 
     def _enter(self, step: Step) -> None:
         """Before the first line: what it works on is on stage already."""

@@ -50,33 +50,20 @@ class Sentence:
     lap: Drawn | None = None
 
 
-class ShapeStrip(VGroup):
-    """Chips of one sentence with an arrow that names the op; the result is lit."""
+class Band(VGroup):
+    """What stands below the stage: the sentence of a line, or what the line printed."""
 
-    def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
-        self.canvas = canvas
+    def __init__(self) -> None:
         self.chips: dict[int, VGroup] = {}
-        self._word = sentence.word
         super().__init__()
-        shown = _fit(canvas, sentence)
-        zone, counter = canvas.artboard.strip, _lap_width(canvas, sentence)
-        x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
-        if sentence.lap is not None:
-            self._counter(sentence.lap)
-        for named in shown.operands:
-            x = self._chip(named, x, lit=shown.step is None and not shown.results)
-        if shown.step is not None:
-            x = self._arrow(shown.step, x)
-        for named in shown.results:
-            x = self._chip(named, x, lit=True)
 
     @property
     def text(self) -> str:
         """What is written on it, from left to right."""
         return " ".join(each.text for each in self.get_family() if isinstance(each, Label))
 
-    def follow(self, old: ShapeStrip, run_time: float) -> list[Animation]:
-        """Return the animations in which this sentence takes the place of ``old``.
+    def follow(self, old: Band, run_time: float) -> list[Animation]:
+        """Return the animations in which this takes the place of ``old``.
 
         A chip that is in both glides to its new place; the rest of the old one goes first, then
         the rest of the new one appears.
@@ -97,6 +84,26 @@ class ShapeStrip(VGroup):
             if id(new) not in kept:
                 glide.append(FadeIn(new, run_time=run_time, rate_func=_late))
         return glide
+
+
+class ShapeStrip(Band):
+    """Chips of one sentence with an arrow that names the op; the result is lit."""
+
+    def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
+        self.canvas = canvas
+        self._word = sentence.word
+        super().__init__()
+        shown = _fit(canvas, sentence)
+        zone, counter = canvas.artboard.strip, _lap_width(canvas, sentence)
+        x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
+        if sentence.lap is not None:
+            self._counter(sentence.lap)
+        for named in shown.operands:
+            x = self._chip(named, x, lit=shown.step is None and not shown.results)
+        if shown.step is not None:
+            x = self._arrow(shown.step, x)
+        for named in shown.results:
+            x = self._chip(named, x, lit=True)
 
     def _chip(self, named: Named, x: float, *, lit: bool) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip

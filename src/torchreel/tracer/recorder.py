@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from torchreel.records import Clash, Operand, Run, Step
+from torchreel.records import PRINTED_KEPT, Clash, Operand, Run, Step
 from torchreel.tracer.autograd import Autograd
 from torchreel.tracer.budget import PROBES, RUNS, STEPS, TENSORS, Budget
 from torchreel.tracer.cells import Script
@@ -39,9 +39,6 @@ from torchreel.tracer.tensors import Tensors, version_of
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
 """The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
-
-PRINTED_KEPT = 10_000
-"""At most so many characters are kept of what one part of a run printed."""
 
 MISSED = 300
 """So many exceptions in laps that are not kept are looked at: most are no torch call's."""

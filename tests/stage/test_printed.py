@@ -1,0 +1,156 @@
+"""What a line prints stands on stage: word for word, below the tensors, cut where it must be."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import io
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage.conftest import play_cell
+from torchreel.records import PRINTED_KEPT, Drawn, Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.tracer import trace_script
+
+CELLS = {
+    "first": "print('one', 'two')\nx = torch.arange(4)\ny = x + 1",
+    "matrix": "x = torch.tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]])\nprint(x)\n"
+    "print(x.shape, x.dtype)\n"
+    "y = x + 1\nprint(y.sum())",
+    "long": "w = torch.arange(300)\nprint(w)\nprint(w / 7)\nprint('a' * 200)\nv = w + 1",
+    "tape": "x = torch.arange(12)\ny = x.view(3, 4)\nprint(y)\nprint('a\\tb\\n\\n  c…')\n"
+    "z = y.reshape(2, 6)",
+    "added": "a = torch.arange(6).reshape(2, 3)\nb = a + 10\nprint(a, b)\nc = a * b",
+    "laps": "t = torch.tensor([1.0, 2.5, -3.0])\nfor each in t:\n    print(each.item(), 'in')\n"
+    "    print(each > 0)\nu = t.abs()",
+    "flood": "q = torch.ones(2)\nprint('x\\n' * 9000)\nprint()\nr = q + q",
+    "blank": "q = torch.ones(3)\nprint()\nprint(' ')\nr = q + q",
+    "graph": "g = torch.tensor([1.0, 2.0], requires_grad=True)\ns = (g * g).sum()\ns.backward()\n"
+    "print(g.grad)",
+}
+
+Staged = Callable[[str, str], LessonScene]
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("printed") / "script.py"
+    cells = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in CELLS.items())
+    path.write_text(f"import torch\n\n{cells}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trace(script: Path) -> Trace:
+    return trace_script(script, root=script.parent)
+
+
+@pytest.fixture(scope="module")
+def staged(trace: Trace) -> Staged:
+    return functools.cache(functools.partial(play_cell, trace))
+
+
+@pytest.fixture(scope="module")
+def printed(script: Path) -> dict[int, list[str]]:
+    """What each call of print wrote, by its line in the file, in a run without the tracer."""
+    heard: dict[int, list[str]] = defaultdict(list)
+
+    def hear(*values: Any) -> None:
+        text = io.StringIO()
+        builtins.print(*values, file=text)
+        heard[sys._getframe(1).f_lineno].append(text.getvalue())
+
+    exec(compile(script.read_text(), str(script), "exec"), {"print": hear})
+    return heard
+
+
+def _shown(scene: LessonScene, cue: int) -> list[Drawn]:
+    return [each for each in scene.drawn if each.cue == cue and each.source == "printed"]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_frame_can_be_read(staged: Staged, cell: str, artboard: str) -> None:
+    assert staged(cell, artboard).warnings == []
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "graph"])
+def test_what_is_shown_is_what_a_run_without_the_tracer_prints(
+    trace: Trace, staged: Staged, printed: dict[int, list[str]], cell: str, artboard: str
+) -> None:
+    scene = staged(cell, artboard)
+    slice_, source = trace.of_cell(cell), trace.cell(cell)
+    first = {each.number: source.line + each.lines[0] - 1 for each in source.statements}
+    compared, before = 0, dict[tuple[int, ...], str]()
+    for cue in scene.cues:
+        calls = printed.get(first[cue.statement], [])
+        shown = _shown(scene, cue.number)
+        if not calls or not calls[cue.lap - 1].strip():
+            assert all(before[each.index] == each.text for each in shown), "as it was before"
+            continue
+        _compare(shown, calls[cue.lap - 1], slice_)
+        compared, before = compared + 1, {each.index: each.text for each in shown}
+    assert compared >= (cell != "blank")
+
+
+def _compare(shown: list[Drawn], text: str, trace: Trace) -> None:
+    """Compare every line on stage with what was printed, and count what is left out."""
+    lines = [line.expandtabs().rstrip() for line in text.rstrip().split("\n")]
+    rows = [each for each in shown if not re.match(r"… .*more lines?$", each.text)]
+    assert rows
+    for each in rows:
+        run, row = each.index
+        assert trace.runs[run].printed == text[:PRINTED_KEPT]
+        whole = lines[row]
+        cut = each.text.endswith("…") and each.text != whole
+        assert each.text == (whole[: len(each.text) - 1] + "…" if cut else whole)
+    blank = sum(not line for line in lines[: rows[-1].index[1] + 1])
+    assert len(rows) == rows[-1].index[1] + 1 - blank, "no line is passed over"
+    left_out = len(lines) - rows[-1].index[1] - 1
+    more = [each.text for each in shown if each not in rows]
+    if len(text) > PRINTED_KEPT:
+        assert more == ["… more lines"]
+    elif left_out:
+        assert more == [f"… {left_out} more line{'s' * (left_out > 1)}"]
+    else:
+        assert more == []
+
+
+def test_a_matrix_is_printed_whole_below_its_block(staged: Staged) -> None:
+    scene = staged("matrix", "page")
+    shown = [each.text for each in _shown(scene, 2)]
+    assert shown == ["tensor([[0, 1, 2],", "        [3, 4, 5],", "        [6, 7, 8]])"]
+    values = {each.text for each in scene.drawn if each.cue == 2 and each.source == "value"}
+    assert values == {str(each) for each in range(9)}, "the tensor stays on stage"
+
+
+def test_the_sentence_comes_back_after_what_was_printed(staged: Staged) -> None:
+    scene = staged("matrix", "page")
+    ops = [
+        [each.text for each in scene.drawn if each.cue == cue.number and each.source == "op"]
+        for cue in scene.cues
+    ]
+    assert ops[1] == ops[2] == []
+    assert ops[3] == ["+"]
+    assert all(each.source != "printed" for each in scene.drawn if each.cue == 4)
+
+
+def test_an_act_with_a_picture_of_its_own_is_left_alone(staged: Staged) -> None:
+    scene = staged("graph", "page")
+    assert [each for each in scene.drawn if each.source == "printed"] == []
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_long_line_is_cut_with_dots(staged: Staged, artboard: str) -> None:
+    (line,) = _shown(staged("long", artboard), 4)
+    assert line.text == "a" * (len(line.text) - 1) + "…"
+    assert 40 < len(line.text) < 200
