@@ -161,7 +161,7 @@ def _give_unknown_option(project: Project) -> None:
 def _drop_script(project: Project) -> None:
     empty = project.root / "lessons/empty"
     empty.mkdir()
-    (empty / "index.md").write_text("# Empty\n")
+    (empty / "index.md").write_text("# Empty\n\n/// clip | nothing\n///\n")
 
 
 def _add_transcript_item(project: Project) -> None:
@@ -179,8 +179,8 @@ def _add_transcript_item(project: Project) -> None:
         (_ask_for_unknown_cell, r"lessons/shape/index\.md:\d+", "unsqeeze"),
         (_misspell_name, r"lessons/shape/index\.md:\d+", "yy"),
         (_give_unknown_option, r"lessons/shape/index\.md:\d+", "size"),
-        (_drop_script, r"lessons/empty", r"lesson\.py"),
-        (_add_transcript_item, r"lessons/shape/index\.md:\d+", "a.squeeze(0)"),
+        (_drop_script, r"lessons/empty/index\.md:3", r"no script lessons/empty/lesson\.py"),
+        (_add_transcript_item, r"lessons/shape/index\.md:\d+", r"w\[0, 0\] = -5"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, Callable) else None,  # type: ignore[arg-type]
 )
@@ -196,7 +196,7 @@ def test_bad_input_is_named_and_nothing_built_is_lost(
     for before, after in ((english, project.text()), (japanese, project.text("ja"))):
         assert before == after
     videos = re.findall(r'src="([^"]+\.mp4)', project.page())
-    assert len(videos) == 2
+    assert len(videos) == 4
     for video in videos:
         assert (project.root / "site/shape" / video).resolve().is_file()
     # Mended, it builds again.

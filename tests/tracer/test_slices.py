@@ -98,7 +98,8 @@ def test_the_shape_lesson() -> None:
         "b": ((3, 4), (4, 1)),
     }
     assert len({t.storage for t in tensors.values()}) == 1
-    assert [(step.op, step.view) for step in trace.steps] == [
+    first = trace.steps[:5]
+    assert [(step.op, step.view) for step in first] == [
         ("torch.arange", False),
         ("torch.Tensor.reshape", True),
         ("torch.Tensor.reshape", True),
