@@ -26,6 +26,7 @@ CELLS = {
     "deep": "x = torch.linspace(-3, 3, 24).reshape(2, 3, 4)\ny = x.sigmoid()",
     "slab": "x = torch.linspace(-3, 3, 4000).reshape(40, 100)\ny = x.tanh()",
     "empty": "x = torch.zeros(0, 3)\ny = x.abs()",
+    "complex": "x = torch.tensor([3 + 4j, -1j])\ny = x.abs()",
     "in_place": "x = torch.tensor([-1.0, 2.0])\ny = torch.nn.functional.relu(x, inplace=True)",
 }
 
@@ -55,6 +56,10 @@ def test_every_frame_can_be_read_and_is_what_torch_made(
     for drawn in scene.drawn:
         if drawn.source == "value" and drawn.tensor == block.record.id:
             assert _reads_as(drawn.text, scope["y"][drawn.index].item())
+
+
+def test_a_complex_number_is_not_written_out(staged: Staged) -> None:
+    assert staged("complex", "page").stage._line is None
 
 
 @pytest.mark.parametrize(

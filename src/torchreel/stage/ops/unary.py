@@ -47,10 +47,12 @@ def unary(stage: Stage, step: Step) -> None:
     source, block = stage.arrange(
         family, [operand], [result], symbols=[symbol], box=step if gate else None, line=True
     )
+    values = stage.values(operand)
+    told = values is not None and values.dtype.kind != "c"  # a complex number has no room
     name = Drawn(0, spell(step), "op", step=step.number)
     for hold, element in zip(_HOLDS, (int(each) for each in block.elements), strict=False):
         line: list[Part] = [name, "(", (source, element), ")", "=", (block, element)]
-        written = stage.write_line(line) if stage.has_room(line) else []
+        written = stage.write_line(line) if told and stage.has_room(line) else []
         stage.play(stage.light(source, [element]), *written)
         stage.play(stage.land(block, [element], motion.QUICK), stage.light(block, [element]))
         stage.scene.wait(hold)
