@@ -49,9 +49,12 @@ class Autograd:
         autograd: Any = torch.autograd
         run = autograd._engine_run_backward
         apply = autograd.Function.__dict__["apply"].__func__
+        recorder = self._recorder
 
         @functools.wraps(run)
         def observed_run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if recorder.sleeper is not None:
+                return run(outputs, *args, **kwargs)
             return self._run(run, outputs, args, kwargs)
 
         @functools.wraps(apply)

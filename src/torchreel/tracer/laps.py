@@ -72,7 +72,8 @@ class Laps:
             self._read(place, frame)
         loop.started = True
         self._counts[place] += 1
-        self._before = {name: frame.f_globals.get(name) for name in self._shared}
+        if self._shared:
+            self._before = {name: frame.f_globals.get(name) for name in self._shared}
 
     def leave(self, place: int, frame: FrameType) -> None:
         """A loop ends, by an exception or a jump too."""
@@ -157,7 +158,9 @@ class Laps:
             value: Any = scope.get(name)
             kind = type(value)
             number: float | None
-            if kind is float or kind is int:
+            if kind is torch.Tensor and not _seen():
+                number = self._read_number(place, name, value)
+            elif kind is float or kind is int:
                 number = value
             elif issubclass(kind, torch.Tensor):
                 number = self._number(place, name, value)
@@ -171,18 +174,21 @@ class Laps:
     def _number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
         """Return the number that a tensor of one element holds; one on an accelerator waits."""
         with unseen():
-            try:
-                if tensor.numel() != 1 or tensor.is_complex():
-                    return None
-                if tensor.device.type == "cpu":
-                    return tensor.item()
-                if tensor.device.type != "meta":
-                    curve, lap = self._curve(place, "name", name), self._counts[place]
-                    self._waiting.append((curve, lap, tensor.detach().clone()))
-                    if len(self._waiting) >= WAITING:
-                        self._fetch()
-            except UNREADABLE:
-                pass
+            return self._read_number(place, name, tensor)
+
+    def _read_number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
+        try:
+            if tensor.numel() != 1 or tensor.is_complex():
+                return None
+            if tensor.is_cpu:
+                return tensor.item()
+            if not tensor.is_meta:
+                curve, lap = self._curve(place, "name", name), self._counts[place]
+                self._waiting.append((curve, lap, tensor.detach().clone()))
+                if len(self._waiting) >= WAITING:
+                    self._fetch()
+        except UNREADABLE:
+            pass
         return None
 
     def _fetch(self) -> None:
@@ -190,6 +196,11 @@ class Laps:
             for curve, lap, tensor in self._waiting:
                 curve.add(lap, tensor.item())
         self._waiting.clear()
+
+
+def _seen() -> bool:
+    """Tell whether a mode, the script's or the tracer's, would see what is read of a tensor."""
+    return bool(torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
 
 
 def names_bound(loop: ast.stmt) -> tuple[str, ...]:

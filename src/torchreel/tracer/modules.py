@@ -66,10 +66,13 @@ class Modules:
         """Stand before calls of modules, their construction, and the methods in ``WHOLE``."""
         modules: Any = nn.Module
         call = modules._call_impl
+        recorder = self._recorder
 
         @functools.wraps(call)
         def observed_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            frame = self._recorder.caller(sys._getframe(1))
+            if recorder.sleeper is not None:
+                return call(module, *args, **kwargs)
+            frame = recorder.caller(sys._getframe(1))
             if frame is None:
                 return call(module, *args, **kwargs)
             with self._calling(module, frame, args, kwargs) as results:

@@ -76,12 +76,17 @@ class Optimizers:
     # -- step ------------------------------------------------------------------------------------
 
     def _observed_step(self, step: Any) -> Any:
+        recorder = self._recorder
+
         @functools.wraps(step)
         def observed(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            listened = self.listener is not None and self.listener.wanted()
+            if recorder.sleeper is not None and not listened:
+                return step(optimizer, *args, **kwargs)
             if optimizer in self._stepping:  # the step() of a base is part of its own
                 return step(optimizer, *args, **kwargs)
-            frame = self._recorder.caller(sys._getframe(1))
-            if frame is None and (self.listener is None or not self.listener.wanted()):
+            frame = recorder.caller(sys._getframe(1))
+            if frame is None and not listened:
                 return step(optimizer, *args, **kwargs)
             self._stepping.add(optimizer)
             try:
@@ -189,9 +194,13 @@ class Optimizers:
         """One step: its operands are the gradients there were, its results what they are now
         (none, where they became None)."""
 
+        recorder = self._recorder
+
         @functools.wraps(zero_grad)
         def observed(owner: Any, *args: Any, **kwargs: Any) -> Any:
-            frame = self._recorder.caller(sys._getframe(1))
+            if recorder.sleeper is not None:
+                return zero_grad(owner, *args, **kwargs)
+            frame = recorder.caller(sys._getframe(1))
             if frame is None:
                 return zero_grad(owner, *args, **kwargs)
             if isinstance(owner, Optimizer):

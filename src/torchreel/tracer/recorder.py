@@ -95,7 +95,8 @@ class Recorder(TorchFunctionMode):
     """The torch function mode of a traced script, and the functions that its probes call.
 
     Torch takes the mode off while its handler runs, so only outermost calls are seen. In the laps
-    of a loop that are not kept the recorder sleeps: the mode is off and probes only count. What the
+    of a loop that are not kept the recorder sleeps: the mode is off and probes only count; its
+    ``sleeper``, then, is what stands before a call asks first, for it costs least. What the
     mode does not see, or sees in too many pieces, is told by ``autograd``, ``modules`` and
     ``optimizers``.
     """
@@ -110,12 +111,13 @@ class Recorder(TorchFunctionMode):
         self.steps: list[Step] = []
         self._script = script
         self._places = places
+        self._is_loop = self.laps.is_loop
         self._parents = _parents(script)
         self._yielding = {i for i, place in enumerate(script.places) if _yields(place.node)}
         self._counts = [0] * len(script.places)
         self._stack: list[_Open] = []
         self._names = Names(script, self.tensors)
-        self._sleeper: _Open | None = None
+        self.sleeper: _Open | None = None
         self._off = False
         self._aside = False
         self._raised: BaseException | None = None
@@ -137,14 +139,14 @@ class Recorder(TorchFunctionMode):
     def enter(self, place: int) -> None:
         """A statement starts."""
         self._counts[place] += 1
-        if self._sleeper is not None and not self.laps.is_loop[place]:
+        if self.sleeper is not None and not self._is_loop[place]:
             return
         if threading.get_ident() != self._thread:
             return
         frame = sys._getframe(1)
-        if self.laps.is_loop[place]:
+        if self._is_loop[place]:
             self.laps.enter(place, frame)
-            if self._sleeper is not None:
+            if self.sleeper is not None:
                 return
         if self._is_spent():
             self._sleep(self._stack[0])
@@ -159,20 +161,21 @@ class Recorder(TorchFunctionMode):
 
     def leave(self, place: int) -> None:
         """A statement ends, by an exception or a jump too."""
-        others = self._sleeper is not None and self._sleeper.place != place
-        if others and not self.laps.is_loop[place]:
-            if sys.exception() is not None:
-                self._miss(sys.exception())
+        others = self.sleeper is not None and self.sleeper.place != place
+        if others and not self._is_loop[place]:
+            error = sys.exception()
+            if error is not None:
+                self._miss(error)
             return
         if threading.get_ident() != self._thread:
             return
         frame = sys._getframe(1)
-        if self.laps.is_loop[place]:
+        if self._is_loop[place]:
             self.laps.leave(place, frame)
             if others:
                 return
-        if self._sleeper is not None:
-            if self._sleeper.frame != id(frame):
+        if self.sleeper is not None:
+            if self.sleeper.frame != id(frame):
                 return
             self._wake()
         for depth in range(len(self._stack) - 1, -1, -1):
@@ -198,7 +201,7 @@ class Recorder(TorchFunctionMode):
             self._raised = None  # let go of it, and of all that its frames hold
         frame = sys._getframe(1)
         self.laps.lap(place, frame)
-        running = self._stack if self._sleeper is None else [self._sleeper]
+        running = self._stack if self.sleeper is None else [self.sleeper]
         for loop in reversed(running):
             if loop.place == place and loop.frame == id(frame):
                 self._start_lap(loop, frame)
@@ -207,9 +210,9 @@ class Recorder(TorchFunctionMode):
     def _start_lap(self, loop: _Open, frame: FrameType) -> None:
         loop.laps += 1
         kept = loop.laps in KEPT_LAPS and not self._is_spent()
-        if kept and self._sleeper is not None:
+        if kept and self.sleeper is not None:
             self._wake()
-        if self._sleeper is None:
+        if self.sleeper is None:
             self._write_part(loop, frame)  # now its targets are bound
             # Who iterates over a generator goes on while it waits in its loop: no sleep there.
             if not kept and loop.place not in self._yielding:
@@ -283,7 +286,7 @@ class Recorder(TorchFunctionMode):
     def _miss(self, error: BaseException | None) -> None:
         """An exception leaves a statement in a lap that is not kept: a torch call that raised is a
         step all the same, of the statement that sleeps."""
-        sleeper = self._sleeper
+        sleeper = self.sleeper
         if error is self._raised or sleeper is None or threading.get_ident() != self._thread:
             return
         self._raised = error
@@ -301,7 +304,7 @@ class Recorder(TorchFunctionMode):
 
     def heard(self, text: str) -> None:
         """The script printed ``text``."""
-        if self._sleeper is not None or threading.get_ident() != self._thread or not self._stack:
+        if self.sleeper is not None or threading.get_ident() != self._thread or not self._stack:
             return
         frame = self._places.innermost(sys._getframe(1))
         if frame is not None:
@@ -314,7 +317,7 @@ class Recorder(TorchFunctionMode):
 
     def finish(self) -> None:
         """Write the parts of the runs that did not end, and measure what was noted."""
-        self._sleeper = None
+        self.sleeper = None
         while self._stack:
             self._write_part(self._stack.pop(), None)
         self.provenances.measure(self.steps)
@@ -324,13 +327,13 @@ class Recorder(TorchFunctionMode):
     @property
     def awake(self) -> bool:
         """Whether what happens now is recorded."""
-        asleep = self._sleeper is not None or not self._stack
+        asleep = self.sleeper is not None or not self._stack
         return not asleep and threading.get_ident() == self._thread
 
     def caller(self, frame: FrameType) -> FrameType | None:
         """Return the script's frame that a call comes from; None where the call is not recorded:
         asleep, aside, in a module's constructor, or not the script's doing."""
-        if self._sleeper is not None or self._aside or not self.awake:  # most often the first
+        if self.sleeper is not None or self._aside or not self.awake:  # most often the first
             return None
         return self._places.innermost(frame, unless=is_construction)
 
@@ -395,7 +398,7 @@ class Recorder(TorchFunctionMode):
         self.budget.step(self.steps[number])
         self._stack[0].spent += 1
         if self._is_spent():
-            self._sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
+            self.sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
         return number
 
     @contextlib.contextmanager
@@ -503,7 +506,7 @@ class Recorder(TorchFunctionMode):
     # -- sleep -----------------------------------------------------------------------------------
 
     def _sleep(self, sleeper: _Open) -> None:
-        self._sleeper = sleeper
+        self.sleeper = sleeper
         self._off = self._take_off()
 
     def _take_off(self) -> bool:
@@ -515,7 +518,7 @@ class Recorder(TorchFunctionMode):
         return True
 
     def _wake(self) -> None:
-        self._sleeper = None
+        self.sleeper = None
         self.tensors.slept()
         if self._off:
             self._off = False
