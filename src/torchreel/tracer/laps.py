@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from torchreel.records import Array, Loop, Series
 from torchreel.tracer.cells import Script
@@ -21,6 +22,9 @@ from torchreel.tracer.probes import LOOPS
 from torchreel.tracer.values import UNREADABLE, unseen
 
 Kind = Literal["name", "gradient", "update"]
+
+function_modes = torch._C._len_torch_function_stack
+dispatch_modes = torch._C._len_torch_dispatch_stack
 
 WAITING = 1000
 """So many numbers are fetched from an accelerator at once: each fetch waits for its work."""
@@ -127,9 +131,10 @@ class Laps:
 
     def _curve(self, place: int, kind: Kind, name: str, of: int = 0) -> Curve:
         key = place, kind, of, name
-        if key not in self._curves:
-            self._curves[key] = Curve()
-        return self._curves[key]
+        curve = self._curves.get(key)
+        if curve is None:
+            curve = self._curves[key] = Curve()
+        return curve
 
     def _read(self, place: int, frame: FrameType) -> None:
         """Read what the names hold that the loop's body binds, or a function that it calls."""
@@ -158,7 +163,7 @@ class Laps:
             value: Any = scope.get(name)
             kind = type(value)
             number: float | None
-            if kind is torch.Tensor and not _seen():
+            if kind is Tensor and not _seen():
                 number = self._read_number(place, name, value)
             elif kind is float or kind is int:
                 number = value
@@ -200,7 +205,7 @@ class Laps:
 
 def _seen() -> bool:
     """Tell whether a mode, the script's or the tracer's, would see what is read of a tensor."""
-    return bool(torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
+    return bool(function_modes() or dispatch_modes())
 
 
 def names_bound(loop: ast.stmt) -> tuple[str, ...]:

@@ -201,8 +201,12 @@ class Recorder(TorchFunctionMode):
             self._raised = None  # let go of it, and of all that its frames hold
         frame = sys._getframe(1)
         self.laps.lap(place, frame)
-        running = self._stack if self.sleeper is None else [self.sleeper]
-        for loop in reversed(running):
+        sleeper = self.sleeper
+        if sleeper is not None:  # most often
+            if sleeper.place == place and sleeper.frame == id(frame):
+                self._start_lap(sleeper, frame)
+            return
+        for loop in reversed(self._stack):
             if loop.place == place and loop.frame == id(frame):
                 self._start_lap(loop, frame)
                 break
