@@ -12,9 +12,9 @@ from torchreel.tracer.laps import Laps
 from torchreel.tracer.optimizers import trained
 from torchreel.tracer.tensors import Tensors
 
-EACH = 32
+EACH = 16
 """Measured are so many laps of a loop, of twice as many every second, and so on: measuring costs a
-third of a small network's lap, and of 1,800 laps every fifteenth is measured."""
+third of a small network's lap, and of 1,800 laps seventy are measured."""
 
 PARAMETERS = 200
 """Of so many parameters series are kept, the first ones that an optimizer stepped."""
