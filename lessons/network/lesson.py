@@ -32,3 +32,9 @@ outputs = model(x)
 
 # %% nodes
 outputs = model(x)
+
+# %% weights
+digit = x.reshape(28, 28)
+row = model.layer1.weight[0]
+picture = row.reshape(28, 28)
+product = picture * digit
