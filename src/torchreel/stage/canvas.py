@@ -136,6 +136,25 @@ def paint(mobject: VMobject, fill: Color | None, line: Color | None, stroke: flo
     mobject.background_stroke_width = 0
 
 
+def redraw(old: VGroup, new: VGroup) -> None:
+    """Let the parts of ``old`` look and read as those of ``new``, as long as there are as many.
+
+    Manim lists the parts of what moves once, as a play begins: parts that were exchanged while it
+    plays would be drawn below the new ones.
+    """
+    parts: list[Any] = old.get_family()[1:]
+    wanted: list[Any] = new.get_family()[1:]
+    if len(parts) != len(wanted):
+        old.submobjects = new.submobjects
+        return
+    for part, like in zip(parts, wanted, strict=True):
+        part.points = like.points
+        part.fill_rgbas, part.stroke_rgbas = like.fill_rgbas, like.stroke_rgbas
+        part.stroke_width = like.stroke_width
+        if isinstance(part, Label) and isinstance(like, Label):
+            part.text, part.size, part.source = like.text, like.size, like.source
+
+
 def repaint(mobject: VMobject, fill: Color) -> None:
     """Set the fill colour alone."""
     mobject.fill_rgbas = _rgba(fill)

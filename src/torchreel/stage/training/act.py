@@ -7,7 +7,7 @@ from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 from torchreel.records import Drawn, OptimizerStep, ParameterUpdate, Run, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
@@ -234,7 +234,7 @@ class TrainingLoop:
                 shelf.become_weight(known[-1] if known else versions[0][1])
             text = f"{lap}/{training.laps}"
             lit = Drawn(0, text, "lap", index=(training.statement, lap, training.laps))
-            chips.submobjects = chip_row(self.canvas, [(lit,)]).submobjects
+            redraw(chips, chip_row(self.canvas, [(lit,)]))
 
         draw(0.0)
         self._there = parts

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, paint, polyline
+from torchreel.stage.canvas import Canvas, paint, polyline, redraw
 from torchreel.stage.colors import mix
 from torchreel.stage.text import text_width
 
@@ -136,9 +136,8 @@ class LossCurve(Group):
         size = artboard.type_title * 1.5
         y = zone.y + artboard.type_chip * 1.15 + size * 0.5
         color = self.canvas.theme.text
-        self.value.submobjects = [
-            self.canvas.label(text, zone.right, y, size, color, align=1.0, source=source)
-        ]
+        label = self.canvas.label(text, zone.right, y, size, color, align=1.0, source=source)
+        redraw(self.value, VGroup(label))
 
     def _x(self, laps: Floats) -> Floats:
         share = (laps - self.first) / max(1.0, self.last - self.first)
@@ -171,7 +170,8 @@ class ShareBar(Group):
             line=theme.line,
             stroke=px(2.5),
         )
-        super().__init__(self.frame)
+        self.shown = VGroup()
+        super().__init__(self.frame, self.shown)
         self.come_to(int(points[0, 0]))
 
     def come_to(self, lap: int) -> None:
@@ -205,4 +205,4 @@ class ShareBar(Group):
             align=name_align,
             source=name,
         )
-        self.submobjects = [self.frame, bar, percent, label]
+        redraw(self.shown, VGroup(bar, percent, label))
