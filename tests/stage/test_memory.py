@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +114,23 @@ def test_a_tape_is_empty_until_its_memory_is_made(trace: Trace, staged: Staged) 
     tape = scene.stage.tape
     assert isinstance(tape, MemoryTape)
     assert [label.text for label in tape.digits] == ["1", "2", "41", "4", "5", "6"]
+
+
+def test_a_number_that_is_written_is_drawn_once(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels on the tape stay the same mobjects: those exchanged in a play are drawn below."""
+    seen: list[bool] = []
+    write = MemoryTape._rewrite
+
+    def watch(self: MemoryTape, *args: Any) -> None:
+        before = [id(label) for label in self.digits]
+        write(self, *args)
+        seen.append(before == [id(label) for label in self.digits])
+
+    monkeypatch.setattr(MemoryTape, "_rewrite", watch)
+    staged("written")
+    assert seen == [True, True]
 
 
 def test_what_is_too_large_for_cells_still_tells_its_strides(staged: Staged) -> None:

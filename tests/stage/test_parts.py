@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from torchreel.records import TensorRecord, TorchReelError
+from torchreel.spelling import bare_name
 from torchreel.stage import fonts, registry
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.checker import Body, Frame, Lit, Written, flaws, flaws_at_rest
@@ -207,7 +208,7 @@ def test_a_choreography_is_found_by_the_op() -> None:
     assert reshape.tape
     assert registry.find("torch.Tensor.view").play is reshape.play
     assert registry.find("torch.nn.functional.softmax").play.__name__ == "named_box"
-    assert registry.op_name("torch.Tensor.T.__get__") == "T"
+    assert bare_name("torch.Tensor.T.__get__") == "T"
 
 
 def test_a_clip_depends_on_the_files_of_its_ops_only() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage import numerals
-from torchreel.stage.canvas import Canvas, paint, polyline, rounded
+from torchreel.stage.canvas import Canvas, first_part, paint, polyline, rounded, s_curve
 from torchreel.stage.cells import BATCH_FROM, EMPTY, BatchDrawing, CellDrawing, Points
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
@@ -123,13 +123,12 @@ class TensorBlock(Group):
         which they are the ``elements``."""
         if self._values is None:
             return
-        written = dict(self._written)
+        pairs = zip(cells.tolist(), elements.tolist(), strict=True)
+        written = self._written | {cell: (writer, element) for cell, element in pairs}
         whole = self._values.copy()
         whole[cells] = values
         self.set_values(whole)
         self._written = written
-        for cell, element in zip(cells, elements, strict=True):
-            self._written[int(cell)] = (writer, int(element))
         self.redraw()
 
     def set_fills(self, fills: Sequence[Color] | Points) -> None:
@@ -292,13 +291,11 @@ class TensorBlock(Group):
             self.thread.points = np.zeros((0, 3))
             return
         corner = self.pose.corners[self.followed]
-        start = np.array([corner[0] + self.pose.size / 2, corner[1] + self.pose.size])
-        end = np.array(self.anchor)
-        bend = np.array([0.0, (end[1] - start[1]) * 0.5])
-        curve = np.array([start, start + bend, end - bend, end])
+        start = (float(corner[0]) + self.pose.size / 2, float(corner[1]) + self.pose.size)
+        curve = s_curve(start, self.anchor)
         color = self.shade(self.fills[self.followed])
         width = self.canvas.stroke(self.canvas.artboard.px(_THREAD))
-        self.thread.points = self.canvas.points(_tail(curve, self.grown))
+        self.thread.points = self.canvas.points(first_part(curve[::-1], min(1.0, self.grown)))
         paint(self.thread, None, color, width)
 
     def _hidden(self) -> NDArray[np.bool_]:
@@ -352,12 +349,3 @@ def _kinds(values: NDArray[np.generic] | None) -> list[str] | None:
     if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values).all():
         return None
     return ["nan" if np.isnan(v) else "inf" if np.isinf(v) else "" for v in values.astype(float)]
-
-
-def _tail(curve: Points, share: float) -> Points:
-    """Return the last ``share`` of a cubic curve (de Casteljau)."""
-    t = 1 - min(1.0, share)
-    a, b, c, d = curve
-    ab, bc, cd = a + (b - a) * t, b + (c - b) * t, c + (d - c) * t
-    abc, bcd = ab + (bc - ab) * t, bc + (cd - bc) * t
-    return np.array([abc + (bcd - abc) * t, bcd, cd, d])

@@ -169,6 +169,21 @@ def polyline(corners: Points) -> Points:
     return curves.reshape(-1, 2)
 
 
+def s_curve(start: PixelPoint, end: PixelPoint) -> Points:
+    """Return the cubic Bézier points of a thread that hangs from one point to another below."""
+    (x0, y0), (x1, y1) = start, end
+    bend = (y1 - y0) * 0.5
+    return np.array([(x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1)])
+
+
+def first_part(curve: Points, share: float) -> Points:
+    """Return the first ``share`` (0 to 1) of a cubic curve (de Casteljau)."""
+    a, b, c, d = curve
+    ab, bc, cd = a + (b - a) * share, b + (c - b) * share, c + (d - c) * share
+    abc, bcd = ab + (bc - ab) * share, bc + (cd - bc) * share
+    return np.array([a, ab, abc, abc + (bcd - abc) * share])
+
+
 def rounded(x: float, y: float, width: float, height: float, radius: float) -> Points:
     """Return the cubic Bézier points of a rectangle with rounded corners."""
     r = min(radius, width / 2, height / 2)

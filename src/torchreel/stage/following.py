@@ -30,10 +30,10 @@ class Following(Floor):
         block, tape = block or self.block, self.tape
         if block is None or tape is None or not self.tape_holds(block.record):
             return
+        places = memory_positions(block.record).ravel()
         slot = min(tape.count - 1, round(_FOLLOWED * tape.count))
         if element is not None and block.record.stride:
-            slot = int(memory_positions(block.record).ravel()[element])
-        places = memory_positions(block.record).ravel()
+            slot = int(places[element])
         if len(places) != len(block.elements) or slot not in places:
             return
         tape.outline(slot)

@@ -16,7 +16,7 @@ from torchreel.stage.text import text_width
 _GAP, _WIDTH, _TEXT = 24, 6, "+0"
 
 
-class StrideArrows(VGroup):
+class GhostArrows(VGroup):
     """``+0`` along each of the last two dimensions in which a block is only seen repeated."""
 
     def __init__(self, canvas: Canvas, block: TensorBlock) -> None:

@@ -55,11 +55,12 @@ def choreography(
 ) -> Callable[[_Function], _Function]:
     """Mark a function of the stage and a step as the choreography of these ops.
 
-    ``ops`` are bare names (:func:`op_name`), written as literals. With ``tape`` the memory tape is
-    on stage in a clip where such an op makes a view. ``fills`` says how the tensors of the op are
-    coloured (``fills.py``): by "identity" where it creates or moves elements, by "value" where it
-    computes, by "hue" (one colour a tensor) or by "rows" where operands must be told apart.
-    ``room`` is what the picture needs around the block: left, top, right, bottom in film pixels.
+    ``ops`` are bare names (``spelling.bare_name``), written as literals. With ``tape`` the memory
+    tape is on stage in a clip where such an op makes a view. ``fills`` says how the tensors of the
+    op are coloured (``fills.py``): by "identity" where it creates or moves elements, by "value"
+    where it computes, by "hue" (one colour a tensor) or by "rows" where operands must be told
+    apart. ``room`` is what the picture needs around the block: left, top, right, bottom in film
+    pixels.
     """
 
     def mark(function: _Function) -> _Function:
@@ -69,14 +70,9 @@ def choreography(
     return mark
 
 
-def op_name(op: str) -> str:
-    """Return the bare name of a qualified op: ``torch.Tensor.reshape`` is ``reshape``."""
-    return bare_name(op)
-
-
 def sources(ops: Iterable[str]) -> dict[str, Path]:
     """Return the stage files that a clip with these qualified ops depends on, by relative name."""
-    names = {op_name(op) for op in ops}
+    names = {bare_name(op) for op in ops}
     known = _modules()
     stems = {known[name] for name in names if name in known}
     if any(name not in known for name in names):
@@ -92,7 +88,7 @@ def find(op: str, provenance: str | None = None) -> Choreography:
     """Return the choreography of a qualified op: its own, that of what was seen of the step
     ("written", "moves", "feeds"), or the named box."""
     known = _modules_once()
-    options = (op_name(op), provenance if provenance in PROVENANCE else FALLBACK)
+    options = (bare_name(op), provenance if provenance in PROVENANCE else FALLBACK)
     name = next((each for each in options if each in known), FALLBACK)
     stem = known[name]
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion, numerals
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.canvas import Canvas, Label, paint
+from torchreel.stage.canvas import Canvas, Label, paint, redraw
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import drawable
@@ -123,16 +123,20 @@ class MemoryTape(VGroup):
 
     def _rewrite(self, record: TensorRecord, places: dict[int, int]) -> None:
         old = [label.source for label in self.digits]
-        self.remove(*self.digits)
-        self.digits = self._digits(self._values)
-        for slot, label in enumerate(self.digits):
+        new = self._digits(self._values)
+        for slot, label in enumerate(new):
             element = places.get(slot)
             if element is None:
                 label.source = _said(old[slot], label) if old else label.source
                 continue
             index = tuple(int(i) for i in np.unravel_index(element, record.shape))
             label.source = Drawn(0, label.text, "value", record.id, index)
-        self.add(*self.digits)
+        if len(new) == len(old):
+            redraw(VGroup(*self.digits), VGroup(*new))
+            return
+        self.remove(*self.digits)
+        self.digits = new
+        self.add(*new)
 
     def fill(self, arrived: NDArray[np.float64]) -> None:
         """Show each slot as far as its element has arrived (0 to 1)."""

@@ -6,6 +6,7 @@ import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup, VMobject
 
 from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
@@ -15,7 +16,6 @@ from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip,
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
 from torchreel.stage.picture import Picture
-from torchreel.stage.registry import op_name
 from torchreel.stage.strip import Sentence
 from torchreel.stage.training.chips import chip_row
 
@@ -55,7 +55,7 @@ class Devices:
         root = self._root(step)
         if step.clash is not None:
             self._clash(step, root)
-        elif op_name(step.op) in _MOVES:
+        elif bare_name(step.op) in _MOVES:
             self._move(step)
         elif root is not None:
             if step.number == root.last:
@@ -143,7 +143,7 @@ class Devices:
         moved = [
             step
             for step in self.trace.steps
-            if step.op.startswith("torch.nn.Module.") and op_name(step.op) in _MOVES
+            if step.op.startswith("torch.nn.Module.") and bare_name(step.op) in _MOVES
         ]
         if moved:
             names = {self.trace.tensor(each).name for each in found}

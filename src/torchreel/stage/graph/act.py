@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from manim import FadeOut, Scene
 
 from torchreel.records import Accumulation, Backward, Run, Step, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.graph.fold import compose
@@ -18,7 +19,6 @@ from torchreel.stage.graph.placement import Sizes
 from torchreel.stage.graph.total import GradientSums
 from torchreel.stage.graph.tree import GraphTree
 from torchreel.stage.motion import BEAT, QUICK
-from torchreel.stage.registry import op_name
 
 _RECORD = 1.2
 _INTO = 0.4
@@ -161,7 +161,7 @@ class Autograd:
             gradient = self._kept.get(step.operands[0].tensor or 0)
             to_none = step.operands[-1].literal == "None"
             return {gradient: None} if gradient is not None and to_none else {}
-        if op_name(step.op) not in ("zero_grad", "zero_"):
+        if bare_name(step.op) not in ("zero_grad", "zero_"):
             return {}
         before = [each.tensor for each in step.operands if each.tensor is not None]
         now: list[int | None] = list(step.results) or [None] * len(before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchreel.records import Step
-from torchreel.stage.registry import op_name
+from torchreel.spelling import bare_name
 from torchreel.stage.signs import BINARY, REFLECTED
 
 _UNARY = {
@@ -25,7 +25,7 @@ _LONGEST = 6
 
 def symbol(step: Step) -> str:
     """Return the sign of a step's op with the number it works with: ``×3``, ``Σ``, ``relu``."""
-    name = op_name(step.op).strip("_")
+    name = bare_name(step.op).strip("_")
     numbers = [
         each.literal or "" for each in step.operands if each.tensor is None and each.name is None
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from manim import VGroup, VMobject
 
 from torchreel.records import Accumulation, Drawn, Step, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import mix
@@ -14,7 +15,6 @@ from torchreel.stage.graph.part import Draw, Part
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Box, Sizes, grid_of
 from torchreel.stage.motion import BEAT, QUICK, SLOW, part
-from torchreel.stage.registry import op_name
 from torchreel.stage.text import text_width
 
 _ROWS = 3
@@ -186,7 +186,7 @@ class GradientSums(VGroup):
         end = place.x - place.width / 2 - px(14)
         start = end - (_GONE - 1.25) * self._sizes.cell
         size = self.canvas.artboard.type_op
-        name = op_name(step.op)
+        name = bare_name(step.op)
         source = Drawn(0, name, "op", step=step.number)
         label = self.canvas.label(
             name, (start + end) / 2, place.y - 0.95 * size, size, theme.focus, weight="Medium",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from torchreel.records import ModuleCall, ModuleRecord, Step, Trace
-from torchreel.stage.registry import op_name
+from torchreel.spelling import bare_name
 
 INPUT = -1
 """The place of what went into the module, as links count."""
@@ -111,8 +111,8 @@ def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
 
 def _of_step(step: Step) -> Link:
     return Link(
-        name=op_name(step.op),
-        kind=op_name(step.op),
+        name=bare_name(step.op),
+        kind=bare_name(step.op),
         sources=(),
         operands=_tensors(step),
         result=step.results[0],

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from torchreel.records import Drawn, Shape, Step, TensorRecord
-from torchreel.spelling import spell
+from torchreel.spelling import bare_name, spell
 from torchreel.stage import motion, numerals
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.form import CELLS_MAX, drawable
-from torchreel.stage.ghosts import StrideArrows, arrow_room
+from torchreel.stage.ghosts import GhostArrows, arrow_room
 from torchreel.stage.layout import Margins
 from torchreel.stage.line import Part
 from torchreel.stage.numerals import MINUS
-from torchreel.stage.registry import choreography, op_name
+from torchreel.stage.registry import choreography
 from torchreel.stage.seen import own, stretched
 from torchreel.stage.signs import BINARY, REFLECTED, RELATIONS
 from torchreel.stage.stage import Stage
@@ -121,7 +121,7 @@ def _stretch(stage: Stage, step: Step, records: list[TensorRecord]) -> None:
         pads=[arrow_room(record, artboard) for record in records],
     )
     thin = [block for block in blocks if block.rest.any()]
-    arrows = [StrideArrows(stage.canvas, block) for block in thin]
+    arrows = [GhostArrows(stage.canvas, block) for block in thin]
     stage.play(*(stage.put(each, motion.BEAT) for each in arrows))
     stage.play(*(stage.stretch(block) for block in thin))
     stage.scene.wait(motion.BEAT)
@@ -135,7 +135,7 @@ def _seen(record: TensorRecord, shape: Shape) -> TensorRecord:
 def _words(step: Step) -> list[str | Drawn]:
     """Return what stands around the operands of a step: a sign or the op's name, and a number that
     is no tensor; an empty text stands for each tensor."""
-    name = op_name(step.op)
+    name = bare_name(step.op)
     plain = name.strip("_")
     sign = BINARY.get(plain) or REFLECTED.get(plain) or RELATIONS.get(plain)
     places: list[str | Drawn] = []

@@ -10,12 +10,13 @@ from manim import Animation
 from numpy.typing import NDArray
 
 from torchreel.records import Shape, Step, TensorRecord
+from torchreel.spelling import bare_name
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, Move, TensorBlock
 from torchreel.stage.cast import between
 from torchreel.stage.layout import Pose
 from torchreel.stage.origins import origins
-from torchreel.stage.registry import choreography, op_name
+from torchreel.stage.registry import choreography
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops
@@ -53,7 +54,7 @@ def index(stage: Stage, step: Step) -> None:
         return
     symbols = ["→"]
     if asked:
-        symbols = ["[", "] →"] if op_name(step.op) == "__getitem__" else ["", "→"]
+        symbols = ["[", "] →"] if bare_name(step.op) == "__getitem__" else ["", "→"]
     pads = [ruler_room(stage.canvas)]
     blocks = stage.arrange("left_right", [source, *asked], [result], symbols=symbols, pads=pads)
     before, after = blocks[0], blocks[-1]

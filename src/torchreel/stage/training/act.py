@@ -5,13 +5,13 @@ from __future__ import annotations
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
 from torchreel.records import Drawn, OptimizerStep, ParameterUpdate, Run, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
-from torchreel.stage.registry import op_name
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
@@ -125,8 +125,8 @@ class TrainingLoop:
         """Return the name of the op that empties the gradients in a run, if there is one."""
         for number in run.steps:
             step = self.trace.steps[number]
-            if op_name(step.op) == "zero_grad":
-                return Drawn(0, op_name(step.op), "op", step=number)
+            if bare_name(step.op) == "zero_grad":
+                return Drawn(0, bare_name(step.op), "op", step=number)
         return None
 
     def _norm(self, training: Training, run: Run) -> Drawn | None:

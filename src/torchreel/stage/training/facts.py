@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from torchreel.records import OptimizerStep, Run, Statement, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage import numerals
 from torchreel.stage.nets.links import chain_of
 from torchreel.stage.nets.sample import Floats, sample_of, weight_of
-from torchreel.stage.registry import op_name
 
 MOST_LINKS = 16
 _LAYERS = 5
@@ -167,7 +167,7 @@ def station_of(trace: Trace, run: Run) -> int | None:
     for number in run.steps:
         if number in stepping:
             return 3
-        if op_name(trace.steps[number].op) == "backward":
+        if bare_name(trace.steps[number].op) == "backward":
             return 2
     results = {tensor for number in run.steps for tensor in trace.steps[number].results}
     if results & roots:
