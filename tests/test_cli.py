@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command import torchreel
 from torchreel import cli
 from torchreel.render.job import QUALITIES, STILLS
 from torchreel.stage.artboard import ARTBOARDS
@@ -34,16 +35,6 @@ site_dir: site
 theme: {name: mkdocs}
 plugins: [torchreel]
 """
-
-
-def torchreel(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "torchreel.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.command import torchreel
 from torchreel.records import TorchReelError
 from torchreel.starter import Starter
 
@@ -32,16 +31,6 @@ plugins:
         - {locale: ja, name: 日本語, build: true}
 validation: {omitted_files: warn, anchors: warn, unrecognized_links: warn}
 """
-
-
-def torchreel(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "torchreel.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def write(root: Path, files: dict[str, str]) -> Path:

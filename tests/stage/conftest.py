@@ -1,7 +1,7 @@
 """One script with many cells, traced once for all the tests of the stage."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -82,14 +82,19 @@ CELLS = {
 }
 
 
+def write_cells(folder: Path, cells: Mapping[str, str], head: str = "import torch\n") -> Path:
+    """Write a script of these cells, and return its path."""
+    script = folder / "script.py"
+    body = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in cells.items())
+    script.write_text(f"{head}\n{body}")
+    return script
+
+
 @pytest.fixture(scope="session")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """The trace of a script with all the cells above."""
-    folder = tmp_path_factory.mktemp("stage")
-    script = folder / "script.py"
-    cells = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in CELLS.items())
-    script.write_text(f"import torch\n\n{cells}")
-    return trace_script(script, root=Path(folder))
+    script = write_cells(tmp_path_factory.mktemp("stage"), CELLS)
+    return trace_script(script, root=script.parent)
 
 
 def play_cell(

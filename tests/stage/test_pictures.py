@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from manim import tempconfig
-from manim.renderer.cairo_renderer import CairoRenderer
 
+from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
-from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.colors import THEMES, Color, ink_on
 from torchreel.stage.director import LessonScene
 from torchreel.stage.plates import TINTS, Solid, photo_of, telling_pixel
@@ -40,9 +38,7 @@ CELLS = {
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    script = tmp_path_factory.mktemp("pictures") / "script.py"
-    cells = "".join(f"\n# %% {name}\n{line}\n" for name, line in CELLS.items())
-    script.write_text(MAKE + cells)
+    script = write_cells(tmp_path_factory.mktemp("pictures"), CELLS, MAKE)
     return trace_script(script, root=script.parent)
 
 
@@ -54,26 +50,6 @@ def made() -> dict[str, object]:
     return scope
 
 
-def play(trace: Trace, cell: str, artboard: str, theme: str = "dark") -> LessonScene:
-    board = ARTBOARDS[artboard]
-    options = {
-        "dry_run": True,
-        "frame_rate": 30,
-        "pixel_width": board.width // 8,
-        "pixel_height": board.height // 8,
-        "frame_height": 8.0,
-        "frame_width": 8.0 * board.width / board.height,
-        "progress_bar": "none",
-        "verbosity": "ERROR",
-    }
-    with tempconfig(options):
-        scene = LessonScene(
-            trace.of_cell(cell), artboard, theme, renderer=CairoRenderer(skip_animations=True)
-        )
-        scene.render()
-    return scene
-
-
 def solids(scene: LessonScene) -> list[Solid]:
     return [each for each in scene.mobjects if isinstance(each, Solid)]
 
@@ -83,7 +59,7 @@ def solids(scene: LessonScene) -> list[Solid]:
 def test_a_picture_has_its_colours_and_its_plates_theirs(
     traced: Trace, made: dict[str, object], cell: str, artboard: str
 ) -> None:
-    scene = play(traced, cell, artboard)
+    scene = play_cell(traced, cell, artboard)
     assert not scene.warnings
     pixels = np.asarray(made["pixels"])
     whole, *plates = solids(scene)
@@ -105,7 +81,7 @@ def test_a_picture_has_its_colours_and_its_plates_theirs(
 def test_every_number_beside_a_picture_is_the_tensors(
     traced: Trace, made: dict[str, object], cell: str
 ) -> None:
-    scene = play(traced, cell, "page")
+    scene = play_cell(traced, cell, "page")
     tensor = made[{"bytes": "p", "first": "q", "small": "s", "batch": "b"}[cell]]
     assert isinstance(tensor, torch.Tensor)
     if cell == "bytes":
@@ -131,7 +107,7 @@ def test_the_pixel_that_is_told_is_the_one_whose_channels_differ_most() -> None:
 def test_a_batch_is_a_shelf_of_pictures(
     traced: Trace, made: dict[str, object], cell: str, count: int
 ) -> None:
-    scene = play(traced, cell, "page")
+    scene = play_cell(traced, cell, "page")
     pixels = np.asarray(made["pixels"])
     shown = solids(scene)
     assert len(shown) == count
@@ -147,7 +123,7 @@ def test_a_batch_is_a_shelf_of_pictures(
 def test_a_grey_picture_is_ink_with_readable_numbers(
     traced: Trace, made: dict[str, object], artboard: str, theme: str
 ) -> None:
-    scene = play(traced, "grey", artboard, theme)
+    scene = play_cell(traced, "grey", artboard, theme)
     block, ink = scene.stage.block, np.asarray(made["ink"])
     assert block is not None
     texts, size = block.fitted()
@@ -169,14 +145,14 @@ def test_complex_numbers_are_written_as_python_writes_them(
     assert isinstance(tensor, torch.Tensor)
     values = [
         complex(d.text.replace("\N{MINUS SIGN}", "-"))
-        for d in play(traced, "complex", "page").drawn
+        for d in play_cell(traced, "complex", "page").drawn
         if d.source == "value"
     ]
     assert values == tensor.tolist()
 
 
 def test_what_is_no_number_has_a_colour_of_its_own(traced: Trace) -> None:
-    block = play(traced, "odd", "page").stage.block
+    block = play_cell(traced, "odd", "page").stage.block
     assert block is not None
     theme = THEMES["dark"]
     assert np.allclose(block.fills[0], theme.surface)
@@ -186,11 +162,11 @@ def test_what_is_no_number_has_a_colour_of_its_own(traced: Trace) -> None:
 
 @pytest.mark.parametrize("artboard", ["page", "film"])
 def test_a_new_kind_of_tensor_wears_its_badge(traced: Trace, artboard: str) -> None:
-    scene = play(traced, "grad", artboard)
+    scene = play_cell(traced, "grad", artboard)
     badge = [d.text for d in scene.drawn if d.source in ("dtype", "device", "requires_grad")]
     assert badge == ["float32", "cpu", "requires_grad"]
     assert not scene.warnings
-    plain = play(traced, "table", "page").drawn
+    plain = play_cell(traced, "table", "page").drawn
     assert not [d for d in plain if d.source in ("dtype", "device", "requires_grad")]
 
 
@@ -198,13 +174,13 @@ def test_a_new_kind_of_tensor_wears_its_badge(traced: Trace, artboard: str) -> N
 def test_dimensions_beyond_the_fifth_say_how_often_the_block_comes(
     traced: Trace, artboard: str
 ) -> None:
-    scene = play(traced, "ranks", artboard)
+    scene = play_cell(traced, "ranks", artboard)
     assert "×3" in {drawn.text for drawn in scene.drawn}
     assert not scene.warnings
 
 
 def test_numbers_that_were_counted_are_no_ink(traced: Trace) -> None:
-    scene = play(traced, "table", "page")
+    scene = play_cell(traced, "table", "page")
     block = scene.stage.block
     assert block is not None
     assert not scene.stage.fills.is_inked(block.record)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import PRINTED_KEPT, Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
@@ -42,10 +42,7 @@ Staged = Callable[[str, str], LessonScene]
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("printed") / "script.py"
-    cells = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in CELLS.items())
-    path.write_text(f"import torch\n\n{cells}")
-    return path
+    return write_cells(tmp_path_factory.mktemp("printed"), CELLS)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_director import _reads_as
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
@@ -35,9 +35,7 @@ Staged = Callable[[str, str], LessonScene]
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = tmp_path_factory.mktemp("unary") / "script.py"
-    cells = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in CELLS.items())
-    path.write_text(f"import torch\n\n{cells}")
+    path = write_cells(tmp_path_factory.mktemp("unary"), CELLS)
     trace: Trace = trace_script(path, root=path.parent)
     return functools.cache(functools.partial(play_cell, trace))
 
