@@ -150,3 +150,10 @@ def test_the_schema_of_a_trace_names_and_explains_every_field(tmp_path: Path) ->
 
     check(written, schema)
     assert written["version"] == schema["$defs"]["Trace"]["properties"]["version"]["default"]
+
+
+def test_both_files_of_a_trace_may_be_read_by_the_same_people(tmp_path: Path) -> None:
+    write_trace(TRACE, tmp_path)
+    (tmp_path / "plain").touch()
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {modes["plain"]}

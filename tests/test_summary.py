@@ -119,6 +119,16 @@ def test_an_optimizer_step_says_how_far_each_parameter_moved() -> None:
     assert "SGD(lr=0.1) moved 0.weight by 0.0123" in said(trace)
 
 
+def test_an_optimizer_tells_of_a_parameter_without_a_name_by_its_shape() -> None:
+    updates = (
+        ParameterUpdate("", 1, 1, 1, 1.0, 0.0, 0.0),
+        ParameterUpdate("", 0, 0, 0, 1.0, None, None),
+    )
+    trace = replace(TRACE, optimizers=(OptimizerStep(2, "SGD", {}, updates),))
+    told = "a parameter (2, 3) by 0, a parameter (8, 3) to what is no finite number"
+    assert f"SGD() moved {told}" in said(trace)
+
+
 def test_a_loop_says_which_of_its_laps_are_below() -> None:
     trace = replace(TRACE, loops=(Loop("a", 1, 40, (1, 2, 3, 10, 30)),))
     assert said(trace)[3:5] == ["# %% a", "for x in data: 40 laps, below: 1, 2, 3, 10, 30"]
@@ -139,6 +149,24 @@ def test_a_series_is_told_by_its_ends_and_extremes() -> None:
     assert "and 1 series of the norms of gradients and updates (--json)" in lines
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([2, np.nan, -1, np.nan], "2 to nan (least -1, greatest 2 of the finite ones; 2 NaN)"),
+        ([np.inf, 3], "inf to 3 (least 3, greatest 3 of the finite ones; 1 infinite)"),
+        ([np.nan, -np.inf], "nan to -inf (1 NaN; 1 infinite)"),
+    ],
+)
+def test_a_series_counts_what_is_no_number(values: list[float], told: str) -> None:
+    laps = np.arange(1, len(values) + 1)
+    trace = replace(
+        TRACE,
+        series=(Series("a", 1, "loss", "name", "s"),),
+        arrays={"s": np.stack([laps, values], axis=1)},
+    )
+    assert f"loss in {len(values)} laps: {told}" in said(trace)
+
+
 def test_an_op_that_raised_shows_what_did_not_fit() -> None:
     clash = Clash("RuntimeError", "shapes differ", "shape", ("28", "784"))
     failed = replace(CALLED[0], results=(), clash=clash)
@@ -153,14 +181,17 @@ def test_an_op_that_raised_shows_what_did_not_fit() -> None:
     [
         ({"view": True}, "view"),
         ({"written": True}, "in place"),
-        ({"provenance": (Provenance("moves"),)}, "copy"),
+        ({"provenance": (Provenance("moves", array="moved"),)}, "copy"),
+        ({"provenance": (Provenance("moves", array="constant"),)}, "new"),
         ({"provenance": (Provenance("feeds"),)}, "new"),
-        ({"provenance": (Provenance("moves"),), "operands": ()}, "new"),
+        ({"op": "torch.Tensor.grad.__get__"}, "read"),
     ],
 )
 def test_the_memory_of_a_result(change: dict[str, object], memory: str) -> None:
     changed = replace(CALLED[0], **change)  # type: ignore[arg-type]
-    row = next(line for line in said(replace(TRACE, steps=(changed,), runs=TRACE.runs[:1]))[4:])
+    arrays = {"moved": np.array([[0, 1], [-1, -1]]), "constant": np.array([[-1, -1]])}
+    trace = replace(TRACE, steps=(changed,), runs=TRACE.runs[:1], arrays=arrays)
+    row = next(line for line in said(trace)[4:])
     assert row.endswith(f"(8, 2) {memory} cpu")
 
 

@@ -63,6 +63,8 @@ def write_trace(trace: Trace, folder: Path) -> None:
     save_file(_arrays(trace), folder / "values.safetensors")
     data = msgspec.json.format(msgspec.json.encode(_without_arrays(trace)), indent=1)
     (folder / "trace.json").write_bytes(data)
+    # safetensors lets nobody but the owner read what it writes
+    shutil.copymode(folder / "trace.json", folder / "values.safetensors")
 
 
 def put_trace(trace: Trace, folder: Path) -> None:

@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 from rich.text import Text
 
 from torchreel.records import (
+    Array,
     Backward,
     Loop,
     ModuleCall,
@@ -24,14 +26,17 @@ from torchreel.spelling import bare_name
 
 HEADS = ("line", "run", "op", "in", "out", "memory", "device")
 MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
-more; in place wrote over an operand; new is none of these."""
-RUN = "run: how often its line had run, where it runs more than once."
+more; in place wrote over an operand; a read gives a tensor that was there already; new is none of \
+these."""
+RUN = "run: 1 is the first time that its line ran, 2 the second; empty where a line ran once."
 NARROWEST = 12
 """So many characters are left to the shapes however narrow the terminal is."""
 
 LAPS_NAMED = 10
 """So many of the laps of a loop that were kept are named."""
 
+NOWHERE = -1
+GRAD = "torch.Tensor.grad.__get__"
 UNSET = ("None", "False", "0")
 
 
@@ -144,7 +149,7 @@ class _Lister:
             op="  " * depth + bare_name(step.op),
             taken=tuple(self._shapes(step.operands)),
             made=tuple(str(self._trace.tensors[record].shape) for record in step.results),
-            memory=_memory(step),
+            memory=_memory(step, self._trace),
             device=self._device(step),
             style="red" if step.clash else "",
         )
@@ -155,7 +160,7 @@ class _Lister:
         if backward := self._backwards.get(step.number):
             yield self._backward(backward)
         if optimizer := self._optimizers.get(step.number):
-            yield _optimizer(optimizer)
+            yield _optimizer(optimizer, self._trace)
 
     def _around(self, step: Step) -> list[ModuleCall]:
         """Return the calls in which a step ran, the outermost first."""
@@ -207,27 +212,37 @@ def _laps(loop: Loop) -> str:
     return f"{told}, below: {named}" + (f" and {more} more" if more > 0 else "")
 
 
-def _memory(step: Step) -> str:
+def _memory(step: Step, trace: Trace) -> str:
     if step.clash:
         return "raised"
     if step.written:
         return "in place"
     if step.view:
         return "view"
-    if any(each.kind == "moves" for each in step.provenance) and _takes(step):
+    if step.op == GRAD and step.results:
+        return "read"
+    if any(_came(trace.moves(step.number, result)) for result in range(len(step.results))):
         return "copy"
     return "new" if step.results else ""
 
 
-def _takes(step: Step) -> bool:
-    return any(operand.tensor is not None for operand in step.operands)
+def _came(moves: Array | None) -> bool:
+    """Tell whether any element was moved here: those of ``zeros_like`` came from nowhere."""
+    return moves is not None and bool(np.any(moves[:, 0] != NOWHERE))
 
 
-def _optimizer(step: OptimizerStep) -> Note:
+def _far(norm: float | None) -> str:
+    return "to what is no finite number" if norm is None else f"by {norm:.3g}"
+
+
+def _optimizer(step: OptimizerStep, trace: Trace) -> Note:
     settings = ", ".join(
         f"{name}={value}" for name, value in step.settings.items() if value not in UNSET
     )
-    updates = ", ".join(f"{each.name} by {each.update_norm:.3g}" for each in step.updates)
+    updates = ", ".join(
+        f"{each.name or f'a parameter {trace.tensors[each.before].shape}'} {_far(each.update_norm)}"
+        for each in step.updates
+    )
     return Note(f"{step.kind}({settings}) moved {updates or 'nothing'}", "yellow", 6)
 
 
@@ -237,11 +252,21 @@ def _series(series: tuple[Series, ...], trace: Trace) -> Iterator[Text]:
         yield Text()
     for each in named:
         laps, values = trace.arrays[each.array].T
-        told = f"{values[0]:.4g} to {values[-1]:.4g} (least {values.min():.4g}, "
-        told += f"greatest {values.max():.4g})"
+        told = f"{values[0]:.4g} to {values[-1]:.4g} ({'; '.join(_extremes(values))})"
         yield Text(f"{each.name} in {laps[-1]:.0f} laps: {told}")
     if others := len(series) - len(named):
         yield Text(f"and {others} series of the norms of gradients and updates (--json)")
+
+
+def _extremes(values: Array) -> Iterator[str]:
+    """Say which numbers were the least and the greatest, and how many were none."""
+    numbers = values[np.isfinite(values)]
+    if numbers.size:
+        finite = "" if numbers.size == values.size else " of the finite ones"
+        yield f"least {numbers.min():.4g}, greatest {numbers.max():.4g}{finite}"
+    for name, count in (("NaN", np.isnan(values).sum()), ("infinite", np.isinf(values).sum())):
+        if count:
+            yield f"{count} {name}"
 
 
 def _folded(entries: Iterable[Row | Note]) -> Iterator[Row | Note]:

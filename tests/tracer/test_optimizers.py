@@ -68,6 +68,12 @@ for _ in range(3):
     sgd.zero_grad(set_to_none=False)
 model.zero_grad()
 
+# %% still
+calm = torch.tensor([3.0], requires_grad=True)
+resting = torch.optim.Adagrad([calm], lr=0.1)
+calm.grad = torch.zeros(1)
+resting.step()
+
 # %% closure
 corner = torch.tensor([-1.0, 2.0], requires_grad=True)
 lbfgs = torch.optim.LBFGS([corner], max_iter=2)
@@ -178,7 +184,7 @@ def test_every_update_is_the_one_of_an_untraced_run(
     log = [each for each in untraced[0] if each[2] and each[0] != "Halving"]
     recorded = [each for each in training.optimizers if each.kind != "Halving"]
     assert [each.kind for each in recorded] == [each[0] for each in log]
-    assert len(recorded) == 8
+    assert len(recorded) == 9
     for made, (kind, before, after, grads) in zip(recorded, log, strict=True):
         trained = [index for index, each in enumerate(grads) if each is not None]
         assert len(made.updates) == len(trained), kind
@@ -215,6 +221,12 @@ def test_settings_are_the_first_groups_and_follow_the_schedule(training: Trace) 
     assert rates == pytest.approx([0.5, 0.05, 0.005])
     assert all(each.settings["momentum"] == "0.9" for each in named(training, "SGD"))
     assert "params" not in named(training, "SGD")[0].settings
+
+
+def test_a_step_by_zero_gradients_writes_what_was_there(training: Trace) -> None:
+    (step,) = steps(training, "torch.optim.Adagrad.step")
+    assert step.written
+    assert [training.values[each].tolist() for each in step.results] == [[3.0]]
 
 
 def test_zero_grad_tells_what_becomes_of_the_gradients(training: Trace) -> None:

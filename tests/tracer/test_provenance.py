@@ -217,6 +217,7 @@ MOVES = [
     moves("torch.combinations(v)", v=0),
     moves("torch.cartesian_prod(v, w)", v=0, w=1),
     moves("torch.flip(input=a, dims=[0])"),
+    moves("torch.empty_like(a).copy_(a)", a=1),
 ]
 
 
@@ -500,6 +501,9 @@ by_unit = m @ torch.eye(3, dtype=torch.int64)
 histogram = torch.histc(a, 4)
 zeros = torch.zeros_like(a)
 nearly = a * 0
+by_one = a * 1
+count_once = n * 1
+to_the_first = a ** 1
 created = torch.ones(3)
 attention = F.scaled_dot_product_attention(cube, cube, cube)
 leaf.sum().backward()
@@ -771,7 +775,6 @@ OPAQUE = {
     "sparse = torch.eye(3).to_sparse() * 2": "read",
     'meta = torch.ones(2, device="meta") + 1': "read",
     "raw = torch.empty(3) + 1": "written",
-    "slope = leaf.grad": "otherwise",
 }
 
 
@@ -872,8 +875,25 @@ def test_what_came_from_no_operand_is_not_made_up(traced: Trace) -> None:
     assert last_step(traced, "others", "created = torch.ones(3)").provenance == ()
 
 
+ARITHMETIC = ("by_one", "count_once", "to_the_first")
+"""Lines whose results have the bits of an operand, and yet were computed."""
+
+
+def test_a_gradient_that_is_read_was_there_already(traced: Trace) -> None:
+    step = last_step(traced, "others", "slope = leaf.grad")
+    assert (step.view, step.written, step.provenance) == (False, False, ())
+
+
 def test_what_happens_to_leave_the_values_is_no_move(traced: Trace) -> None:
-    for name in ("shrunk", "positive_only", "thresholded", "by_ones", "by_mask", "by_unit"):
+    for name in (
+        "shrunk",
+        "positive_only",
+        "thresholded",
+        "by_ones",
+        "by_mask",
+        "by_unit",
+        *ARITHMETIC,
+    ):
         (text,) = [
             s.text for s in traced.cell("others").statements if s.text.startswith(name + " ")
         ]

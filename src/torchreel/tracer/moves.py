@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchreel.tracer.replay import Replay
+from torchreel.tracer.replay import COPIES, Replay
 
 Map = NDArray[np.int64]
 """(n, 2): for each element of a result the operand (of the tensors) and the place there, or -1."""
@@ -55,8 +55,14 @@ def find_moves(
             if found is not None and found.size and (found == -1).all() and not constant:
                 maps[i] = None  # what seems constant may be a comparison that was never true
         if any(found is not None for found in maps):
-            return maps
+            return None if _computes(call, operands) else maps
     return None
+
+
+def _computes(call: Replay, operands: Sequence[torch.Tensor]) -> bool:
+    """Tell whether a call does arithmetic, though it leaves every value as it is: ``x * 1``."""
+    inner = call.inner_ops(operands)
+    return inner.pointwise and not inner.names <= COPIES | CHOOSING
 
 
 def is_data(

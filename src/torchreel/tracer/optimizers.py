@@ -119,7 +119,9 @@ class Optimizers:
             result = step(optimizer, *args, **kwargs)
             updates = tuple(self._updates(parameters, ids, before))
             changed = [update.after for update in updates if update.after != update.before]
-            number = self._recorder.add(pending, changed, written=bool(changed))
+            # A step by zero gradients writes the numbers that were there.
+            results = changed or [update.after for update in updates]
+            number = self._recorder.add(pending, results, written=bool(results))
             settings = _settings(optimizer)
             self.steps.append(OptimizerStep(number, type(optimizer).__name__, settings, updates))
             self._recorder.budget.optimizer(self.steps[-1])

@@ -44,6 +44,11 @@ MOST_KEPT = 500_000
 MOST_STEPS, MOST_CALLS = 2_000, 1_000_000
 """At most so many steps of a script are measured, and by so many calls (half a minute or so)."""
 
+READS = frozenset(f"torch.Tensor.{name}.__get__" for name in ("grad", "_grad", "_base"))
+"""Attributes that give a tensor which was there already: nothing is computed, and none moves."""
+
+UNWRITTEN = "values cannot be read, or were never written"
+OTHERWISE = "run again, it came out otherwise"
 TOO_MUCH = "too much was measured before it"
 
 Structure = tuple[str, list[Any]]
@@ -79,11 +84,13 @@ class Provenances:
         none came out."""
         given = [i for i, operand in enumerate(step.operands) if operand.tensor is not None]
         positions = [i for i in given if step.operands[i].name != "out"]
-        if not positions or not step.results:
+        if not positions or not step.results or step.op in READS:
             return ()
         try:
             check_context()
-            for record in (*(step.operands[i].tensor for i in positions), *step.results):
+            for i in positions:
+                self._given(step.operands[i].tensor)
+            for record in step.results:
                 self._value(record)
             if len(self._waiting) >= MOST_STEPS:
                 raise Unmeasured(TOO_MUCH)
@@ -107,11 +114,15 @@ class Provenances:
         try:
             if self._calls >= MOST_CALLS or self._kept >= MOST_KEPT:
                 raise Unmeasured(TOO_MUCH)
-            values = [self._value(step.operands[i].tensor) for i in noted.positions]
+            values = [self._given(step.operands[i].tensor) for i in noted.positions]
             made = [self._value(id) for id in step.results]
-            return self._measure(step, call, noted.positions, values, made)
+            found = self._measure(step, call, noted.positions, values, made)
+            if any(self._uses_unwritten(step, each) for each in found):
+                raise Unmeasured(UNWRITTEN)
+            return found
         except Unmeasured as why:
-            return _opaque(step, str(why))
+            raw = str(why) == OTHERWISE and self._unwritten(step)
+            return _opaque(step, UNWRITTEN if raw else str(why))
         except Exception as error:  # what is not foreseen here must not cost the whole trace
             return _opaque(step, f"measuring it failed: {type(error).__name__}")
         finally:
@@ -134,7 +145,7 @@ class Provenances:
         if state != random_state():
             raise Unmeasured("it draws random numbers")
         if not _same(again, results, made):
-            raise Unmeasured("run again, it came out otherwise")
+            raise Unmeasured(OTHERWISE)
         shapes = [torch.Size(record.shape) for record in results]
         key = _key(step, records, values, shapes)
         kind, maps = self._structures.get(key) or self._structure(call, step.op, actual, shapes)
@@ -152,8 +163,31 @@ class Provenances:
             raise Unmeasured("it is too large")
         values = self._tensors.values.get(record)
         if values is None:
-            raise Unmeasured("values cannot be read, or were never written")
+            raise Unmeasured(UNWRITTEN)
         return values
+
+    def _given(self, record: int | None) -> Array:
+        """Return an operand's values: zeros for memory that was never written, as if what was in
+        it made no difference (:meth:`_uses_unwritten` looks whether it did)."""
+        if record is None or record not in self._tensors.unwritten:
+            return self._value(record)
+        known = self._tensors.records[record]
+        if known.numel > MOST_ELEMENTS:
+            raise Unmeasured("it is too large")
+        pairs = (2,) if "complex" in known.dtype else ()
+        return np.zeros((*known.shape, *pairs), np.float32)
+
+    def _uses_unwritten(self, step: Step, found: Provenance) -> bool:
+        """Tell whether anything came from an operand's memory that was never written."""
+        if found.array is None:
+            return False
+        column = 0 if found.kind == "moves" else 1
+        return bool(np.isin(self.arrays[found.array][:, column], self._unwritten(step)).any())
+
+    def _unwritten(self, step: Step) -> list[int]:
+        """Return the positions of the operands whose memory was never written."""
+        known = self._tensors.unwritten
+        return [i for i, each in enumerate(step.operands) if each.tensor in known]
 
     def _structure(
         self, call: Replay, op: str, actual: list[torch.Tensor], shapes: list[torch.Size]
@@ -234,7 +268,7 @@ def _run(call: Replay, operands: list[torch.Tensor]) -> list[torch.Tensor]:
     try:
         return call([operand.clone() for operand in operands])
     except FAILS:
-        raise Unmeasured("run again, it came out otherwise") from None
+        raise Unmeasured(OTHERWISE) from None
 
 
 def _key(

@@ -49,7 +49,7 @@ TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 ACCELERATOR = re.compile(r"(cuda|mps|xpu|hpu|mtia)(:\d+)?")
 
-COPIES = frozenset(["_to_copy", "clone", "copy_", "detach", "alias", "lift_fresh"])
+COPIES = frozenset(["_to_copy", "clone", "copy_", "detach", "alias", "lift_fresh", "positive"])
 """Inner ops that leave every element where it is, beside those that torch declares pointwise."""
 
 

@@ -52,7 +52,8 @@ class Tensors:
     """Turns tensors into records and keeps their values, as far as there is room for them.
 
     ``values`` are the arrays that are kept whole, by record; ``arrays`` are the textures, by the
-    names that the records have for them.
+    names that the records have for them; ``unwritten`` are the records of memory that nothing had
+    written.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class Tensors:
         self.values: dict[int, Array] = {}
         self.arrays: dict[str, Array] = {}
         self._room = Room()
+        self.unwritten: set[int] = set()
         self._unwritten: set[int] = set()
         self._known: dict[int, _Known] = {}
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
@@ -145,7 +147,9 @@ class Tensors:
                 return known.record
         record = TensorRecord(len(self.records), *facts)
         self.records.append(record)
-        if facts.storage not in self._unwritten:
+        if facts.storage in self._unwritten:
+            self.unwritten.add(record.id)
+        else:
             self._keep(tensor, array)
         gone = self._known
         ref = weakref.ref(tensor, lambda ref: _forget(gone, key, ref))

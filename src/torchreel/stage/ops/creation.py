@@ -35,6 +35,11 @@ _PARTS = 64
     "full_like",
     "rand_like",
     "randn_like",
+    "randint_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "new_tensor",
     fills="identity",
 )
 def create(stage: Stage, step: Step) -> None:
