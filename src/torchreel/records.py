@@ -586,7 +586,7 @@ class Drawn:
     (``index`` holds its position in ``Step.operands``), or a "product" of two elements of its
     operands (``index`` holds the operand and the place in it, twice). A line that was "printed"
     (``index`` holds the run's position and the line's; the text ends with ``…`` where it is cut),
-    or how many lines are left out (``… 3 more lines``; ``index`` holds the first of them).
+    or how many lines are left out (``⋮ +3``; ``index`` holds the first of them).
     """
 
     cue: int

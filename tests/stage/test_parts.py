@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 from torchreel.records import TensorRecord, TorchReelError
 from torchreel.spelling import bare_name
@@ -21,7 +22,7 @@ from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, si
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.numerals import write, write_all
-from torchreel.stage.text import ADVANCE, outline, text_width
+from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unknown
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,32 @@ def test_an_outline_is_closed_curves_of_the_right_width() -> None:
     assert points[:, 0].max() <= 2 * ADVANCE
     assert text_width("10", 50) == pytest.approx(60)
     assert outline(" ", "Medium").shape == (0, 2)
+
+
+def test_a_character_that_the_font_lacks_is_taken_from_another() -> None:
+    for character in "日★":
+        files = (fonts.font_file("ExtraBold"), *fonts.spare_files("ExtraBold"))
+        has = [ord(character) in TTFont(file, fontNumber=0).getBestCmap() for file in files]
+        assert unknown(character) == ("" if any(has) else character)
+        same = np.array_equal(outline(character, "ExtraBold"), outline("\ufffd", "ExtraBold"))
+        assert same or any(has)
+
+
+def test_a_character_that_no_font_has_is_one_sign_and_a_flaw() -> None:
+    lacking = "\U0010fffd"  # of private use
+    assert unknown(f"a{lacking}é") == lacking
+    assert np.array_equal(outline(lacking, "Medium"), outline("\ufffd", "Medium"))
+    written = Written(f"a{lacking}", 40, 100, 100, 90, 30)
+    assert "no font on this machine has" in flaws(Frame([written]), ARTBOARDS["page"])[0]
+
+
+def test_text_is_measured_and_cut_in_columns() -> None:
+    assert [columns(text) for text in ("ab", "日本", "e\u0301", "✅\ufe0f")] == [2, 4, 1, 2]
+    assert text_width("日", 50) == 2 * text_width("a", 50)
+    wide = outline("日a", "ExtraBold")[:, 0]
+    assert wide.min() >= 0
+    assert wide.max() <= 3 * ADVANCE
+    assert [cut("日本語", most) for most in (6, 5, 4, 1)] == ["日本語", "日本…", "日…", "…"]
 
 
 def test_the_first_font_there_is_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

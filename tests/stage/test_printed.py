@@ -18,6 +18,7 @@ from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import PRINTED_KEPT, Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
+from torchreel.stage.terminal import screen
 from torchreel.tracer import trace_script
 
 CELLS = {
@@ -33,6 +34,10 @@ CELLS = {
     "    print(each > 0)\nu = t.abs()",
     "flood": "q = torch.ones(2)\nprint('x\\n' * 9000)\nprint()\nr = q + q",
     "blank": "q = torch.ones(3)\nprint()\nprint(' ')\nr = q + q",
+    "scripts": "q = torch.ones(2)\nprint('損失は', 0.5, '한국어 中文')\n"
+    "print('あ' * 60)\nr = q + q",
+    "bars": "b = torch.arange(3)\nfor n in range(9):\n    b = b + 1\n"
+    "    print(f'\\r\\x1b[32m{n + 1}\\x1b[0m of 9', end='')\nc = b + b",
     "graph": "g = torch.tensor([1.0, 2.0], requires_grad=True)\ns = (g * g).sum()\ns.backward()\n"
     "print(g.grad)",
 }
@@ -60,9 +65,9 @@ def printed(script: Path) -> dict[int, list[str]]:
     """What each call of print wrote, by its line in the file, in a run without the tracer."""
     heard: dict[int, list[str]] = defaultdict(list)
 
-    def hear(*values: Any) -> None:
+    def hear(*values: Any, end: str = "\n") -> None:
         text = io.StringIO()
-        builtins.print(*values, file=text)
+        builtins.print(*values, file=text, end=end)
         heard[sys._getframe(1).f_lineno].append(text.getvalue())
 
     exec(compile(script.read_text(), str(script), "exec"), {"print": hear})
@@ -80,7 +85,7 @@ def test_every_frame_can_be_read(staged: Staged, cell: str, artboard: str) -> No
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
-@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "graph"])
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell not in ("graph", "bars")])
 def test_what_is_shown_is_what_a_run_without_the_tracer_prints(
     trace: Trace, staged: Staged, printed: dict[int, list[str]], cell: str, artboard: str
 ) -> None:
@@ -102,7 +107,7 @@ def test_what_is_shown_is_what_a_run_without_the_tracer_prints(
 def _compare(shown: list[Drawn], text: str, trace: Trace) -> None:
     """Compare every line on stage with what was printed, and count what is left out."""
     lines = [line.expandtabs().rstrip() for line in text.rstrip().split("\n")]
-    rows = [each for each in shown if not re.match(r"… .*more lines?$", each.text)]
+    rows = [each for each in shown if not re.match(r"⋮( \+\d+)?$", each.text)]
     assert rows
     for each in rows:
         run, row = each.index
@@ -115,9 +120,9 @@ def _compare(shown: list[Drawn], text: str, trace: Trace) -> None:
     left_out = len(lines) - rows[-1].index[1] - 1
     more = [each.text for each in shown if each not in rows]
     if len(text) > PRINTED_KEPT:
-        assert more == ["… more lines"]
+        assert more == ["⋮"]
     elif left_out:
-        assert more == [f"… {left_out} more line{'s' * (left_out > 1)}"]
+        assert more == [f"⋮ +{left_out}"]
     else:
         assert more == []
 
@@ -151,3 +156,53 @@ def test_a_long_line_is_cut_with_dots(staged: Staged, artboard: str) -> None:
     (line,) = _shown(staged("long", artboard), 4)
     assert line.text == "a" * (len(line.text) - 1) + "…"
     assert 40 < len(line.text) < 200
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_wide_character_takes_two_columns(staged: Staged, artboard: str) -> None:
+    scene = staged("scripts", artboard)
+    (short,), (long,) = _shown(scene, 2), _shown(scene, 3)
+    assert short.text == "損失は 0.5 한국어 中文"
+    assert long.text == "あ" * (len(long.text) - 1) + "…"
+    assert 15 < len(long.text) < 60
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_progress_bar_is_its_last_line_and_the_lap_stays(staged: Staged, artboard: str) -> None:
+    scene = staged("bars", artboard)
+    laps = [
+        [each.text for each in scene.drawn if (each.cue, each.source) == (cue, "lap")]
+        for cue in (3, 5, 7)
+    ]
+    assert [_shown(scene, cue)[0].text for cue in (3, 5, 7)] == ["1 of 9", "2 of 9", "3 of 9"]
+    assert laps == [["1/9"], ["2/9"], ["3/9"]]
+
+
+def test_the_tape_makes_room_for_many_lines_and_comes_back(trace: Trace, staged: Staged) -> None:
+    scene = staged("tape", "page")
+    storage = next(each.storage for each in trace.of_cell("tape").tensors)
+    assert len(_shown(scene, 3)) == 3, "every row of y"
+    assert scene.stage.tape is not None
+    assert scene.stage.tape.record.storage == storage
+    assert scene.stage.tape in scene.mobjects
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a\tb\r\n\tc", ["a       b", "        c"]),
+        ("loss 0.25\rloss 3", ["loss 3.25"]),
+        ("ab\b\bc", ["cb"]),
+        ("\x1b[1;31mred\x1b[0m \x1b]8;;file.py\x1b\\link\x1b]8;;\x07", ["red link"]),
+        ("50 %\r\x1b[K100 %", ["100 %"]),
+        ("abc\x1b[2D\x1b[1Kd", [" dc"]),
+        ("one\ntwo\x1b[A!\x1b[2K\x1b[1Gthree", ["three", "two"]),
+        ("old\nlines\x1b[2J\x1b[Hnew", ["new", ""]),
+        ("up\x1b[2B\x1b[3Cx", ["up", "", "     x"]),
+        ("あい\rう", ["うい"]),
+        ("e\u0301\x07\x1b[3", ["é"]),
+        ("✅\ufe0f.", ["✅\ufe0f."]),
+    ],
+)
+def test_a_text_stands_as_on_a_terminal(text: str, lines: list[str]) -> None:
+    assert screen(text) == lines

@@ -13,7 +13,7 @@ from torchreel.render.scenes import SceneSource
 from torchreel.render.source import source_digest
 from torchreel.stage import registry
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.fonts import font_files
+from torchreel.stage.fonts import font_files, spare_files
 from torchreel.store import digest_of, file_digest
 
 RENDER = Path(__file__).parent
@@ -106,6 +106,7 @@ def clip_inputs(
         inputs[f"scene {scene.name}"] = scene.digest
     inputs |= {name: source_digest(path) for name, path in sources.items()}
     inputs |= {f"font {path.name}": file_digest(path) for path in font_files()}
+    inputs["other fonts"] = ", ".join(path.name for path in spare_files("ExtraBold"))
     inputs |= {"artboard": look.artboard, "theme": look.theme, "quality": look.quality}
     return inputs | {name: version(name) for name in ("manim", "av")}
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreel.stage.artboard import Artboard, Zone
+from torchreel.stage.text import unknown
 
 Boxes = NDArray[np.float64]
 """Left, top, width and height (n, 4) in pixels of the artboard."""
@@ -21,6 +22,8 @@ _COVER = 3.0
 """Cells may share this many pixels with what is not theirs: edges are as wide."""
 
 _BEYOND = 1.0
+
+_FONTS = "Noto Sans CJK or Noto Emoji"
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ def _alone(text: Written, artboard: Artboard) -> list[str]:
         found.append(
             f"{text.text!r} is {text.size:.0f} px high, too small to read: "
             f"{artboard.floor:.0f} is the least"
+        )
+    if lacking := unknown(text.text):
+        found.append(
+            f"no font on this machine has {lacking!r}, and \N{REPLACEMENT CHARACTER} is shown: "
+            f"install one that has it, such as {_FONTS}"
         )
     right, bottom = text.left + text.width, text.top + text.height
     inside = (

@@ -13,7 +13,7 @@ from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label, repaint
 from torchreel.stage.colors import Color, Theme, mix
 from torchreel.stage.motion import ease
-from torchreel.stage.text import outline, text_width
+from torchreel.stage.text import cut, outline, text_width
 
 _LINE = 58
 _PAD = 14
@@ -39,7 +39,7 @@ class CodeBand(VGroup):
         self.canvas = canvas
         self.zone = zone
         self.lines = [
-            _Line(statement.number, text[:_COLUMNS])
+            _Line(statement.number, cut(text, _COLUMNS))
             for statement in cell.statements
             for text in statement.text.splitlines()
         ]

@@ -21,7 +21,7 @@ from torchreel.records import (
 )
 from torchreel.stage import motion, registry
 from torchreel.stage.act import Act
-from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.artboard import ARTBOARDS, Zone
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame, flaws, flaws_at_rest
@@ -33,9 +33,9 @@ from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
-from torchreel.stage.printout import Printout, lines_of, room_below
+from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
 from torchreel.stage.stage import Stage
-from torchreel.stage.strip import Band, Named, Sentence, ShapeStrip
+from torchreel.stage.strip import Band, Named, Sentence, ShapeStrip, lap_width
 from torchreel.stage.training.act import TrainingLoop
 
 _MOST = 3
@@ -213,7 +213,7 @@ class LessonScene(Scene):
         """Clear the stage of all but the act that plays."""
         self._acting = playing
         if playing is not None:
-            if isinstance(self._strip, Printout):
+            if self._is_printed:
                 self._say_nothing()
             self.stage.clear()
         self._make_room_for_memory(playing is None)
@@ -229,9 +229,14 @@ class LessonScene(Scene):
         if tape is not None and not staged and tape in self.mobjects:
             self.remove(tape)
             self._tape_waits = True
-        elif tape is not None and staged and self._tape_waits:
+        elif tape is not None and staged and self._tape_waits and not self._is_printed:
             self.add(tape)
             self._tape_waits = False
+
+    @property
+    def _is_printed(self) -> bool:
+        """Whether what a line printed stands below the stage."""
+        return isinstance(self._strip, Printout)
 
     def _told_by_autograd(self, step: Step) -> Sentence:
         kept = [
@@ -279,6 +284,9 @@ class LessonScene(Scene):
             return
         self._meanwhile += strip.follow(old, motion.BEAT)
         self._gone.append(old)
+        if self._tape_waits and self._acting is None:  # it made room for what was printed
+            self._meanwhile += self.stage.tape_returning()
+            self._tape_waits = False
         if not meanwhile:
             self.play()
 
@@ -289,13 +297,14 @@ class LessonScene(Scene):
         if not lines or self._acting not in (None, self.network, self._pictures):
             return
         self._finish_sentence()
-        others = [each for each in self.mobjects if each is not self._strip]
-        room = room_below(frame_of(Parts.of(others), self.canvas), self.canvas.artboard)
+        lap = self.loops.counter(run)
+        room = self._room_to_print(lines, lap)
         if room is None:
             return
         position = next(i for i, each in enumerate(self.trace.runs) if each is run)
         whole = len(run.printed) < PRINTED_KEPT
-        printed, old = Printout(self.canvas, lines, position, room, whole=whole), self._strip
+        printed = Printout(self.canvas, lines, position, room, whole=whole, lap=lap)
+        old = self._strip
         self._strip = printed
         if old is None:
             self._meanwhile.append(FadeIn(printed, run_time=motion.QUICK))
@@ -304,6 +313,23 @@ class LessonScene(Scene):
             self._gone.append(old)
         self.play()
         self.wait(min(motion.QUICK * printed.rows, 2 * motion.SLOW))
+
+    def _room_to_print(self, lines: list[str], lap: Drawn | None) -> Zone | None:
+        """Return the zone for what a line printed; the tape makes room where more lines have it
+        then."""
+        room, tape = self._below(), self.stage.tape
+        fitting = 0 if room is None else rows_in(room, self.canvas.artboard)
+        if fitting < len(lines) and tape is not None and tape in self.mobjects:
+            self.play(*self.stage.tape_leaving())
+            self._tape_waits = True
+            room = self._below()
+        if room is None or room == self.canvas.artboard.stage:
+            return room
+        return room.inset(left=lap_width(self.canvas, lap))
+
+    def _below(self) -> Zone | None:
+        others = [each for each in self.mobjects if each is not self._strip]
+        return room_below(frame_of(Parts.of(others), self.canvas), self.canvas.artboard)
 
     def _enter(self, step: Step) -> None:
         """Before the first line: what it works on is on stage already."""

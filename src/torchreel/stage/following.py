@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import Animation
+from manim import Animation, FadeIn, FadeOut
 
 from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.floor import Floor
 from torchreel.stage.memory import memory_positions
+from torchreel.stage.motion import late
 
 _FOLLOWED = 0.6
 """Which element is followed through every move: the one at this share of the storage."""
@@ -48,10 +49,25 @@ class Following(Floor):
 
     def unfollow_memory(self) -> list[Animation]:
         """Return the animations in which the view line and the outlines go."""
-        followed = [block for block in self.blocks if block.followed is not None]
         if self.tape is not None:
             self.tape.outline(None)
-        return [self._thread(block, 1.0, 0.0) for block in followed]
+        return [self._thread(block, 1.0, 0.0) for block in self._followed()]
+
+    def _followed(self) -> list[TensorBlock]:
+        return [block for block in self.blocks if block.followed is not None]
+
+    def tape_leaving(self) -> list[Animation]:
+        """Return the animations in which the tape goes for a while, and the view line with it."""
+        assert self.tape is not None
+        lines = [self._thread(each, 1.0, 0.0) for each in self._followed()]
+        return [FadeOut(self.tape, run_time=motion.QUICK), *lines]
+
+    def tape_returning(self) -> list[Animation]:
+        """Return the animations in which the tape comes back as it went, when a band below it has
+        gone."""
+        assert self.tape is not None
+        lines = [self._thread(each, 0.0, 1.0) for each in self._followed()]
+        return [FadeIn(self.tape, run_time=motion.BEAT, rate_func=late), *lines]
 
     def fill_memory(self, step: Step) -> None:
         """Show the tape full once a step has made what lies in it; until then it is empty."""

@@ -15,6 +15,14 @@ WEIGHTS: tuple[Weight, ...] = ("Medium", "ExtraBold")
 
 _FALLBACKS = ("DejaVuSansMono", "LiberationMono", "NotoSansMono", "Menlo", "consola")
 
+_SPARES = (
+    *("NotoSansMonoCJKjp", "NotoSansCJKjp", "NotoSansCJK", "NotoSansJP", "IBMPlexSansJP"),
+    *("ipaexg", "ipag", "TakaoGothic", "VL-Gothic", "ヒラギノ角ゴシック W6", "meiryo", "msgothic"),
+    *("NotoSansMono", "DejaVuSansMono", "DejaVuSans", "NotoSansSymbols2", "NotoSansSymbols"),
+    *("Symbola", "NotoEmoji", "seguisym", "seguiemj", "Apple Symbols"),
+)
+"""Fonts with outlines of the characters that a monospace font of Latin lacks."""
+
 
 def font_folders() -> list[Path]:
     """Return the folders in which this system keeps fonts, the user's own first."""
@@ -51,6 +59,15 @@ def font_file(weight: Weight) -> Path:
     )
 
 
+@functools.cache
+def spare_files(weight: Weight) -> tuple[Path, ...]:
+    """Return the fonts of this system that have other characters, the first choice first."""
+    files = _installed()
+    styles = ("-Bold", "-Regular", "") if weight == "ExtraBold" else ("-Regular", "", "-Bold")
+    named = ([name + style for style in styles if name + style in files] for name in _SPARES)
+    return tuple(files[found[0]] for found in named if found)
+
+
 def font_files() -> list[Path]:
     """Return the files of every font that clips are drawn with."""
     return [font_file(weight) for weight in WEIGHTS]
@@ -60,6 +77,6 @@ def font_files() -> list[Path]:
 def _installed() -> dict[str, Path]:
     files: dict[str, Path] = {}
     for folder in font_folders():
-        for file in sorted(folder.rglob("*.[ot]tf")):
+        for file in sorted(folder.rglob("*.[ot]t[fc]")):
             files.setdefault(file.stem, file)
     return files

@@ -24,6 +24,16 @@ def part(t: float, start: float, end: float) -> float:
     return ease((t - start) / (end - start))
 
 
+def early(t: float) -> float:
+    """Return how far what goes before the rest has come at ``t``."""
+    return part(t, 0.0, 0.65)
+
+
+def late(t: float) -> float:
+    """Return how far what waits for the rest has come at ``t``."""
+    return part(t, 0.6, 1.0)
+
+
 def staggered(t: float, count: int) -> NDArray[np.float64]:
     """Return how far each of ``count`` elements has come at ``t``, in memory order."""
     if count == 1:

@@ -11,7 +11,8 @@ from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame
 from torchreel.stage.strip import Band
-from torchreel.stage.text import ADVANCE, text_width
+from torchreel.stage.terminal import screen
+from torchreel.stage.text import ADVANCE, columns, cut, text_width
 
 _LINE = 1.2
 """From one line to the next, in em."""
@@ -19,18 +20,17 @@ _LINE = 1.2
 _PAD_X, _PAD_Y, _GAP = 20.0, 4.0, 12.0
 """Room around the text in its panel, and above the panel, in film pixels."""
 
-_CUT = "…"
+_MORE = "⋮"
 _BETWEEN = 2
-"""So many characters stand between the last line and how many more there are."""
+"""So many columns stand between the last line and how many more there are."""
 
 
 def lines_of(run: Run) -> list[str]:
     """Return the lines that a run printed, as a terminal shows them; none where it is all blank."""
-    if not run.printed.strip():
-        return []
-    # A carriage return starts the line again.
-    lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in run.printed.rstrip().split("\n")]
-    return [line.expandtabs().rstrip() for line in lines]
+    lines = screen(run.printed)
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def room_below(frame: Frame, artboard: Artboard) -> Zone | None:
@@ -48,32 +48,45 @@ def room_below(frame: Frame, artboard: Artboard) -> Zone | None:
     return Zone(strip.x, top, strip.width, strip.bottom - top)
 
 
+def rows_in(zone: Zone, board: Artboard) -> int:
+    """Return how many printed lines have room in a zone, as small as they may be."""
+    return _fits(board.floor, zone, board)[1]
+
+
 class Printout(Band):
     """Lines of text on a panel at the lower edge of a zone, or in the middle of an empty stage;
     what has no room is cut, and says so.
 
     ``position`` is that of the run in ``Trace.runs``, ``rows`` how many lines are shown, ``whole``
-    tells that the trace kept all that was printed.
+    tells that the trace kept all that was printed, ``lap`` the lap of a loop it belongs to.
     """
 
     def __init__(
-        self, canvas: Canvas, lines: Sequence[str], position: int, zone: Zone, *, whole: bool
+        self,
+        canvas: Canvas,
+        lines: Sequence[str],
+        position: int,
+        zone: Zone,
+        *,
+        whole: bool,
+        lap: Drawn | None,
     ) -> None:
-        super().__init__()
+        super().__init__(canvas, lap)
         board, theme = canvas.artboard, canvas.theme
         size = _size(lines, zone, board)
-        columns, most = _fits(size, zone, board)
+        wide, most = _fits(size, zone, board)
         self.rows = min(len(lines), most)
         more = _more(len(lines) - self.rows, whole)
-        room = [columns] * (self.rows - 1) + [columns - (len(more) + _BETWEEN if more else 0)]
-        shown = [_cut(line, each) for line, each in zip(lines, room, strict=False)]
-        widths = [len(line) for line in shown]
+        room = [wide] * (self.rows - 1) + [wide - (columns(more) + _BETWEEN if more else 0)]
+        shown = [cut(line, each) for line, each in zip(lines, room, strict=False)]
+        widths = [columns(line) for line in shown]
         if more:
-            widths[-1] += len(more) + _BETWEEN
+            widths[-1] += columns(more) + _BETWEEN
         pad_x, step = board.px(_PAD_X), size * _LINE
         width = text_width("m" * max(widths), size) + 2 * pad_x
         height = self.rows * step + 2 * board.px(_PAD_Y)
-        left, alone = zone.center_x - width / 2, zone.y == board.stage.y
+        left, alone = board.strip.center_x - width / 2, zone.y == board.stage.y
+        left = min(max(left, zone.x), zone.right - width)
         top = zone.center_y - height / 2 if alone else zone.bottom - height
         self.add(
             canvas.rectangle(
@@ -94,7 +107,7 @@ class Printout(Band):
                 canvas.label(line, x, y + row * step, size, theme.text, align=0, source=source)
             )
         if more:
-            x += text_width("m" * (len(shown[-1]) + _BETWEEN), size)
+            x += text_width(shown[-1] + "m" * _BETWEEN, size)
             y += (self.rows - 1) * step
             source = Drawn(0, more, "printed", index=(position, self.rows))
             self.add(canvas.label(more, x, y, size, theme.muted, align=0, source=source))
@@ -104,27 +117,21 @@ def _more(left_out: int, whole: bool) -> str:
     """Return how many lines are left out, as far as that is known; nothing where none is."""
     if not left_out:
         return ""
-    count = f"{left_out} " if whole else ""
-    return f"{_CUT} {count}more line{'' if whole and left_out == 1 else 's'}"
+    return f"{_MORE} +{left_out}" if whole else _MORE
 
 
 def _size(lines: Sequence[str], zone: Zone, board: Artboard) -> float:
     """Return the largest type with which all lines fit, or the smallest there is."""
-    longest = max(len(line) for line in lines)
+    longest = max(columns(line) for line in lines)
     for size in range(int(board.type_size), int(board.floor), -2):
-        columns, rows = _fits(size, zone, board)
-        if longest <= columns and len(lines) <= rows:
+        wide, rows = _fits(size, zone, board)
+        if longest <= wide and len(lines) <= rows:
             return size
     return board.floor
 
 
 def _fits(size: float, zone: Zone, board: Artboard) -> tuple[int, int]:
     """Return how many columns and rows of text of this size have room in a zone."""
-    columns = (zone.width - 2 * board.px(_PAD_X)) / (ADVANCE * size)
+    wide = (zone.width - 2 * board.px(_PAD_X)) / (ADVANCE * size)
     rows = (zone.height - 2 * board.px(_PAD_Y)) / (_LINE * size)
-    return int(columns + 1e-6), max(1, int(rows + 1e-6))
-
-
-def _cut(line: str, columns: int) -> str:
-    """Return a line as it is, or its first columns with a sign that something is left out."""
-    return line if len(line) <= columns else line[: max(0, columns - 1)] + _CUT
+    return int(wide + 1e-6), max(1, int(rows + 1e-6))

@@ -11,7 +11,7 @@ from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
 from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color
-from torchreel.stage.motion import part
+from torchreel.stage.motion import early, late
 from torchreel.stage.text import text_width
 
 CHIP_PAD = 17
@@ -51,11 +51,18 @@ class Sentence:
 
 
 class Band(VGroup):
-    """What stands below the stage: the sentence of a line, or what the line printed."""
+    """What stands below the stage: the sentence of a line, or what the line printed; at its left
+    end the lap of a loop.
 
-    def __init__(self) -> None:
-        self.chips: dict[int, VGroup] = {}
+    ``chips`` are its parts that may be in another one too, by their tensor or their text.
+    """
+
+    def __init__(self, canvas: Canvas, lap: Drawn | None) -> None:
+        self.canvas = canvas
+        self.chips: dict[int | str, VGroup] = {}
         super().__init__()
+        if lap is not None:
+            self._counter(lap)
 
     @property
     def text(self) -> str:
@@ -71,7 +78,7 @@ class Band(VGroup):
         moving = [tensor for tensor in self.chips if tensor in old.chips]
         glide: list[Animation] = [
             ReplacementTransform(
-                old.chips[tensor], self.chips[tensor], run_time=run_time, rate_func=_early
+                old.chips[tensor], self.chips[tensor], run_time=run_time, rate_func=early
             )
             for tensor in moving
         ]
@@ -82,22 +89,29 @@ class Band(VGroup):
         kept = [id(self.chips[tensor]) for tensor in moving]
         for new in self:
             if id(new) not in kept:
-                glide.append(FadeIn(new, run_time=run_time, rate_func=_late))
+                glide.append(FadeIn(new, run_time=run_time, rate_func=late))
         return glide
+
+    def _counter(self, lap: Drawn) -> None:
+        """Put the lap at the left end of the strip."""
+        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
+        size, pad = canvas.artboard.type_chip, canvas.artboard.px(CHIP_PAD)
+        box = chip_box(canvas, zone.x, text_width(lap.text, size) + 2 * pad, theme.line, lit=False)
+        at, y = zone.x + pad, zone.center_y
+        chip = VGroup(box, canvas.label(lap.text, at, y, size, theme.text, align=0, source=lap))
+        self.chips[lap.text] = chip
+        self.add(chip)
 
 
 class ShapeStrip(Band):
     """Chips of one sentence with an arrow that names the op; the result is lit."""
 
     def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
-        self.canvas = canvas
+        super().__init__(canvas, sentence.lap)
         self._word = sentence.word
-        super().__init__()
         shown = _fit(canvas, sentence)
-        zone, counter = canvas.artboard.strip, _lap_width(canvas, sentence)
+        zone, counter = canvas.artboard.strip, lap_width(canvas, sentence.lap)
         x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
-        if sentence.lap is not None:
-            self._counter(sentence.lap)
         for named in shown.operands:
             x = self._chip(named, x, lit=shown.step is None and not shown.results)
         if shown.step is not None:
@@ -148,14 +162,6 @@ class ShapeStrip(Band):
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
 
-    def _counter(self, lap: Drawn) -> None:
-        """Put the lap at the left end of the strip."""
-        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
-        size, pad = canvas.artboard.type_chip, canvas.artboard.px(CHIP_PAD)
-        box = chip_box(canvas, zone.x, text_width(lap.text, size) + 2 * pad, theme.line, lit=False)
-        at, y = zone.x + pad, zone.center_y
-        self.add(box, canvas.label(lap.text, at, y, size, theme.text, align=0, source=lap))
-
     def _arrow(self, step: Step, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
         artboard = canvas.artboard
@@ -181,14 +187,6 @@ class ShapeStrip(Band):
         return x + width + artboard.px(CHIP_GAP)
 
 
-def _early(time: float) -> float:
-    return part(time, 0.0, 0.65)
-
-
-def _late(time: float) -> float:
-    return part(time, 0.6, 1.0)
-
-
 def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) -> VMobject:
     """Return the empty box of a chip in the strip, from its left edge and its width in pixels."""
     artboard, theme = canvas.artboard, canvas.theme
@@ -208,7 +206,7 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     """Drop operands until the sentence fits the strip: the first ones go first; a name that is too
     long is cut."""
     shown = sentence
-    room = canvas.artboard.strip.width - _lap_width(canvas, sentence)
+    room = canvas.artboard.strip.width - lap_width(canvas, sentence.lap)
     while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > room and len(shown.results) > 1:
@@ -221,12 +219,12 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     return shown
 
 
-def _lap_width(canvas: Canvas, sentence: Sentence) -> float:
+def lap_width(canvas: Canvas, lap: Drawn | None) -> float:
     """Return the room that the lap takes, with the gap after it."""
-    if sentence.lap is None:
+    if lap is None:
         return 0.0
     artboard = canvas.artboard
-    text = text_width(sentence.lap.text, artboard.type_chip)
+    text = text_width(lap.text, artboard.type_chip)
     return text + artboard.px(2 * CHIP_PAD + 2 * CHIP_GAP)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from fontTools.pens.basePen import BasePen  # type: ignore[import-untyped]
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from torchreel.stage.fonts import Weight, font_file
+from torchreel.stage.fonts import Weight, font_file, spare_files
 
 Points = NDArray[np.float64]
 
@@ -18,12 +20,38 @@ CAP_HEIGHT = 0.73
 """Height of a capital letter and of a digit of JetBrains Mono, in em."""
 
 ADVANCE = 0.6
-"""Width of one character, in em."""
+"""Width of one column, in em."""
+
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+"""Stands for a character that no font has."""
+
+
+@functools.cache
+def columns(text: str) -> int:
+    """Return how many columns ``text`` takes in a terminal: two for a character of East Asia, none
+    for an accent."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def text_width(text: str, size: float) -> float:
     """Return the width in pixels of ``text`` at ``size`` pixels an em."""
-    return len(text) * ADVANCE * size
+    return columns(text) * ADVANCE * size
+
+
+def cut(text: str, most: int) -> str:
+    """Return ``text``, or as much of it as has room in so many columns with a sign that something
+    is left out."""
+    if columns(text) <= most:
+        return text
+    while text and columns(text) > most - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+@functools.cache
+def unknown(text: str) -> str:
+    """Return the characters of a text that no font of this machine has."""
+    return "".join(each for each in dict.fromkeys(text) if _columns(each) and not _has(each))
 
 
 @functools.cache
@@ -33,29 +61,56 @@ def outline(text: str, weight: Weight) -> Points:
     The origin is the middle of the cap height at the left end of the line. Every four points are
     one curve, as in a Manim VMobject.
     """
-    glyphs = [_glyph(character, weight) for character in text]
-    moved = [glyph + np.array([ADVANCE * i, 0]) for i, glyph in enumerate(glyphs) if len(glyph)]
-    return np.concatenate(moved) if moved else np.zeros((0, 2))
+    parts, column = [np.zeros((0, 2))], 0
+    for character in text:
+        parts.append(_glyph(character, weight) + np.array([ADVANCE * column, 0]))
+        column += _columns(character)
+    return np.concatenate(parts)
+
+
+@functools.cache
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 @functools.cache
 def _glyph(character: str, weight: Weight) -> Points:
-    font = _font(weight)
+    room = ADVANCE * _columns(character)
+    font = _font_with(character, weight)
+    if font is None:
+        font, character = _font(font_file(weight)), _UNKNOWN
     glyph_set, scale = font.getGlyphSet(), font["head"].unitsPerEm
     name = font.getBestCmap().get(ord(character), ".notdef")
     pen = _CurvePen(glyph_set)
-    glyph_set[name].draw(pen)
+    if room:
+        glyph_set[name].draw(pen)
     if not pen.curves:
         return np.zeros((0, 2))
     points = np.array(pen.curves, dtype=float) / scale
-    # Fonts of another width than JetBrains Mono's are centred in its advance.
-    shift = (ADVANCE - glyph_set[name].width / scale) / 2
-    return np.stack([points[:, 0] + shift, CAP_HEIGHT / 2 - points[:, 1]], axis=1)
+    # Glyphs of other fonts are centred in their columns, and no wider.
+    wide = glyph_set[name].width / scale
+    size = min(1.0, room / wide) if wide else 1.0
+    shift = (room - wide * size) / 2
+    return np.stack([points[:, 0] * size + shift, CAP_HEIGHT / 2 - points[:, 1] * size], axis=1)
+
+
+def _has(character: str) -> bool:
+    return _font_with(character, "ExtraBold") is not None
+
+
+def _font_with(character: str, weight: Weight) -> Any:
+    """Return the first font that has a character, or None."""
+    files = (font_file(weight), *spare_files(weight))
+    fonts = (_font(file) for file in files)
+    return next((font for font in fonts if ord(character) in font.getBestCmap()), None)
 
 
 @functools.cache
-def _font(weight: Weight) -> Any:
-    return TTFont(font_file(weight))
+def _font(file: Path) -> Any:
+    # Of a collection the first font.
+    return TTFont(file, fontNumber=0, lazy=True)
 
 
 class _CurvePen(BasePen):  # type: ignore[misc]
