@@ -19,7 +19,7 @@ from tests.site.course import (
     without_clip,
     write_artifacts,
 )
-from torchreel.records import Problem
+from torchreel.records import Cue, Problem
 from torchreel.store import Store
 
 BLOCK = """\
@@ -284,9 +284,9 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
 def test_generated_captions_of_a_loop_name_the_lap(root: Path) -> None:
     html, _ = render(root, "/// clip | loop\n///", page=PAGE_JA)
     assert texts(tracks(html)["captions ja"]) == [
-        "1 周目：/ で t ができます。形は (3, 4) のままです。",
+        "1 周目：/ で t ができます。",
         "1 周目：sum で、(3, 4) から () ができます。",
-        "2〜10 周目：/ で t ができます。形は (3, 4) のままです。",
+        "2〜10 周目：/ で t ができます。",
         "tensor(22.) と表示されます。",
     ]
     assert '<ol aria-label="1行ずつの動き" class="tr-transcript">' in html.replace(
@@ -316,6 +316,23 @@ def test_a_loop_has_a_nested_list(root: Path) -> None:
         ("4", "4"),
     ]
     assert texts(tracks(html)["captions en"])[2] == "Laps 2 to 10: a third, (3, 4)"
+
+
+def test_laps_that_rush_by_have_one_caption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text that changes ten times a second cannot be read; the lines still light one by one."""
+    rushing = [Cue(3 + i, 1 + i / 10, 1.1 + i / 10, 2 + i % 2, 2 + i // 2) for i in range(4)]
+    monkeypatch.setitem(CUES, "loop", (*CUES["loop"][:2], *rushing, Cue(7, 1.4, 2, 4)))
+    write_artifacts(tmp_path)
+    html, _ = render(tmp_path, "/// clip | loop\n///")
+    assert texts(tracks(html)["captions en"])[1:] == [
+        "Lap 1: sum turns (3, 4) into ().",
+        "Laps 2 to 3: the same lines again.",
+        "Prints tensor(22.).",
+    ]
+    assert "00:00:01.000 --> 00:00:01.400" in tracks(html)["captions en"]
+    assert [each["step"] for each in metadata(html)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 TWO = "\n1. a\n2. b\n///"

@@ -6,9 +6,10 @@ of its line and statement, and a metadata track says what holds while each cue p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import groupby
 
 from torchreel.records import Cell, Cue, Trace
 from torchreel.site.artifacts import ClipFiles
@@ -18,9 +19,13 @@ from torchreel.site.controls import button, controls
 from torchreel.site.literals import shape_text
 from torchreel.site.moments import State
 from torchreel.site.payload import payload
+from torchreel.site.reading import readable
 from torchreel.site.statements import last_run, names_of_cell, run_index
 from torchreel.site.vtt import TimedText, data_track, data_url, text_track
 from torchreel.site.words import LANGUAGES, Words
+
+_GLANCE = 0.5
+"""Seconds: text that changes sooner only flickers."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +122,25 @@ class Figure:
         words = self.words
         tracks = [_track("chapters", words.language, words.chapters, text_track(chapters))]
         for each in sorted(LANGUAGES.values(), key=lambda each: each.language != words.language):
-            lines = [
-                TimedText(cue.start, cue.end, self.caption(cue, each.language)) for cue in cues
-            ]
-            tracks.append(_track("captions", each.language, each.label, text_track(lines)))
+            lines = text_track(self._timed_captions(each))
+            tracks.append(_track("captions", each.language, each.label, lines))
         moments = [(each.start, each.end, payload(self.trace, self.cell, each)) for each in cues]
         tracks.append(_track("metadata", words.language, "torchreel", data_track(moments)))
         return "".join(tracks)
+
+    def _timed_captions(self, words: Words) -> Iterator[TimedText]:
+        """Yield what can be read of each cue's caption; laps that rush by have one together."""
+        for rushes, together in groupby(self.files.clip.cues, key=_rushes_by):
+            cues = list(together)
+            if rushes:
+                first, last = cues[0], cues[-1]
+                laps = replace(first, laps=last.lap - first.lap + 1)
+                text = lap_prefix(laps, True, words) + words.again
+                yield TimedText(first.start, last.end, text)
+            else:
+                for cue in cues:
+                    text = readable(self.caption(cue, words.language), cue.end - cue.start)
+                    yield TimedText(cue.start, cue.end, text)
 
     def _buttons(self) -> str:
         return controls(self.words, [cue.end - cue.start for cue in self.files.clip.cues])
@@ -195,6 +212,11 @@ class Figure:
     def _copy(self) -> str:
         words = self.words
         return button("copy", words.copy, "copy", "check", other=words.copied, kind="tr-small")
+
+
+def _rushes_by(cue: Cue) -> bool:
+    """Tell whether a cue of a later lap is too short for a caption of its own."""
+    return cue.lap > 1 and cue.laps == 1 and cue.end - cue.start < _GLANCE
 
 
 def _frame(video: str, *parts: str) -> str:

@@ -545,8 +545,10 @@
       const line = this.find(".tr-caption");
       if (!line) return;
       line.hidden = !this.captions;
-      const index = this.reel.step?.index;
-      const text = this.captions?.track.cues?.[index]?.getCueAsHTML().textContent || "";
+      const now = this.reel.step?.start;
+      const cue = [...(this.captions?.track.cues || [])]
+        .find(each => each.startTime <= now && now < each.endTime);
+      const text = cue?.getCueAsHTML().textContent || "";
       if (line.textContent !== text) line.textContent = text;
       line.lang = this.captions?.srclang || "";
     }

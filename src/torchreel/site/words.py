@@ -38,6 +38,7 @@ class Words:
     animation: str
     lap: str
     laps: str
+    again: str
     printed: str
     steps: str
     made: str
@@ -92,6 +93,7 @@ ENGLISH = Words(
     animation="Animation of {code}",
     lap="Lap {lap}: ",
     laps="Laps {lap} to {last}: ",
+    again="the same lines again.",
     printed="Prints {printed}.",
     steps="{count} operations run.",
     made="{op} makes {name}, a tensor of shape {after}.",
@@ -146,6 +148,7 @@ JAPANESE = Words(
     animation="{code} のアニメーション",
     lap="{lap} 周目：",
     laps="{lap}〜{last} 周目：",
+    again="同じ行をくり返します。",
     printed="{printed} と表示されます。",
     steps="{count} 個の計算が行われます。",
     made="{op} で、形が {after} の {name} ができます。",
