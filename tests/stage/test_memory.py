@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests.stage.conftest import play_cell
 from torchreel.records import Run, Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.block import BlockAnimation
 from torchreel.stage.director import LessonScene
 from torchreel.stage.strides import Hops, StrideArrows
 from torchreel.stage.tape import MemoryTape
+from torchreel.stage.threads import Threads
 
 Staged = Callable[..., LessonScene]
 
@@ -139,3 +142,61 @@ def test_what_is_too_large_for_cells_still_tells_its_strides(staged: Staged) -> 
     told = [d for d in scene.drawn if d.cue == 2 and d.source == "stride"]
     assert [d.text for d in told] == ["30", "1", "1", "30"]
     assert len(arrows) <= 2
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_tensor_stays_beside_its_view_when_their_memory_is_written(
+    trace: Trace, artboard: str
+) -> None:
+    scene = play_cell(trace, "written", artboard, until="v[1, 3] = 99")
+    x = torch.arange(12)
+    v = x.view(3, 4)
+    v[1, 3] = 99
+    first, last = scene.stage.blocks
+    assert [text for text, _, _ in first.digits()] == _texts(x)
+    assert [text for text, _, _ in last.digits()] == _texts(v)
+    assert (first.record.shape, last.record.shape) == (x.shape, v.shape)
+    # One slot is followed in both, from the first line on, and it is the one that is written.
+    assert first.followed == 7
+    assert last.followed == 7
+    assert scene.stage.tape is not None
+    assert scene.stage.tape.outlined == 7
+    assert first.pose.box[3] < last.pose.box[1]
+
+
+def test_a_tensor_whose_memory_is_not_written_gives_way_to_its_view(staged: Staged) -> None:
+    (block,) = staged("lesson").stage.blocks
+    assert block.record.shape == (2, 2, 3)
+
+
+def test_a_view_line_crosses_no_other_block(trace: Trace) -> None:
+    scene = play_cell(trace, "written", until="v[1, 3] = 99")
+    first, last = scene.stage.blocks
+    tape = scene.stage.tape
+    assert tape is not None
+    left, top, right, bottom = last.pose.box
+    line = first.view_line(7, tape.top_of(7))
+    inside = (line > [left, top]) & (line < [right, bottom])
+    assert not inside.all(axis=1).any()
+    assert first.anchor == last.anchor == tape.top_of(7)
+    # What would hang from over the table does not hang at all.
+    scene.stage.following(1)
+    assert first.anchor is None
+
+
+def test_slots_fill_while_their_elements_arrive(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tape that is filled moves itself: what only others change is not drawn anew."""
+    moved: list[bool] = []
+    play = LessonScene.play
+
+    def watch(self: LessonScene, *args: Any, **kwargs: Any) -> None:
+        parts = [each.mobject for each in args if isinstance(each, BlockAnimation)]
+        if any(isinstance(each, Threads) for each in parts):
+            moved.append(any(isinstance(each, MemoryTape) for each in parts))
+        play(self, *args, **kwargs)
+
+    monkeypatch.setattr(LessonScene, "play", watch)
+    play_cell(trace, "transposed")
+    assert moved == [True]

@@ -26,9 +26,10 @@ from torchreel.stage.layout import (
 )
 from torchreel.stage.text import text_width
 
-Family = Literal["in_place", "left_right", "stacked", "corner"]
+Family = Literal["in_place", "left_right", "stacked", "flush", "corner"]
 """in_place: one tensor in the middle; left_right: in a row, a symbol after each where it has one;
-stacked: one below the other; corner: A left, B above, C where they meet."""
+stacked: one below the other, flush: with one left
+edge; corner: A left, B above, C where they meet."""
 
 _GRID = 12
 _SIZES = (*range(144, 11, -12), 10, 8, 6, 5, 4, 3, 2, 1)
@@ -91,8 +92,8 @@ def arrange(
     height = artboard.type_title * 2.2 if line else 0.0
     room = zone.inset(bottom=height)
     free = Zone(zone.x, room.bottom, zone.width, height)
-    if family == "stacked" and len(items) > 1:
-        return _column(items, room, artboard, free)
+    if family in ("stacked", "flush") and len(items) > 1:
+        return _column(items, room, artboard, free, flush=family == "flush")
     return _row(items, room, artboard, free)
 
 
@@ -181,8 +182,11 @@ def _reach(picture: Form, item: Item, size: float) -> tuple[float, float]:
     return half - DEPTH_Y * picture.depth * size + item.pad[1], half + item.pad[3]
 
 
-def _column(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
-    """Blocks one below the other; the name of each to its left, and the symbol before it there."""
+def _column(
+    items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone, *, flush: bool
+) -> Arrangement:
+    """Blocks one below the other, ``flush`` at the left or around one middle; the name of each to
+    its left, and the symbol before it there."""
     gap = artboard.px(26)
     beside = artboard.px(24)
     signs = [items[0].before, *(item.after for item in items[:-1])]
@@ -204,8 +208,8 @@ def _column(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -
     left = room.center_x - wide / 2
     y = room.center_y - total / 2
     placements, names, marks = [], [], []
-    for item, picture, sign, (_, height) in zip(items, pictures, signs, extents, strict=True):
-        region = Zone(left + side, y, wide - side, height)
+    for item, picture, sign, (own, height) in zip(items, pictures, signs, extents, strict=True):
+        region = Zone(left + side, y, own if flush else wide - side, height)
         inner = region.inset(*item.pad)
         placement = place_form(picture, inner, artboard, bare=item.bare, size=size)
         placements.append(placement)

@@ -27,6 +27,7 @@ _THREAD = 4.5
 _FRAME = 5.0
 _FRAME_PAD = 10.0
 _PIN = 26.0
+_SAMPLES = 24
 
 
 class TensorBlock(Group):
@@ -166,6 +167,11 @@ class TensorBlock(Group):
         self.followed, self.anchor = index, anchor
         self.redraw()
 
+    def view_line(self, cell: int, anchor: tuple[float, float]) -> Points:
+        """Return points (n, 2) in pixels along the view line that would hang from a cell."""
+        curve = self._hanging(cell, anchor)
+        return np.array([first_part(curve, share)[-1] for share in np.linspace(0, 1, _SAMPLES)])
+
     def redraw(self) -> None:
         """Draw the block as it stands."""
         self.drawing.draw(self)
@@ -290,13 +296,16 @@ class TensorBlock(Group):
         if self.followed is None or self.anchor is None or self.grown <= 0:
             self.thread.points = np.zeros((0, 3))
             return
-        corner = self.pose.corners[self.followed]
-        start = (float(corner[0]) + self.pose.size / 2, float(corner[1]) + self.pose.size)
-        curve = s_curve(start, self.anchor)
+        curve = self._hanging(self.followed, self.anchor)
         color = self.shade(self.fills[self.followed])
         width = self.canvas.stroke(self.canvas.artboard.px(_THREAD))
         self.thread.points = self.canvas.points(first_part(curve[::-1], min(1.0, self.grown)))
         paint(self.thread, None, color, width)
+
+    def _hanging(self, cell: int, anchor: tuple[float, float]) -> Points:
+        corner = self.pose.corners[cell]
+        start = (float(corner[0]) + self.pose.size / 2, float(corner[1]) + self.pose.size)
+        return s_curve(start, anchor)
 
     def _hidden(self) -> NDArray[np.bool_]:
         """Tell for each cell whether a nearer one covers its middle."""

@@ -130,7 +130,8 @@ class Cast(Following, Labels, Lights, Landing):
                 block.title = self._name(record, spot)
         for block in self.blocks:
             self.scene.add(*self._behind(block), block, *self._labels_of(block))
-        self.follow_memory(instantly=True)
+        for thread in self.following():
+            thread.interpolate(1.0)
 
     def exchange(self, record: TensorRecord) -> None:
         """Let a tensor take the stage from what is on it."""

@@ -17,6 +17,8 @@ from torchreel.stage.title import Name
 
 _SHARE = 0.9
 _TOP = 96.0
+_CROSSING = 1.6
+"""Seconds in which elements are copied whose order changes."""
 
 
 def copy_memory(stage: Stage, source: TensorRecord, result: TensorRecord) -> bool:
@@ -43,9 +45,11 @@ def _play(
     second.stand(_SHARE)
     second.fill(np.zeros(second.count))
     names = (_name(stage, source, first, lift), _name(stage, result, second, 0.0))
-    stage.play(first.glide(_SHARE, lift, motion.BEAT))
-    stage.scene.add(second)
-    stage.play(*(FadeIn(each, run_time=motion.QUICK) for each in (second.frame, *names)))
+    stage.scene.add(second, first)
+    stage.play(
+        first.glide(_SHARE, lift, motion.BEAT),
+        *(FadeIn(each, run_time=motion.BEAT) for each in (second.frame, *names)),
+    )
     places = zip(memory_positions(source).ravel(), memory_positions(result).ravel(), strict=True)
     pairs = [(int(a), int(b)) for a, b in places]
     starts, homes = [start for start, _ in pairs], [home for _, home in pairs]
@@ -57,19 +61,21 @@ def _play(
     )
     stage.scene.add(threads)
 
-    def draw(alpha: float) -> None:
-        arrived = motion.staggered(alpha, len(pairs))
-        threads.grow(arrived)
+    def grow(alpha: float) -> None:
+        threads.grow(motion.staggered(alpha, len(pairs)))
+
+    def fill(alpha: float) -> None:
         filled = np.zeros(second.count)
-        filled[homes] = np.clip(3 * arrived - 2, 0, 1)
+        filled[homes] = np.clip(6 * motion.staggered(alpha, len(pairs)) - 5, 0, 1)
         second.fill(filled)
 
-    stage.play(BlockAnimation(threads, draw, 2.0))
-    stage.scene.wait(motion.BEAT)
+    lasting = _CROSSING if homes != starts else motion.SLOW
+    stage.play(BlockAnimation(threads, grow, lasting), BlockAnimation(second, fill, lasting))
+    stage.scene.wait(motion.QUICK)
     stage.play(
-        *(FadeOut(each, run_time=motion.BEAT) for each in (first, threads, *names)),
+        *(FadeOut(each, run_time=motion.QUICK) for each in (first, threads, *names)),
     )
-    stage.play(second.glide(1.0, 0.0, motion.BEAT))
+    stage.play(second.glide(1.0, 0.0, motion.QUICK))
     stage.tape = second
 
 

@@ -282,7 +282,7 @@ class LessonScene(Scene):
             self.remove(*([] if old is None else [old]))
             self.add(strip)
             return
-        self._meanwhile += strip.follow(old, motion.BEAT)
+        self._meanwhile += strip.follow(old, motion.SAY)
         self._gone.append(old)
         if self._tape_waits and self._acting is None:  # it made room for what was printed
             self._meanwhile += self.stage.tape_returning()
@@ -309,7 +309,7 @@ class LessonScene(Scene):
         if old is None:
             self._meanwhile.append(FadeIn(printed, run_time=motion.QUICK))
         else:
-            self._meanwhile += printed.follow(old, motion.BEAT)
+            self._meanwhile += printed.follow(old, motion.SAY)
             self._gone.append(old)
         self.play()
         self.wait(min(motion.QUICK * printed.rows, 2 * motion.SLOW))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from torchreel.records import Array, Step, TensorRecord, Trace
 from torchreel.stage.memory import values_of
 from torchreel.stage.seen import Seen, own
@@ -46,6 +49,24 @@ class Facts:
                 return each.literal
         unnamed = [each.literal for each in literals if each.name is None]
         return unnamed[position] if position < len(unnamed) else None
+
+    def writes_to(self, storage: int, after: int = -1) -> list[Step]:
+        """Return the steps that write into a storage, those after the step of this number."""
+        return [
+            step
+            for step in self.trace.steps[after + 1 :]
+            if step.written and self.record(step.results[0]).storage == storage
+        ]
+
+    def changed(self, step: Step) -> NDArray[np.int64]:
+        """Return the elements to which a step that writes gave another value; none where that is
+        not known."""
+        before = self.values(self.record(self.operand(step)))
+        after = self.values(self.record(step.results[0]))
+        if before is None or after is None or before.shape != after.shape:
+            return np.zeros(0, dtype=np.int64)
+        same = (before == after) | ((before != before) & (after != after))
+        return np.flatnonzero(~same.ravel())
 
     def provenance(self, step: Step) -> str | None:
         """Return how a step's first result came about: written in place, moves, feeds, opaque, or

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from manim import Animation, FadeIn, FadeOut
+from numpy.typing import NDArray
 
 from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
@@ -11,6 +12,8 @@ from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.floor import Floor
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.motion import late
+from torchreel.stage.seen import Seen
+from torchreel.stage.tape import MemoryTape
 
 _FOLLOWED = 0.6
 """Which element is followed through every move: the one at this share of the storage."""
@@ -19,33 +22,32 @@ _FOLLOWED = 0.6
 class Following(Floor):
     """The memory tape, and the view line that hangs from the last block to it."""
 
-    def follow_memory(
-        self,
-        block: TensorBlock | None = None,
-        element: int | None = None,
-        *,
-        instantly: bool = False,
-    ) -> None:
-        """Outline one element of a block (the last) and its slot on the tape, and hang the view
-        line between; beside other blocks, which it would cross, the slot alone."""
-        block, tape = block or self.block, self.tape
-        if block is None or tape is None or not self.tape_holds(block.record):
-            return
-        places = memory_positions(block.record).ravel()
-        slot = min(tape.count - 1, round(_FOLLOWED * tape.count))
-        if element is not None and block.record.stride:
-            slot = int(places[element])
-        if len(places) != len(block.elements) or slot not in places:
-            return
-        tape.outline(slot)
-        if len(self.blocks) > 1:
-            return
-        block.follow(int(np.flatnonzero(places == slot)[0]), tape.top_of(slot))
-        thread = self._thread(block, 0.0, 1.0)
-        if instantly:
-            thread.interpolate(1.0)
-        else:
-            self.play(thread)
+    def follow_memory(self) -> None:
+        """Follow the slot of the tape that tells most; see :meth:`following`."""
+        self.play(*self.following())
+
+    def following(self, slot: int | None = None) -> list[Animation]:
+        """Outline one slot on the tape (None: one that the cell writes, else one at .6 of it) and
+        its element in every block that shows it, and return the animations in which a view line
+        hangs between the two where it crosses no other block."""
+        if self.tape is None:
+            return []
+        slot = self._telling_slot(self.tape) if slot is None else slot
+        threads: list[Animation] = []
+        for block in self.blocks:
+            cell = self._cell_at(block, slot)
+            if cell is not None:
+                anchor = self.tape.top_of(slot)
+                free = self._is_free(block, block.view_line(cell, anchor))
+                block.follow(cell, anchor if free else None)
+                threads.append(self._thread(block, 0.0, 1.0))
+        if threads:
+            self.tape.outline(slot)
+        return threads
+
+    def follows(self, slots: NDArray[np.int64]) -> bool:
+        """Tell whether the slot that is followed now is one of these."""
+        return self.tape is not None and self.tape.outlined in slots
 
     def unfollow_memory(self) -> list[Animation]:
         """Return the animations in which the view line and the outlines go."""
@@ -79,6 +81,36 @@ class Following(Floor):
     def tape_holds(self, record: TensorRecord) -> bool:
         """Tell whether the memory tape on stage is this tensor's storage."""
         return self.tape is not None and self.tape.record.storage == record.storage
+
+    def _telling_slot(self, tape: MemoryTape) -> int:
+        """Return the slot that tells most: one that the cell writes, as near .6 as may be."""
+        usual = min(tape.count - 1, round(_FOLLOWED * tape.count))
+        written = [
+            memory_positions(record).ravel()[changed]
+            for step in self.writes_to(tape.record.storage)
+            if len(changed := self.changed(step))
+            and len((record := self.record(step.results[0])).stride) == len(record.shape)
+        ]
+        if not written:
+            return usual
+        return int(written[0][np.abs(written[0] - usual).argmin()])
+
+    def _cell_at(self, block: TensorBlock, slot: int) -> int | None:
+        """Return the cell of a block that shows a slot of the tape, None where none does."""
+        record = block.record
+        if not (self.tape_holds(record) and block.has_cells) or isinstance(record, Seen):
+            return None
+        cells = np.flatnonzero(memory_positions(record).ravel() == slot)
+        return int(cells[0]) if len(cells) else None
+
+    def _is_free(self, block: TensorBlock, line: NDArray[np.float64]) -> bool:
+        """Tell whether a line (n, 2) in pixels crosses no block but its own."""
+        for other in self.blocks:
+            left, top, right, bottom = other.pose.box
+            inside = (line > [left, top]) & (line < [right, bottom])
+            if other is not block and inside.all(axis=1).any():
+                return False
+        return True
 
     @staticmethod
     def _thread(block: TensorBlock, start: float, end: float) -> BlockAnimation:

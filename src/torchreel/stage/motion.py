@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUICK = 0.3
+SAY = 0.4
 BEAT = 0.6
 HOLD = 0.8
 SLOW = 1.2

@@ -63,6 +63,7 @@ class MemoryTape(VGroup):
         self._values = None if values is None else values.ravel()
         self.digits = self._digits(values)
         self.ring = VMobject()
+        self.outlined: int | None = None
         super().__init__(self.frame, *self.cells, *self.digits, self.ring)
         self.fill(np.ones(self.count))
 
@@ -150,6 +151,7 @@ class MemoryTape(VGroup):
 
     def outline(self, index: int | None) -> None:
         """Outline one slot, or none."""
+        self.outlined = index
         if index is None:
             self.ring.points = np.zeros((0, 3))
             return

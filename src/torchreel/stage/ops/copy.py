@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from torchreel.records import Step, TensorRecord
-from torchreel.stage import motion
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.copying import copy_memory
 from torchreel.stage.memory import memory_positions
@@ -25,16 +24,18 @@ def copy(stage: Stage, step: Step) -> None:
         block.become_tensor(result)
         stage.play(stage.light(block))
         return
-    copy_memory(stage, source, result)
-    _stand(stage, source, result)
+    _stand(stage, source, result, filled=copy_memory(stage, source, result))
 
 
-def _stand(stage: Stage, source: TensorRecord, result: TensorRecord) -> None:
-    """Let the copy stand beside what it was copied from, over the memory that is its own."""
+def _stand(stage: Stage, source: TensorRecord, result: TensorRecord, *, filled: bool) -> None:
+    """Let the copy stand beside what it was copied from, over the memory that is its own; where
+    that was seen being ``filled``, the copy is there at once."""
     told = source.stride != result.stride
     pads = [stride_room(stage.canvas.artboard)] * 2 if told else []
-    before, after = stage.arrange("left_right", [source], [result], symbols=["→"], pads=pads)
-    stage.play(stage.land(after))
+    there, landing = ([source, result], []) if filled else ([source], [result])
+    before, after = stage.arrange("left_right", there, landing, symbols=["→"], pads=pads)
+    if not filled:
+        stage.play(stage.land(after))
     held = stage.tape if stage.tape_holds(result) else None
     if not told:
         if held is not None and after.has_cells:
@@ -57,4 +58,4 @@ def _hang(stage: Stage, block: TensorBlock, tape: MemoryTape) -> None:
         [tape.fills[int(slot)] for slot in slots],
     )
     threads.grow(np.ones(len(low)))
-    stage.play(stage.put(threads, motion.BEAT))
+    stage.play(stage.put(threads))

@@ -36,6 +36,9 @@ def reshape(stage: Stage, step: Step) -> None:
     if not kept:
         stage.exchange(result)
         return
+    if stage.name_of(source) and stage.writes_to(result.storage, after=step.number):
+        _unfold_beside(stage, source, result)
+        return
     if min(len(visible(block.record.shape)[0]), len(visible(result.shape)[0])) > 3:
         _regroup(stage, block, result, first)
         return
@@ -66,6 +69,18 @@ def reshape(stage: Stage, step: Step) -> None:
         leaving = [*stage.leave_brackets(), *stage.unfollow_memory()]
         stage.play(Move(block, blend(block.pose, placement.pose), motion.SLOW), *leaving)
         stage.grow_brackets(placement)
+
+
+def _unfold_beside(stage: Stage, source: TensorRecord, result: TensorRecord) -> None:
+    """Let a tensor unfold out of the one whose memory it shares; both stay to be seen when that
+    memory is written."""
+    before, after = stage.arrange("flush", [source], [result])
+    start, home = before.pose, after.placement.pose
+    banded = _is_row(start) and len(visible(result.shape)[0]) <= 3
+    path = _bands(start, home, _columns(result.shape)) if banded else blend(start, home)
+    stage.play(Move(after, path, motion.SLOW))
+    stage.landed(after)
+    stage.follow_memory()
 
 
 def _regroup(stage: Stage, block: TensorBlock, result: TensorRecord, placement: Placement) -> None:

@@ -18,12 +18,14 @@ from torchreel.stage.stage import Stage
 def write(stage: Stage, step: Step) -> None:
     """Play a step that writes into memory that is there already."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
-    block = _block(stage, source)
-    changed = _changed(stage, source, result)
-    stage.play(*stage.unlight(), *stage.unfollow_memory())
-    stage.play(stage.light(block, changed if len(changed) else None))
-    if len(changed):
-        stage.follow_memory(block, int(changed[0]))
+    block, changed = _block(stage, source), stage.changed(step)
+    slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
+    known = stage.follows(slots)
+    lit = [*stage.unlight(), stage.light(block, changed if len(changed) else None)]
+    if not known and (leaving := stage.unfollow_memory()):
+        stage.play(*leaving, *lit)
+        lit = []
+    stage.play(*lit, *(stage.following(int(slots[0])) if len(slots) and not known else ()))
     stage.play(stage.write(block, result), *_elsewhere(stage, block, result))
 
 
@@ -33,15 +35,6 @@ def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
         if block.record.id == source.id:
             return block
     return stage.block_of(source)
-
-
-def _changed(stage: Stage, source: TensorRecord, result: TensorRecord) -> NDArray[np.int64]:
-    """Return the elements whose value is another one now; none where that is not known."""
-    before, after = stage.values(source), stage.values(result)
-    if before is None or after is None or before.shape != after.shape:
-        return np.zeros(0, dtype=np.int64)
-    same = (before == after) | ((before != before) & (after != after))
-    return np.flatnonzero(~same.ravel())
 
 
 def _elsewhere(stage: Stage, block: TensorBlock, result: TensorRecord) -> list[Animation]:
