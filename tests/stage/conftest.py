@@ -98,10 +98,15 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 
 def play_cell(
-    trace: Trace, cell: str, artboard: str = "page", theme: str = "dark", until: str | None = None
+    trace: Trace,
+    cell: str,
+    artboard: str = "page",
+    theme: str = "dark",
+    until: str | None = None,
+    kind: type[LessonScene] = LessonScene,
 ) -> LessonScene:
     """Play a cell of a trace, up to a line where one is given, without drawing the frames between
-    the lines."""
+    the lines; ``kind`` is its scene."""
     board = ARTBOARDS[artboard]
     options = {
         "dry_run": True,
@@ -115,7 +120,7 @@ def play_cell(
     }
     with tempconfig(options):
         renderer = CairoRenderer(skip_animations=True)
-        scene = (LessonScene if until is None else _until(until))(
+        scene = (kind if until is None else _until(until))(
             trace.of_cell(cell), artboard, theme, renderer=renderer
         )
         scene.render()

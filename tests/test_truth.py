@@ -1,0 +1,313 @@
+"""The truth test of the course: every number that a clip of a lesson draws is PyTorch's own.
+
+Each script of the lessons runs twice: once traced, and every cell is played on both artboards; once
+more without the tracer. Then each text of the manifests is compared with what the second run held.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.replay import Held, Moment, Replay
+from tests.stage.conftest import play_cell
+from tests.stage.test_autograd import _reads
+from torchreel.records import Backward, Drawn, Run, Trace
+from torchreel.render.scenes import find_scene
+from torchreel.render.stock import scene_class
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.numerals import MINUS
+from torchreel.tracer import parse_cells, trace_script
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(file.relative_to(ROOT).as_posix() for file in ROOT.glob("lessons/*/*.py"))
+CELLS = [
+    (script, cell.name)
+    for script in SCRIPTS
+    for cell in parse_cells((ROOT / script).read_text(encoding="utf-8"), script)
+]
+
+
+@functools.cache
+def _runs(script: str) -> tuple[Trace, Replay]:
+    """Return the trace of a script and its replay."""
+    trace = trace_script(ROOT / script, root=ROOT)
+    assert trace.error is None
+    wanted = {(run.cell, run.statement, run.lap) for run in trace.runs if run.cell is not None}
+    return trace, Replay(ROOT / script, wanted)
+
+
+@pytest.mark.parametrize(("script", "cell"), CELLS, ids=["-".join(each) for each in CELLS])
+def test_every_text_of_a_lessons_clip_is_true(script: str, cell: str) -> None:
+    trace, replay = _runs(script)
+    oracle = Oracle(trace.of_cell(cell), replay, (ROOT / script).read_text(encoding="utf-8"))
+    kind = scene_class(find_scene(ROOT / "scenes", script, cell))
+    for artboard in ARTBOARDS:
+        scene = play_cell(trace, cell, artboard, kind=kind)
+        wrong = [drawn for drawn in scene.drawn if not oracle.agrees(drawn)]
+        assert not wrong, f"{wrong[0]} is drawn on {artboard}, which is not what PyTorch has"
+        assert {each.source for each in scene.drawn} - {"code", "sign"}
+
+
+def test_the_oracle_knows_a_lie() -> None:
+    """Each text of the clips, changed a little, is found out."""
+    for lesson, cell in [("autograd", "backward"), ("gpu", "gpu"), ("training", "train")]:
+        script = f"lessons/{lesson}/lesson.py"
+        trace, replay = _runs(script)
+        oracle = Oracle(trace.of_cell(cell), replay, (ROOT / script).read_text(encoding="utf-8"))
+        for drawn in play_cell(trace, cell, "film").drawn:
+            if drawn.source in ("sign", "code", "name"):
+                continue
+            text = re.sub(r"\d(?=\D*$)", lambda found: str(int(found[0]) ^ 1), drawn.text)
+            lie = Drawn(**{**vars(drawn), "text": text if text != drawn.text else f"{text}x"})
+            assert not oracle.agrees(lie), lie
+
+
+class Oracle:
+    """Compares what a cell's clip drew with what the replay of its script held."""
+
+    def __init__(self, trace: Trace, replay: Replay, source: str) -> None:
+        self.trace, self.replay, self.source = trace, replay, source
+        self.cell = trace.cells[0].name
+        self.held: dict[int, Held] = {}
+        self._find_tensors()
+        for backward in trace.backwards:
+            self._find_gradients(backward)
+
+    def agrees(self, drawn: Drawn) -> bool:
+        """Tell whether a text is what PyTorch had."""
+        check: Callable[[Drawn], bool] = getattr(self, f"_{drawn.source}")
+        return check(drawn)
+
+    # Which tensor of the replay each record is of.
+
+    def _find_tensors(self) -> None:
+        entered = self.replay.entered[self.cell]
+        for name, record in self.trace.names.items():
+            self.held[record] = entered[name]
+        first = {each.name: each.id for each in reversed(self.trace.tensors) if each.name}
+        self._find_parameters(first.items(), entered)
+        for position, run in enumerate(self.trace.runs):
+            moment = self._moment(run)
+            after = self._after(position)
+            for name, changed in run.changed.items():
+                if changed is not None and isinstance(after.get(name), Held):
+                    self.held.setdefault(changed, after[name])
+            for steps, values in self._made(run, moment):
+                for number, held in zip(steps, values, strict=True):
+                    self.held |= dict.fromkeys(self.trace.steps[number].results, held)
+            for number in run.steps:  # of a model that moves, or that an optimizer steps
+                step = self.trace.steps[number]
+                used = [each.tensor for each in step.operands if each.tensor is not None]
+                names = [self.trace.tensor(each).name for each in used]
+                self._find_parameters(zip(names, step.results, strict=False), after)
+
+    def _find_parameters(self, named: Iterable[tuple[str, int]], scope: dict[str, Any]) -> None:
+        """Find the records of parameters, by their names in their models."""
+        for name, record in named:
+            if name in scope:
+                self.held.setdefault(record, scope[name])
+
+    def _made(self, run: Run, moment: Moment) -> Iterator[tuple[list[int], list[Held]]]:
+        """Yield the steps of a run that made what an expression, or a module, has as its value."""
+        steps = [self.trace.steps[number] for number in run.steps]
+        for text, values in moment.values.items():
+            own = [step.number for step in steps if step.expression == text and step.call is None]
+            if len(own) == len(values):
+                yield own, values
+        parents = {call.parent for call in self.trace.calls}
+        calls = {step.call: step.number for step in steps if step.call is not None}
+        leaves = [number for call, number in calls.items() if call not in parents]
+        if len(leaves) == len(moment.outputs):
+            yield leaves, moment.outputs
+
+    def _moment(self, run: Run) -> Moment:
+        return self.replay.moments[self.cell, run.statement, run.lap]
+
+    def _after(self, position: int) -> dict[str, Any]:
+        """Return what names held after a run: of a loop's own, when its body began."""
+        run = self.trace.runs[position]
+        statements = {each.number: each for each in self.trace.cells[0].statements}
+        if statements[run.statement].kind == "loop" and position + 1 < len(self.trace.runs):
+            following = self.trace.runs[position + 1]
+            if statements[following.statement].parent == run.statement:
+                return self._moment(following).before
+        return self._moment(run).after
+
+    def _find_gradients(self, backward: Backward) -> None:
+        """Find what crossed: a pass adds to ``.grad``, and each tensor on its way kept its own."""
+        run = self.trace.runs[self.trace.steps[backward.step].run]
+        before, after = self._moment(run).gradients
+        for node in backward.nodes:
+            if node.gradient is None or node.tensor not in self.held:
+                continue
+            live = self.held[node.tensor].live
+            found = after.get(id(live))
+            if found is not None:
+                old = before.get(id(live))
+                self._hold(node.gradient, found if old is None else found - old)
+        for total in backward.accumulations:
+            if total.tensor in self.held:
+                live = self.held[total.tensor].live
+                for record, values in ((total.before, before), (total.after, after)):
+                    found = values.get(id(live))
+                    if record is not None and found is not None:
+                        self._hold(record, found)
+
+    def _hold(self, record: int, value: torch.Tensor) -> None:
+        self.held[record] = Held(value, value.stride(), value)
+
+    # One check for each source of a text; a record that the replay does not know agrees with none.
+
+    def _value(self, drawn: Drawn) -> bool:
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        return held is not None and _reads(drawn.text, held.value[drawn.index].item())
+
+    def _fact(self, drawn: Drawn, fact: Callable[[Held], str]) -> bool:
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        return held is not None and drawn.text == fact(held)
+
+    def _size(self, drawn: Drawn) -> bool:
+        return self._fact(drawn, lambda held: str(held.value.shape[drawn.index[0]]))
+
+    def _shape(self, drawn: Drawn) -> bool:
+        if "×" in drawn.text:
+            return self._fact(drawn, lambda held: "×".join(map(str, held.value.shape)))
+        return self._fact(drawn, lambda held: str(tuple(held.value.shape)))
+
+    def _stride(self, drawn: Drawn) -> bool:
+        sign = "+" if drawn.text.startswith("+") else ""
+        return self._fact(drawn, lambda held: f"{sign}{held.stride[drawn.index[0]]}")
+
+    def _dtype(self, drawn: Drawn) -> bool:
+        return self._fact(drawn, lambda held: str(held.value.dtype).removeprefix("torch."))
+
+    def _device(self, drawn: Drawn) -> bool:
+        return self._fact(drawn, lambda held: str(held.value.device))
+
+    def _requires_grad(self, drawn: Drawn) -> bool:
+        return self._fact(drawn, lambda held: "requires_grad" if held.live.requires_grad else "")
+
+    def _index(self, drawn: Drawn) -> bool:
+        dim, place = drawn.index if len(drawn.index) == 2 else (-1, drawn.index[0])
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        return held is not None and drawn.text == str(place) and place < held.value.shape[dim]
+
+    def _name(self, drawn: Drawn) -> bool:
+        name = drawn.text.removesuffix("…")
+        moments = self.replay.moments.values()
+        known = {*self.replay.names, *(key for each in moments for key in each.after)}
+        known |= {f"{each}.grad" for each in known}
+        cut = drawn.text.endswith("…") and any(each.startswith(name) for each in known)
+        return cut or name in known or name in self._modules()
+
+    def _module(self, drawn: Drawn) -> bool:
+        return drawn.text in self._modules()
+
+    def _modules(self) -> set[str]:
+        """Return the names, classes and parameters' names of all modules of the script."""
+        found: set[str] = set()
+        for name, module in self.replay.names.items():
+            if isinstance(module, nn.Module):
+                found |= {name, *(key for key, _ in module.named_parameters())}
+                for path, each in module.named_modules():
+                    found |= {path, path.rpartition(".")[2], type(each).__name__}
+        return found
+
+    def _op(self, drawn: Drawn) -> bool:
+        assert drawn.step is not None
+        line = self.trace.steps[drawn.step].expression
+        return all(part in line for part in drawn.text.split())
+
+    def _code(self, drawn: Drawn) -> bool:
+        return drawn.text in self.source
+
+    def _symbol(self, drawn: Drawn) -> bool:
+        """Tell whether the numbers in an op's symbol stand in its line."""
+        assert drawn.step is not None
+        line = self.trace.steps[drawn.step].expression
+        return all(number in line for number in re.findall(r"[\d.]+|\w+", drawn.text.strip("Σ∇")))
+
+    def _function(self, drawn: Drawn) -> bool:
+        return any(each.endswith(drawn.text) for each in self.replay.functions)
+
+    def _derivative(self, drawn: Drawn) -> bool:
+        assert drawn.step is not None
+        step = self.trace.steps[drawn.step]
+        place, operand, own_place = drawn.index
+        used = [each.tensor for each in step.operands]
+        made, given = self.held[step.results[0]], self.held[used[operand] or 0]
+        same = used[:operand].count(used[operand])
+        found = [
+            gradient
+            for node, gradient in made.derivatives[place]
+            if node is not None
+            and (node is given.live.grad_fn or getattr(node, "variable", None) is given.live)
+        ]
+        gradient = found[same]
+        assert gradient is not None
+        value = gradient.expand(given.value.shape).flatten()[own_place].item()
+        return _reads(drawn.text.removeprefix("×"), value)
+
+    def _literal(self, drawn: Drawn) -> bool:
+        assert drawn.step is not None
+        return drawn.text.replace(MINUS, "-") in self.trace.steps[drawn.step].expression
+
+    def _product(self, drawn: Drawn) -> bool:
+        assert drawn.step is not None
+        first, place, second, other = drawn.index
+        operands = [each.tensor for each in self.trace.steps[drawn.step].operands]
+        a, b = (self.held[operands[each] or 0].value for each in (first, second))
+        return _reads(drawn.text, (a.flatten()[place] * b.flatten()[other]).item())
+
+    def _clash(self, drawn: Drawn) -> bool:
+        text = drawn.text.replace("×", "x")
+        return any(
+            text == type(each).__name__ or re.search(rf"\b{re.escape(text)}\b", str(each))
+            for each in self.replay.errors
+        )
+
+    def _lap(self, drawn: Drawn) -> bool:
+        statement, lap, laps = drawn.index
+        ran = len(self.replay.laps[self.cell, statement])
+        return laps == ran and 1 <= lap <= ran and drawn.text == f"{lap}/{ran}"
+
+    def _series(self, drawn: Drawn) -> bool:
+        series = self.trace.series[drawn.index[0]]
+        if len(drawn.index) == 1:
+            return drawn.text == series.name
+        _, first, last = drawn.index
+        name = series.name if series.kind == "name" else f"{series.name}.grad"
+        laps = self.replay.laps[self.cell, series.statement][first - 1 : last]
+        value = float(np.mean([lap[name] for lap in laps]))
+        percent = drawn.text.endswith("%")
+        return drawn.text == f"{round(100 * value)}%" if percent else _reads(drawn.text, value)
+
+    def _plain(self, drawn: Drawn) -> bool:
+        if drawn.text == "None":  # what zero_grad left
+            assert drawn.step is not None
+            run = self.trace.runs[self.trace.steps[drawn.step].run]
+            return None in self._moment(run).gradients[-1].values()
+        plain = self._after(drawn.index[0])
+        return drawn.text in plain or drawn.text in {repr(each) for each in plain.values()}
+
+    def _printed(self, drawn: Drawn) -> bool:
+        position, row = drawn.index
+        lines = self._moment(self.trace.runs[position]).printed.splitlines()
+        if drawn.text.startswith("… "):
+            return drawn.text == f"… {len(lines) - row} more lines"
+        line = lines[row]
+        return drawn.text == line or line.startswith(drawn.text.removesuffix("…"))
+
+    def _sign(self, drawn: Drawn) -> bool:
+        """Tell whether a sign tells no number: of the numbers, only a ring's stations are signs."""
+        stations = [str(number) for number in range(1, 5)] if self.trace.loops else []
+        return drawn.text in stations or not re.search(r"\d", drawn.text)
