@@ -181,6 +181,7 @@ def test_an_op_that_raised_shows_what_did_not_fit() -> None:
     [
         ({"view": True}, "view"),
         ({"written": True}, "in place"),
+        ({"shared": True}, "shared"),
         ({"provenance": (Provenance("moves", array="moved"),)}, "copy"),
         ({"provenance": (Provenance("moves", array="constant"),)}, "new"),
         ({"provenance": (Provenance("feeds"),)}, "new"),

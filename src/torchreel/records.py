@@ -225,6 +225,8 @@ class Step:
     ``run`` is the index in ``Trace.runs`` of the statement run it belongs to, ``line`` the line in
     the script's file, for messages. ``call`` is the innermost call of a module in which it ran.
     An op that writes in place has the new version of what it wrote as its result, ``written``.
+    ``shared`` tells that what it made has memory that others hold, too (a NumPy array, a buffer,
+    another library), or that it gave others the memory of an operand.
     A call that raised in a lap that is not kept is a step of the loop's own run, if the traceback
     shows which call it was, with which operands (of the first 300 exceptions in such laps).
     """
@@ -237,6 +239,7 @@ class Step:
     results: tuple[TensorId, ...]
     view: bool = False
     written: bool = False
+    shared: bool = False
     line: int = 0
     provenance: tuple[Provenance, ...] = ()
     call: CallId | None = None

@@ -26,8 +26,8 @@ from torchreel.spelling import bare_name
 
 HEADS = ("line", "run", "op", "in", "out", "memory", "device")
 MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
-more; in place wrote over an operand; a read gives a tensor that was there already; new is none of \
-these."""
+more; in place wrote over an operand; a read gives a tensor that was there already; shared memory \
+is held by others, too, such as a NumPy array; new is none of these."""
 RUN = "run: 1 is the first time that its line ran, 2 the second; empty where a line ran once."
 NARROWEST = 12
 """So many characters are left to the shapes however narrow the terminal is."""
@@ -219,6 +219,8 @@ def _memory(step: Step, trace: Trace) -> str:
         return "in place"
     if step.view:
         return "view"
+    if step.shared:
+        return "shared"
     if step.op == GRAD and step.results:
         return "read"
     if any(_came(trace.moves(step.number, result)) for result in range(len(step.results))):

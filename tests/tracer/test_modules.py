@@ -153,6 +153,9 @@ def heard() -> list[Heard]:
         return found
 
     def before(module: nn.Module, args: Any) -> None:
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            stack.append((module, -1))  # what vmap runs is no call of the script's
+            return
         parent = stack[-1][1] if stack else None
         given = tensors(args)
         kind = type(module).__name__
@@ -162,7 +165,8 @@ def heard() -> list[Heard]:
     def after(module: nn.Module, args: Any, result: Any) -> None:
         called, number = stack.pop()
         assert called is module
-        calls[number].returned = tensors(result)
+        if number >= 0:
+            calls[number].returned = tensors(result)
 
     handles = [
         hooks.register_module_forward_pre_hook(before),
@@ -177,10 +181,9 @@ def heard() -> list[Heard]:
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
-    """Return copies of the tensors of a value; nothing can be read of one inside vmap."""
+    """Return copies of the tensors of a value."""
     if isinstance(value, torch.Tensor):
-        batched = torch._C._functorch.is_batchedtensor(value)
-        return [torch.empty(0) if batched else value.detach().clone()]
+        return [value.detach().clone()]
     parts = value.values() if isinstance(value, dict) else value
     return [each for part in parts for each in tensors(part)] if is_nest(value) else []
 

@@ -13,6 +13,8 @@ import torch
 from torch.autograd.graph import Node, get_gradient_edge
 
 from torchreel.records import Accumulation, Backward, GraphEdge, GraphNode
+from torchreel.tracer.literals import tensors_in
+from torchreel.tracer.values import is_transformed
 
 if TYPE_CHECKING:
     from torchreel.tracer.recorder import Recorder
@@ -100,7 +102,9 @@ class Autograd:
         self._finished = None
 
     def _run(self, run: Any, outputs: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        if self._watching or not self._recorder.awake or _transformed():
+        inputs = args[3] if len(args) > 3 else ()
+        transformed = _transformed() or any(map(is_transformed, tensors_in([*outputs, *inputs])))
+        if self._watching or not self._recorder.awake or transformed:
             return run(outputs, *args, **kwargs)
         frame = self._recorder.caller(sys._getframe(2))
         if frame is not None:  # before torch 2.13 no mode sees torch.autograd.backward

@@ -11,6 +11,7 @@ import torch
 from torchreel.tracer.cells import Script
 from torchreel.tracer.literals import is_plain, literal
 from torchreel.tracer.tensors import Tensors
+from torchreel.tracer.values import is_transformed
 
 
 class Names:
@@ -38,6 +39,8 @@ class Names:
         held = self._held(frame)
         for name, value in held.items():
             if issubclass(type(value), torch.Tensor):
+                if is_transformed(value):
+                    continue
                 records[name] = self._tensors.record(value)
             elif is_plain(value):
                 before = self._plain.get(name)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
-from torch.utils.data import dataloader
 
 from torchreel.records import Operand, OptimizerStep, ParameterUpdate
 from torchreel.tracer.literals import literal, tensors_in
@@ -52,8 +51,8 @@ class Optimizers:
         )
 
     def install(self) -> None:
-        """Stand before ``step()`` of every optimizer, ``zero_grad()``, the clipping of gradients,
-        and the fetching of a batch, whose many calls are not recorded."""
+        """Stand before ``step()`` of every optimizer, ``zero_grad()`` and the clipping of
+        gradients."""
         optimizers: Any = Optimizer
         hooked = optimizers.profile_hook_step  # what torch itself puts around every step()
 
@@ -68,10 +67,6 @@ class Optimizers:
             clipped = self._observed_clip(getattr(clip_grad, name))
             setattr(clip_grad, name, clipped)
             setattr(torch.nn.utils, name, clipped)
-        loader: Any = dataloader.DataLoader
-        fetching: Any = dataloader._BaseDataLoaderIter
-        loader.__iter__ = self._apart(loader.__iter__)  # draws the seed of its workers
-        fetching.__next__ = self._apart(fetching.__next__)
 
     # -- step ------------------------------------------------------------------------------------
 
@@ -250,16 +245,6 @@ class Optimizers:
     def _gradients(self, parameters: list[torch.Tensor]) -> list[int]:
         with torch._C.DisableTorchFunction():
             return [self._tensors.record(each.grad) for each in parameters if each.grad is not None]
-
-    def _apart(self, function: Any) -> Any:
-        @functools.wraps(function)
-        def apart(*args: Any, **kwargs: Any) -> Any:
-            if self._recorder.caller(sys._getframe(1)) is None:
-                return function(*args, **kwargs)
-            with self._recorder.aside():
-                return function(*args, **kwargs)
-
-        return apart
 
 
 def trained(optimizer: Optimizer) -> list[torch.Tensor]:

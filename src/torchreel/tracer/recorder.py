@@ -35,7 +35,9 @@ from torchreel.tracer.ops import op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
+from torchreel.tracer.sharing import is_shared
 from torchreel.tracer.tensors import Tensors, version_of
+from torchreel.tracer.unheard import install as listen_to_unheard
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
 """The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
@@ -46,6 +48,7 @@ MISSED = 300
 WITHOUT_RESULT = frozenset(
     [
         *("torch.Tensor.item", "torch.Tensor.tolist", "torch.Tensor.numpy"),
+        "torch.utils.dlpack.to_dlpack",
         *("torch.Tensor.backward", "torch.autograd.backward", "torch.autograd.grad"),
         *("torch.Tensor.grad.__set__", "torch.Tensor.grad.__delete__"),
     ]
@@ -57,6 +60,10 @@ UNINITIALIZED = frozenset(
     ["torch.empty", "torch.empty_like", "torch.empty_strided", "torch.Tensor.new_empty"]
 )
 """Ops whose results' values are not kept: they differ from run to run."""
+
+
+POINTING = frozenset(["torch.Tensor.set_"])
+"""Ops that give a tensor other memory: it is another, as after a write, but nothing is written."""
 
 
 @dataclass(eq=False)
@@ -132,6 +139,7 @@ class Recorder(TorchFunctionMode):
         self.autograd.install()
         self.modules.install()
         self.optimizers.install()
+        listen_to_unheard(self)
         self.optimizers.listener = Norms(self.laps, self.tensors, self.names_of_tensors)
 
     # -- probes ------------------------------------------------------------------------------
@@ -267,18 +275,21 @@ class Recorder(TorchFunctionMode):
                 self._raised = error
                 self.add(pending, [], clash=clash_of(error, op, args, kwargs))
             raise
+        made = list(islice(tensors_in(result), TENSORS))
+        shared = is_shared(op, args, kwargs, result)
+        if shared:
+            self.tensors.share([*made, *given])
         changed, written = [], False
         for tensor, record, version in before:
             after = self.tensors.record_written(tensor, version)
             if after != record:
                 changed.append(after)
                 written = written or version_of(tensor) != version
-        made = list(islice(tensors_in(result), TENSORS))
         record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
         results = [record_of(tensor) for tensor in made]
         if results or changed or op in WITHOUT_RESULT:
-            in_place = written and set(results) <= set(changed)
-            number = self.add(pending, results or changed, written=in_place)
+            in_place = written and set(results) <= set(changed) and op not in POINTING
+            number = self.add(pending, results or changed, written=in_place, shared=shared)
             self.autograd.note(number, mark, [*made, *given])
             known = self.provenances.note(self.steps[number], func, args, kwargs)
             if known:
@@ -377,6 +388,7 @@ class Recorder(TorchFunctionMode):
         results: Sequence[int],
         *,
         written: bool = False,
+        shared: bool = False,
         clash: Clash | None = None,
     ) -> int:
         """Write a step that has ended, or raised, and return its number."""
@@ -394,6 +406,7 @@ class Recorder(TorchFunctionMode):
                 results=results,
                 view=not written and any(self._storage(record) in given for record in results),
                 written=written,
+                shared=shared,
                 line=pending.line,
                 call=pending.call,
                 clash=clash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -63,6 +64,7 @@ class Tensors:
         self._room = Room()
         self.unwritten: set[int] = set()
         self._unwritten: set[int] = set()
+        self._shared: set[int] = set()
         self._known: dict[int, _Known] = {}
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self._storages: dict[int, tuple[StorageWeakRef, int]] = {}
@@ -84,6 +86,12 @@ class Tensors:
         with unseen():
             self._unwritten.add(self._storage(tensor, None)[0])
             return self._record(tensor, written=False)
+
+    def share(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Say that others hold the memory of these, and may write it past every counter: values
+        that are kept whole are compared at each look, however large they are."""
+        with unseen():
+            self._shared |= {self._storage(tensor, None)[0] for tensor in tensors}
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Call a parameter or buffer by its name in its module's tree from now on."""
@@ -135,7 +143,8 @@ class Tensors:
         array = None
         if known is not None and not written and facts == known.facts:
             kept = self.values.get(known.record)
-            looks = kept is not None and kept.size <= 2 * SMALL and facts.device == "cpu"
+            small = kept is not None and kept.size <= 2 * SMALL
+            looks = facts.device == "cpu" and (small or facts.storage in self._shared)
             if not (moved or looks or (kept is not None and moment != known.moment)):
                 return known.record
             array = array_of(tensor) if kept is not None else None
@@ -165,7 +174,7 @@ class Tensors:
         kept = self.values.get(known.record)
         if kept is None:
             return True
-        if kept.size > 2 * SMALL:
+        if kept.size > 2 * SMALL and known.facts.storage not in self._shared:
             return moment == known.moment
         try:
             same = _equal(kept, tensor.detach().numpy())

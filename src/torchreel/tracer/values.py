@@ -33,6 +33,11 @@ UNREADABLE = (RuntimeError, NotImplementedError, TypeError, ValueError)
 sparse, nested, inside vmap)."""
 
 
+is_transformed = torch._C._functorch.is_functorch_wrapped_tensor
+"""Tells a tensor that torch.func puts in the place of one of the script's, for one example or one
+level of gradients."""
+
+
 def unseen() -> AbstractContextManager[object]:
     """Return a context in which no mode of the script's own sees what is read of its tensors."""
     if not torch._C._len_torch_dispatch_stack():
