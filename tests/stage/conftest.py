@@ -39,6 +39,7 @@ CELLS = {
     "B = torch.tensor([[2, 0, 1, 1], [1, 3, 0, 2], [0, 1, 2, 1]])\nC = A @ B",
     "transposed": "y = torch.arange(12).reshape(3, 4)\nt = y.T\nc = t.contiguous()",
     "picked": "x = torch.arange(12).reshape(3, 4)\nr = x[1]\nc = x[:, 1:3]\nv = x[x > 6]",
+    "ranks_apart": "x = torch.arange(24)\nf = x.reshape(2, 2, 2, 3)",
     "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"
     "h = torch.cat([f, g])\nj = torch.stack([f, g])",
     "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",

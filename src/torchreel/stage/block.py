@@ -52,6 +52,7 @@ class TensorBlock(Group):
     ) -> None:
         self.canvas = canvas
         self.record = record
+        self.planks = VGroup()
         self.placement = placement
         self.fills = np.array(fills)
         self.pose = placement.pose
@@ -71,13 +72,24 @@ class TensorBlock(Group):
         self.title: Any = None
         self.set_values(values)
         self.thread, self.frame, self.pin = VMobject(), VMobject(), VMobject()
-        self.planks = VGroup(*(VMobject() for _ in range(2 * len(placement.planks))))
         self.dots = VGroup(*(VMobject() for _ in range(3 if placement.dots else 0)))
         self.drawing = self._drawing(image)
         super().__init__(self.thread, self.frame, self.planks, self.drawing, self.dots, self.pin)
         self.set_pose(self.pose)
 
     # What the cells show.
+
+    @property
+    def placement(self) -> Placement:
+        """What of the tensor is drawn, and where."""
+        return self._placement
+
+    @placement.setter
+    def placement(self, placement: Placement) -> None:
+        self._placement = placement
+        planks = 2 * len(placement.form.planks)
+        if len(self.planks) != planks:
+            self.planks.submobjects = [VMobject() for _ in range(planks)]
 
     @property
     def elements(self) -> NDArray[np.int64]:

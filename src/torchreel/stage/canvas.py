@@ -50,6 +50,12 @@ class Canvas:
         point: Points = self.points(np.array([[x, y]], dtype=float))[0]
         return point
 
+    def pixel(self, point: Points) -> PixelPoint:
+        """Return the pixel position of a Manim point."""
+        unit = self.artboard.unit
+        x, y = float(point[0]) / unit, float(point[1]) / unit
+        return x + self.artboard.width / 2, self.artboard.height / 2 - y
+
     def stroke(self, pixels: float) -> float:
         """Return the Manim stroke width of a line this many pixels wide."""
         return pixels * self.artboard.unit * 100

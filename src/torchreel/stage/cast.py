@@ -12,9 +12,9 @@ from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Arrangement, Family, Item, Mark, Spot, arrange
-from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.block import BlockAnimation, Move, TensorBlock
 from torchreel.stage.following import Following
-from torchreel.stage.form import CELLS_MAX, Places
+from torchreel.stage.form import CELLS_MAX, Places, Points
 from torchreel.stage.labels import Labels
 from torchreel.stage.landing import Landing
 from torchreel.stage.layout import Margins, Mode, Placement, Pose
@@ -66,6 +66,7 @@ class Cast(Following, Labels, Lights, Landing):
         moving = [block for block in blocks if block in self.blocks]
         labels, unlabelled = self._unlabelled(moving)
         self.blocks = blocks
+        come = entering[: self._entered(entering, results)]
         for block in entering:
             block.fade_into(1.0)
             self.scene.add(block)
@@ -78,10 +79,7 @@ class Cast(Following, Labels, Lights, Landing):
                 for block, placement in zip(blocks, shown.placements, strict=True)
                 if block in moving
             ),
-            *(
-                self.fading(block, 1.0, 0.0)
-                for block in entering[: self._entered(entering, results)]
-            ),
+            *(self._coming(block, late=bool(leaving)) for block in come),
         )
         self.scene.remove(*gone, *labels)
         self._await(blocks[len(operands) :])
@@ -113,6 +111,23 @@ class Cast(Following, Labels, Lights, Landing):
         if block is not None and block.record.id == record.id and alone:
             return block
         return self.arrange("in_place", [record], bare=False)[0]
+
+    def merge(self, record: TensorRecord, home: Placement, starts: Points) -> None:
+        """Let a tensor take the place of all that are on stage: its cells stand at ``starts``
+        (n, 2), where those of the others did, and slide to their own places."""
+        block, first = self.make_block(record, home), self.blocks[0].pose
+        labels, unlabelled = self._unlabelled(self.blocks)
+        start = replace(home.pose, corners=starts, size=first.size, depth=first.depth)
+        block.set_pose(start)
+        self.scene.remove(*self.blocks)
+        self.blocks = []
+        self.show_block(block)
+
+        def slide(time: float) -> Pose:
+            return between(start, home.pose, motion.ease(time))
+
+        self.play(*unlabelled, *self.props_leaving(), Move(block, slide, motion.SLOW))
+        self.scene.remove(*labels)
 
     def enter(self, records: Sequence[TensorRecord]) -> None:
         """Put tensors on stage at once, as they are before the first line."""
@@ -257,6 +272,20 @@ class Cast(Following, Labels, Lights, Landing):
     @staticmethod
     def _entered(entering: Sequence[TensorBlock], results: Sequence[TensorRecord]) -> int:
         return len(entering) - len(results)
+
+    def _coming(self, block: TensorBlock, *, late: bool) -> Animation:
+        """Return the animation in which a block comes, ``late`` when others have gone from where
+        it will stand."""
+        coming, shown = self.fading(block, 1.0, 0.0), block.pose.shown.copy()
+        if not late:
+            return coming
+
+        def draw(alpha: float) -> None:
+            block.show_cells(shown & (alpha > 0.5))
+            coming.interpolate_mobject(2 * alpha - 1)
+
+        draw(0)
+        return BlockAnimation(block, draw, motion.BEAT)
 
     def _settling(self, block: TensorBlock, placement: Placement, dimmed: bool) -> Animation:
         """Return the animation in which a block moves to its new place, lit again or not."""

@@ -22,6 +22,8 @@ from torchreel.stage.tape import MemoryTape
 _FLAT = 60.0
 """A bracket is a line of its own where its box is no wider than this, in film pixels."""
 
+_SIDES, _PIECES = 3, 6
+
 
 @dataclass
 class Parts:
@@ -78,9 +80,9 @@ def frame_of(parts: Parts, canvas: Canvas) -> Frame:
         size = block.digit_size
         texts += [Written(text, size, *box, body.name) for text, _, box in block.digits()]
     for bracket in parts.brackets:
-        box = np.array([_box(bracket.line, board)])
-        if is_visible(bracket.line) and box[0, 2:].min() < board.px(_FLAT):
-            bodies.append(Body(f"the bracket {bracket.label.text}", box, True))
+        boxes = _along(bracket.line, board)
+        if is_visible(bracket.line) and boxes[0, 2:].min() < board.px(_FLAT):
+            bodies.append(Body(f"the bracket {bracket.label.text}", boxes, True))
     return Frame(
         texts,
         bodies,
@@ -111,6 +113,22 @@ def _cells(block: TensorBlock) -> Boxes:
     back = front.copy()
     back[:, :2] += np.array([DEPTH_X, DEPTH_Y]) * pose.depth
     return np.concatenate([front, back])
+
+
+def _along(line: VMobject, board: Artboard) -> Boxes:
+    """Return the boxes of the parts of a bracket's line: of an oblique one there are several, as it
+    fills a corner of the box around it only."""
+    whole = np.array([_box(line, board)])
+    corners = line.points[::4, :2]
+    start, end = corners[1], corners[2]
+    if len(corners) != _SIDES or (np.abs(end - start) < 1e-6).any():
+        return whole
+    (left, top, width, height), steps = whole[0], np.arange(_PIECES)
+    rises = (end[0] - start[0]) * (end[1] - start[1]) > 0
+    part = np.array([width, height]) / _PIECES
+    lefts = left + steps * part[0]
+    tops = top + (steps[::-1] if rises else steps) * part[1]
+    return np.stack([lefts, tops, np.full(_PIECES, part[0]), np.full(_PIECES, part[1])], axis=1)
 
 
 def _box(mobject: Mobject, board: Artboard) -> tuple[float, float, float, float]:

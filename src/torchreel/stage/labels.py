@@ -146,7 +146,9 @@ class Labels(Floor):
         kind = kind_of(record)
         new, self._titled = kind != self._titled, kind
         if self.canvas.artboard.code is not None:
-            return Title(self.canvas, self.named(record), placement, self.room[2], badge=new)
+            title = Title(self.canvas, self.named(record), placement, self.room[2], badge=new)
+            _, top = self.canvas.pixel(title.get_top())
+            return title if top > self.canvas.artboard.stage.y else None  # the code stands there
         free = self.tape is None and not any(self.room)
         if not new or is_plain(record) or not free:
             return None
