@@ -86,6 +86,17 @@ def test_numbers_of_a_training_are_quoted(trace: Trace, untraced: dict[str, obje
     assert said(trace, "printed") == f"right: {untraced['accuracy']:.0%}"
 
 
+def test_the_optimizer_of_a_training_is_quoted(trace: Trace) -> None:
+    assert said(trace, "optimizer.kind") == "SGD"
+    assert said(trace, "optimizer.lr") == "0.05"
+    assert said(trace, "optimizer.lr | .0%") == "5%"
+    assert said(trace, "optimizer.nesterov") == "False"
+    with pytest.raises(TorchReelError, match="an optimizer has no 'mood' that can be quoted"):
+        said(trace, "optimizer.mood")
+    with pytest.raises(TorchReelError, match="no optimizer has stepped at the end of cell 'error'"):
+        said(trace, "optimizer.lr", "error")
+
+
 def test_modules_and_their_parameters_are_quoted(trace: Trace, untraced: dict[str, object]) -> None:
     model = untraced["model"]
     assert isinstance(model, torch.nn.Sequential)

@@ -71,7 +71,14 @@ class _Facts:
         whole = self.state.tensor(self.target.text) if attribute else None
         if whole is not None:
             return self._of_tensor(self.trace.tensor(whole), "")
-        for look in (self._plain, self._series, self._module, self._told, self._error):
+        for look in (
+            self._plain,
+            self._series,
+            self._module,
+            self._told,
+            self._optimizer,
+            self._error,
+        ):
             fact = look(name, attribute)
             if fact is not None:
                 return fact
@@ -184,6 +191,23 @@ class _Facts:
         if not self.target.index:
             return "\n".join(lines)
         return lines[self.target.index[0]]
+
+    def _optimizer(self, name: str, attribute: str) -> Fact | None:
+        if name != "optimizer" or not attribute:
+            return None
+        told: dict[str, Fact] = {}
+        for made in self.trace.optimizers:
+            run = self.trace.steps[made.step].run
+            if run <= self.state.index and self.trace.runs[run].cell == self.moment.cell:
+                settings = {setting: _value(text) for setting, text in made.settings.items()}
+                told = {"kind": made.kind, **settings}
+        if not told:
+            what = f"no optimizer has stepped {_when(self.moment)}"
+            raise _UnknownError(what, "Quote it below the clip of a cell that trains.")
+        if attribute not in told:
+            what = f"an optimizer has no {attribute!r} that can be quoted"
+            raise _UnknownError(what, did_you_mean(attribute, told, "There are"))
+        return told[attribute]
 
     def _error(self, name: str, attribute: str) -> Fact | None:
         if name != "error" or attribute not in ("type", "message"):
