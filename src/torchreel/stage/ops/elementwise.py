@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from torchreel.records import Drawn, Shape, Step, TensorRecord
@@ -82,10 +84,9 @@ _NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
 def elementwise(stage: Stage, step: Step) -> None:
     """Play a step that combines the same places of two operands, the smaller one stretched."""
     result = stage.results(step)[0]
-    records = [_seen(each, result.shape) for each in stage.operands(step)]
-    if any(each is not own(each) for each in records):
-        _stretch(stage, step, records)
+    records = [seen(each, result.shape) for each in stage.operands(step)]
     words = _words(step)
+    stretch(stage, records, _symbols(words, len(records), infix=True)[: len(records) - 1])
     infix = words[0] == "" or words[-1] == ""
     family = stage.roomier([*records, result], 1.25)
     *sources, block = stage.arrange(
@@ -110,14 +111,16 @@ def elementwise(stage: Stage, step: Step) -> None:
     stage.play(stage.land(block))
 
 
-def _stretch(stage: Stage, step: Step, records: list[TensorRecord]) -> None:
-    """Show the operands alone, then as the broadcast sees them: by strides of 0."""
-    words = _words(step)
+def stretch(stage: Stage, records: list[TensorRecord], symbols: Sequence[str]) -> None:
+    """Show the operands alone, then as the broadcast sees them, by strides of 0; nothing where it
+    sees them as they are. ``symbols`` stand between them."""
+    if all(each is own(each) for each in records):
+        return
     artboard = stage.canvas.artboard
     blocks = stage.arrange(
         "left_right",
         records,
-        symbols=_symbols(words, len(records), infix=True)[: len(records) - 1],
+        symbols=symbols,
         pads=[arrow_room(record, artboard) for record in records],
     )
     thin = [block for block in blocks if block.rest.any()]
@@ -127,7 +130,7 @@ def _stretch(stage: Stage, step: Step, records: list[TensorRecord]) -> None:
     stage.scene.wait(motion.BEAT)
 
 
-def _seen(record: TensorRecord, shape: Shape) -> TensorRecord:
+def seen(record: TensorRecord, shape: Shape) -> TensorRecord:
     """Return an operand as the op sees it, where its cells can be drawn."""
     return stretched(record, shape) if drawable(shape) and record.numel <= CELLS_MAX else record
 
@@ -143,14 +146,19 @@ def _words(step: Step) -> list[str | Drawn]:
         if operand.tensor is not None:
             places.append("")
         elif operand.literal is not None and operand.literal != "None":
-            text = _short(operand.literal).replace("-", MINUS)
-            places.append(Drawn(0, text, "literal", step=step.number, index=(position,)))
+            places.append(literal(step, position))
     if plain in REFLECTED:
         places.reverse()
     if sign is not None and len(places) == 2:
         return [places[0], sign, places[1]]
     listed = [part for place in places for part in (",", place)][1:]
     return [Drawn(0, spell(step), "op", step=step.number), "(", *listed, ")"]
+
+
+def literal(step: Step, position: int) -> Drawn:
+    """Return a number that the script wrote, an operand of a step, as it is drawn."""
+    text = _short(step.operands[position].literal or "").replace("-", MINUS)
+    return Drawn(0, text, "literal", step=step.number, index=(position,))
 
 
 def _short(literal: str) -> str:

@@ -1,0 +1,102 @@
+"""Where a mask chooses: each element comes from the operand that torch took it from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from tests.stage.conftest import play_cell, write_cells
+from tests.stage.test_director import _reads_as
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Label
+from torchreel.stage.director import LessonScene
+from torchreel.stage.landing import Landing
+from torchreel.tracer import trace_script
+
+X = "x = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]])\nm = x > 0\n"
+CELLS = {
+    "number": X + "y = torch.where(m, x, 0.0)",
+    "method": X + "b = torch.tensor([7.0, 8.0, 9.0])\ny = x.where(m, b)",
+    "named": X + "y = torch.where(m, other=-x, input=x)",
+    "numbers": "u = torch.tensor([True, False, True])\ny = torch.where(u, 1, 0)",
+    "stretched": "u = torch.tensor([[True], [False]])\nv = torch.tensor([float('nan'), 2.0])\n"
+    "y = torch.where(u, v, torch.tensor(5))",
+    "never": "x = torch.tensor([1.0, 2.0])\ny = torch.where(x > 9, x, -1.5)",
+    "scalar": "t = torch.tensor(True)\ny = torch.where(t, torch.tensor(1.0), torch.tensor(2.0))",
+    "deep": "t = torch.arange(24).reshape(2, 3, 4)\ny = torch.where(t % 2 == 0, t, -t)",
+    "slab": "x = torch.linspace(-1, 1, 2000).reshape(40, 50)\ny = torch.where(x > 0, x, 0.0)",
+    "empty": "z = torch.zeros(0, 3)\ny = torch.where(z > 0, z, z)",
+    "short": "k = torch.arange(50.0)\ny = torch.where(k > 3, k, -k)",
+    "places": "x = torch.tensor([0.0, 2.0])\n(y,) = torch.where(x > 1)",
+}
+
+Staged = Callable[..., LessonScene]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    path = write_cells(tmp_path_factory.mktemp("where"), CELLS)
+    trace = trace_script(path, root=path.parent)
+    return functools.cache(functools.partial(play_cell, trace))
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_frame_can_be_read_and_is_what_torch_made(
+    staged: Staged, cell: str, artboard: str
+) -> None:
+    scene = staged(cell, artboard)
+    scope: dict[str, Any] = {"torch": torch}
+    exec(CELLS[cell], scope)
+    assert scene.warnings == []
+    block = scene.block("y")
+    assert block.pose.shown.all()
+    for drawn in scene.drawn:
+        if drawn.source == "value" and drawn.tensor == block.record.id:
+            assert _reads_as(drawn.text, scope["y"][drawn.index].item())
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("number", "where ( F , −2. , 0.0 ) = 0."),
+        ("method", "where ( F , −2. , 8. ) = 8."),
+        ("named", "where ( F , −2. , 2. ) = 2."),
+        ("numbers", "where ( F , 1 , 0 ) = 0"),
+        ("stretched", "where ( F , nan , 5 ) = 5."),
+        ("never", "where ( F , 1. , −1.5 ) = −1.50"),
+        ("scalar", "where ( T , 1. , 2. ) = 1."),
+    ],
+)
+def test_the_last_choice_is_written_out(staged: Staged, cell: str, line: str) -> None:
+    written = staged(cell).stage._line
+    assert written is not None
+    assert " ".join(each.text for each in written.get_family() if isinstance(each, Label)) == line
+
+
+def test_each_element_flies_from_where_it_was_chosen(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flown: dict[int, tuple[float, float]] = {}
+    fly = Landing.fly
+
+    def watched(
+        self: Landing, block: Any, starts: Any, elements: Any, *args: Any, **more: Any
+    ) -> Any:
+        flown.update(zip(elements.tolist(), map(tuple, starts.tolist()), strict=True))
+        return fly(self, block, starts, elements, *args, **more)
+
+    monkeypatch.setattr(Landing, "fly", watched)
+    trace = staged("method").trace
+    scene = play_cell(trace, trace.cells[0].name)
+    _, x, b, _ = scene.stage.blocks
+    chosen = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]]).flatten() > 0
+    expected = {
+        element: tuple((x if truth else b).pose.corners[element].tolist())
+        for element, truth in enumerate(chosen.tolist())
+    }
+    assert flown == expected
