@@ -4,7 +4,7 @@ Layout::
 
     build/index.json                 which digest is current for each script and each clip
     build/traces/<digest>/           trace.json, values.safetensors
-    build/clips/<digest>/            clip.json, clip.mp4, clip.gif, poster.png
+    build/clips/<digest>/            clip.json, clip.mp4, clip.gif, poster.webp
 
 Every folder is written aside and renamed, so a killed build leaves nothing half-made and two
 builds at once do not hurt each other.

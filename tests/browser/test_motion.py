@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Course
 from tests.browser.player import Player
@@ -59,6 +59,22 @@ def test_the_hero_moves_where_motion_is_welcome_and_can_be_stopped(
     hero.button("toggle").click()
     hero.expect_paused()
     expect(hero.button("toggle")).to_have_attribute("aria-label", "Play")
+
+
+def test_the_heros_film_waits_for_the_pictures_of_the_page(page: Page, course: Course) -> None:
+    held: list[Route] = []
+    asked: list[str] = []
+    page.route("**/reshape-*.webp", lambda route: held.append(route))
+    page.on("request", lambda request: asked.append(request.url.rpartition(".")[2]))
+    page.goto(course.url + "index.html", wait_until="domcontentloaded")
+    hero = Player(page.locator("torchreel-clip[data-show=loop]"))
+    page.wait_for_function("performance.getEntriesByType('paint').length")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert "webp" in asked
+    assert "mp4" not in asked
+    held[0].continue_()
+    hero.expect_state("!video.paused")
+    assert "mp4" in asked
 
 
 def test_cards_move_while_pointed_at(page: Page, course: Course) -> None:

@@ -178,7 +178,7 @@ def test_other_sites_are_told_of_the_clip(page: Page, course: Course) -> None:
     assert told["og:title"] == "箱の形を変える"
     assert told["og:locale"] == "ja_JP"
     assert told["og:image:alt"].startswith("12 個のマスが (3, 4)")
-    for kind, file in (("image", "png"), ("video", "mp4")):
+    for kind, file in (("image", "webp"), ("video", "mp4")):
         digest = course.clip("shape", "reshape").digest[:8]
         assert told[f"og:{kind}"] == f"{course.url}clips/shape/reshape-{digest}.{file}"
         assert page.request.get(told[f"og:{kind}"]).ok

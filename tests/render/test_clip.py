@@ -74,8 +74,8 @@ def with_scene(job: Job, root: Path) -> Callable[[str], Job]:
 
 
 def test_a_clip_is_three_files_of_the_right_size(clip: Clip, folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == ["clip.gif", "clip.mp4", "poster.png"]
-    assert sorted(clip.files.values()) == ["clip.gif", "clip.mp4", "poster.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["clip.gif", "clip.mp4", "poster.webp"]
+    assert sorted(clip.files.values()) == ["clip.gif", "clip.mp4", "poster.webp"]
     assert (clip.width, clip.height, clip.fps) == (640, 400, 15)
     for name in clip.files.values():
         with av.open(folder / name) as container:
@@ -94,7 +94,7 @@ def test_every_cue_starts_at_a_keyframe_and_all_time_is_told(clip: Clip, folder:
 
 
 def test_the_poster_is_the_last_frame_of_a_cue(clip: Clip, folder: Path) -> None:
-    poster = np.asarray(Image.open(folder / "poster.png").convert("RGB")).astype(int)
+    poster = np.asarray(Image.open(folder / "poster.webp").convert("RGB")).astype(int)
     with av.open(folder / "clip.mp4") as container:
         frames = [
             frame.to_ndarray(format="rgb24", src_colorspace="ITU709").astype(int)

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert movie.cuts == [0, 10, 31]
         assert movie.duration == 1.5
     assert movie.last is not None
-    write_poster(movie.last, folder / "poster.png")
+    write_poster(movie.last, folder / "poster.webp")
     return folder
 
 
@@ -72,7 +72,7 @@ def test_the_films_colours_are_those_of_its_frames(folder: Path) -> None:
 
 
 def test_the_poster_is_the_frame_to_the_last_bit(folder: Path) -> None:
-    poster = Image.open(folder / "poster.png")
+    poster = Image.open(folder / "poster.webp")
     assert poster.mode == "RGB"
     np.testing.assert_array_equal(np.asarray(poster), frame(39)[..., :3])
 

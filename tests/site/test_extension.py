@@ -201,7 +201,7 @@ def test_the_figure_stands_without_a_script(root: Path) -> None:
     assert problems == []
     digest = "0" * 8
     assert f'src="../clips/shape/reshape-{digest}.mp4"' in html
-    assert f'poster="../clips/shape/reshape-{digest}.png"' in html
+    assert f'poster="../clips/shape/reshape-{digest}.webp"' in html
     assert re.search(
         rf'href="../clips/shape/reshape-{digest}.gif" download>GIF <small>\d+ kB', html
     )
@@ -209,6 +209,13 @@ def test_the_figure_stands_without_a_script(root: Path) -> None:
     rows = re.findall(r'<li data-cues="(\d)" data-statement="(\d)" id="reshape-(\d)">', html)
     assert rows == [("1", "1", "1"), ("2", "2", "2"), ("3", "3", "3")]
     assert f"<strong>{value('12')}</strong>" in html
+
+
+def test_pictures_below_the_first_wait_until_they_are_scrolled_to(root: Path) -> None:
+    html, _ = render(root, f"{BLOCK}\n\n{BLOCK}")
+    first, second = re.findall(r"<video[^>]*>", html)
+    assert 'loading="lazy"' not in first
+    assert 'loading="lazy"' in second
 
 
 def test_code_is_one_element_a_line_with_the_shapes_it_made(root: Path) -> None:

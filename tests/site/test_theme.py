@@ -88,13 +88,13 @@ def test_other_sites_are_told_of_a_lesson_and_its_first_clip(
         "og:description": description,
         "og:url": URL + page,
         "og:locale": locale,
-        "og:image": f"{URL}{CLIP}.png",
+        "og:image": f"{URL}{CLIP}.webp",
         "og:video": f"{URL}{CLIP}.mp4",
         "og:video:type": "video/mp4",
         "og:video:width": "320",
         "og:video:height": "200",
     }
-    assert {f"{CLIP}.png", f"{CLIP}.mp4"} <= course.files()
+    assert {f"{CLIP}.webp", f"{CLIP}.mp4"} <= course.files()
 
 
 def test_a_page_without_a_clip_tells_of_the_site(course: Course) -> None:

@@ -23,7 +23,7 @@ from torchreel.render.scenes import SceneSource
 from torchreel.stage.artboard import FRAME_HEIGHT
 from torchreel.stage.director import LessonScene
 
-FILES = {"mp4": "clip.mp4", "gif": "clip.gif", "poster": "poster.png"}
+FILES = {"mp4": "clip.mp4", "gif": "clip.gif", "poster": "poster.webp"}
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,8 @@ def picture(figure: Figure) -> str:
     clip = figure.files.clip
     return (
         f'<div class="tr-media">{figure.poster()}<video loop muted playsinline preload="none"'
-        f' width="{clip.width}" height="{clip.height}" src="{escape(figure.url("mp4"))}"'
-        ' aria-hidden="true" tabindex="-1"></video></div>'
+        f' width="{clip.width}" height="{clip.height}" style="--tr-ratio: {figure.ratio}"'
+        f' src="{escape(figure.url("mp4"))}" aria-hidden="true" tabindex="-1"></video></div>'
     )
 
 

@@ -44,21 +44,26 @@ class Figure:
     alt: str
     url: Callable[[str], str]
 
-    def html(self, show: str) -> str:
-        """Return the figure; ``show`` is one of ``SHOW``."""
+    def html(self, show: str, *, lazy: bool = False) -> str:
+        """Return the figure; ``show`` is of ``SHOW``; a ``lazy`` one waits to be scrolled to."""
         if show == "poster":
             return _frame(self.poster())
         if show == "loop":
-            return _frame(self._video(loops=True), self._loop_button(), self._now())
+            return _frame(self._video(lazy, loops=True), self._loop_button(), self._now())
         parts = [self._buttons(), '<p class="tr-caption" hidden></p>']
         if show == "all":
             parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
-        return _frame(self._video(), *parts)
+        return _frame(self._video(lazy), *parts)
 
     @property
     def key(self) -> str:
         """The clip's name in the reader's progress: ``lessons/shape/lesson.py:reshape``."""
         return f"{self.trace.script}:{self.cell.name}"
+
+    @property
+    def ratio(self) -> str:
+        """The height of the clip in widths, as CSS writes it."""
+        return f"{self.files.clip.height / self.files.clip.width:g}"
 
     def caption(self, cue: Cue, language: str) -> str:
         """Return the caption of a cue: as it was written, else made from what the cue shows."""
@@ -95,13 +100,13 @@ class Figure:
                 return True
         return False
 
-    def _video(self, *, loops: bool = False) -> str:
+    def _video(self, lazy: bool, *, loops: bool = False) -> str:
         clip = self.files.clip
         poster, mp4 = self.url("poster"), self.url("mp4")
-        kind = "loop muted" if loops else "controls"
+        kind = ("loop muted" if loops else "controls") + (' loading="lazy"' if lazy else "")
         return (
             f'<video {kind} preload="none" playsinline width="{clip.width}"'
-            f' height="{clip.height}" style="--tr-ratio: {clip.height / clip.width:g}"'
+            f' height="{clip.height}" style="--tr-ratio: {self.ratio}"'
             f' poster="{escape(poster)}" src="{escape(mp4)}"'
             f' aria-label="{escape(self.alt)}">{self._tracks()}'
             f'<a href="{escape(mp4)}">{escape(self.alt)}</a></video>'

@@ -256,7 +256,9 @@
           reel.start();
         } else video.pause();
       });
-      seen.observe(this);
+      // The film waits for the page: its pictures are what a reader sees first.
+      if (document.readyState === "complete") seen.observe(this);
+      else this.on(window, "load", () => seen.observe(this));
       this.on(STILL, "change", () => STILL.matches && video.pause());
       this.leaving.signal.addEventListener("abort", () => seen.disconnect());
     }
@@ -449,9 +451,10 @@
       this.reel.rest = null;
       for (const other of document.querySelectorAll("torchreel-clip.tr-ready video"))
         if (other !== this.video && !other.muted) other.pause();
+      const bar = this.find(".tr-seek");
       const tick = () => {
         this.show();
-        if (!this.video.paused && this.isConnected) this.ticking = requestAnimationFrame(tick);
+        if (bar && !this.video.paused && this.isConnected) this.ticking = requestAnimationFrame(tick);
       };
       tick();
     }
