@@ -73,6 +73,11 @@ CELLS = {
     "turned": "b = torch.arange(24).reshape(2, 3, 4)\np = b.permute(2, 0, 1)\nq = p.contiguous()\n"
     "o = q.contiguous()",
     "turned_large": "b = torch.arange(600).reshape(20, 30)\nt = b.T\nc = t.clone()",
+    "two_memories": "x = torch.arange(12)\ny = x.reshape(3, 4)\ns = y.sum(0)\nu = s * 2\n"
+    "z = torch.zeros(6)\nw = z.view(2, 3)\ny[0, 0] = 7",
+    "written_whole": "x = torch.arange(12)\ny = x.reshape(3, 4)\nz = y.reshape(2, 6)\nx += 1",
+    "written_twice": "x = torch.arange(12)\ny = x.reshape(3, 4)\nx += 1\ny[1] = 0",
+    "doubles": "p = torch.arange(12, dtype=torch.float64)\nq = p.view(3, 4)",
     "columns_asked": "x = torch.arange(12).reshape(3, 4)\nc = x[:, 1:3]",
     "mask_asked": "x = torch.arange(12).reshape(3, 4)\nm = x % 5 > 2\nv = x[m]",
     "rows_asked": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([2, 0])\np = x[i]",

@@ -106,10 +106,12 @@ def test_a_write_shows_in_every_view_on_stage(
     assert len(third) == 3
     assert len({(d.tensor, d.index) for d in third}) == 1
     k = torch.arange(6).reshape(2, 3)
-    k[:, 1:][0, 1] = 40
+    n = k[:, 1:]
+    n[0, 1] = 40
     assert at_each_cue[2][0] == _texts(k)
     k += 1
-    assert at_each_cue[3] == (_texts(k), _texts(k))
+    assert at_each_cue[3] == (_texts(k), _texts(n))
+    assert [text for text, _, _ in scene.stage.blocks[0].digits()] == _texts(k)
 
 
 def test_a_tape_is_empty_until_its_memory_is_made(trace: Trace, staged: Staged) -> None:
@@ -200,3 +202,42 @@ def test_slots_fill_while_their_elements_arrive(
     monkeypatch.setattr(LessonScene, "play", watch)
     play_cell(trace, "transposed")
     assert moved == [True]
+
+
+def test_a_tape_goes_with_the_memory_that_it_shows(trace: Trace) -> None:
+    shown = {}
+    for line in ("y = x.reshape(3, 4)", "u = s * 2", "z = torch.zeros(6)", "y[0, 0] = 7"):
+        scene = play_cell(trace, "two_memories", until=line)
+        tapes = [each for each in scene.mobjects if isinstance(each, MemoryTape)]
+        assert tapes == ([] if scene.stage.tape is None else [scene.stage.tape])
+        shown[line] = [[label.text for label in tape.digits] for tape in tapes]
+        assert not scene.warnings
+    x = torch.arange(12)
+    seven = torch.cat([torch.tensor([7]), x[1:]])
+    assert list(shown.values()) == [[_texts(x)], [], [["0."] * 6], [_texts(seven)]]
+
+
+def test_what_is_written_is_shown_in_its_own_shape(staged: Staged) -> None:
+    scene = staged("written_whole")
+    assert scene.stage.blocks[-1].record.shape == (12,)
+    x = torch.arange(12)
+    x += 1
+    assert [text for text, _, _ in scene.stage.blocks[-1].digits()] == _texts(x)
+
+
+def test_both_readers_stay_where_they_stand_when_each_writes(staged: Staged) -> None:
+    x = torch.arange(12)
+    y = x.reshape(3, 4)
+    x += 1
+    y[1] = 0
+    shown = staged("written_twice").stage.blocks
+    assert [each.record.shape for each in shown] == [x.shape, y.shape]
+    texts = [[text for text, _, _ in each.digits()] for each in shown]
+    assert texts == [_texts(x), _texts(y)]
+
+
+def test_a_badge_stands_above_the_bracket_of_a_row_over_its_memory(staged: Staged) -> None:
+    scene = staged("doubles")
+    (badge,) = [each for each in scene.drawn if each.cue == 1 and each.source == "dtype"]
+    assert badge.text == str(torch.arange(12, dtype=torch.float64).dtype).removeprefix("torch.")
+    assert not scene.warnings

@@ -7,7 +7,7 @@ from manim import VGroup
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage.artboard import Artboard
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.layout import Placement
+from torchreel.stage.layout import Margins, Placement, bracket_room
 from torchreel.stage.text import text_width
 
 Kind = tuple[str, str, bool]
@@ -70,17 +70,21 @@ def badge_width(record: TensorRecord, artboard: Artboard) -> float:
     return text_width(text, artboard.type_op) + 2 * artboard.px(_PAD)
 
 
-def badge_beside(canvas: Canvas, record: TensorRecord, placement: Placement) -> Badge | None:
-    """Return a badge to the right of a lone block, or above it; None where there is no room."""
+def badge_beside(
+    canvas: Canvas, record: TensorRecord, placement: Placement, room: Margins
+) -> Badge | None:
+    """Return a badge to the right of a lone block, or above it and its brackets, both beyond the
+    ``room`` (left, top, right, bottom in pixels) that is kept free; None where it does not fit."""
     artboard = canvas.artboard
     left, top, right, bottom = placement.pose.box
     width, height = badge_width(record, artboard), artboard.type_op + artboard.px(22)
-    x = right + artboard.px(_BESIDE)
+    x = right + room[2] + artboard.px(_BESIDE)
     if x + width <= artboard.stage.right:
         return Badge(canvas, record, x, (top + bottom) / 2)
-    y = top - artboard.px(_ABOVE) - height / 2
     above = any(line.out[1] < 0 for line in placement.brackets)
-    if above or y - height / 2 < artboard.stage.y or width > artboard.stage.width:
+    label = bracket_room(artboard) if above else 0.0
+    y = top - label - room[1] - artboard.px(_ABOVE) - height / 2
+    if y - height / 2 < artboard.stage.y or width > artboard.stage.width:
         return None
     middle = (left + right - width) / 2
     x = min(max(middle, artboard.stage.x), artboard.stage.right - width)

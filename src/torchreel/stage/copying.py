@@ -76,6 +76,7 @@ def _play(
         *(FadeOut(each, run_time=motion.QUICK) for each in (first, threads, *names)),
     )
     stage.play(second.glide(1.0, 0.0, motion.QUICK))
+    first.stand(1.0)
     stage.tape = second
 
 

@@ -36,6 +36,7 @@ from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
 from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Band, Named, Sentence, ShapeStrip, lap_width
+from torchreel.stage.tape import MemoryTape
 from torchreel.stage.training.act import TrainingLoop
 
 _MOST = 3
@@ -205,6 +206,7 @@ class LessonScene(Scene):
             act.play(step)
         else:
             self._leave(None)
+            self._look_at_memory(self.stage.tape_of_step(step))
             self._speak(step)
             registry.find(step.op, self.stage.provenance(step)).play(self.stage, step)
             self.stage.fill_memory(step)
@@ -215,23 +217,29 @@ class LessonScene(Scene):
         if playing is not None:
             if self._is_printed:
                 self._say_nothing()
+            self._look_at_memory(None)
             self.stage.clear()
-        self._make_room_for_memory(playing is None)
         if playing is not self.autograd:
             self.autograd.leave()
         for act in self._acts:
             if act is not playing:
                 act.leave()
 
-    def _make_room_for_memory(self, staged: bool) -> None:
-        """Take the memory tape away while an act plays, which has the whole stage; put it back."""
-        tape = self.stage.tape
-        if tape is not None and not staged and tape in self.mobjects:
-            self.remove(tape)
-            self._tape_waits = True
-        elif tape is not None and staged and self._tape_waits and not self._is_printed:
-            self.add(tape)
-            self._tape_waits = False
+    def _look_at_memory(self, tape: MemoryTape | None) -> None:
+        """Let this tape, or none, be below the stage in the place of the one that is there."""
+        old = self.stage.tape
+        if tape is old:
+            return
+        if old is not None and not self._tape_waits:
+            self._meanwhile += self.stage.tape_leaving()
+            self._gone.append(old)
+            old.outline(None)
+        self._tape_waits = False
+        self.stage.tape = tape
+        if tape is not None and self._strip is not None:
+            if old is None:
+                self.stage.clear()  # what is there may reach down to where the tape will be
+            self._meanwhile.append(FadeIn(tape, run_time=motion.BEAT, rate_func=motion.late))
 
     @property
     def _is_printed(self) -> bool:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from manim import Animation, Mobject, Scene
 
-from torchreel.records import TensorRecord, Trace
+from torchreel.records import Step, TensorRecord, Trace
 from torchreel.stage import motion, registry
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
-from torchreel.stage.layout import Mode, Placement, Pose, modes, place
+from torchreel.stage.layout import Margins, Mode, Placement, Pose, modes, place
 from torchreel.stage.registry import Choreography
 from torchreel.stage.seen import own
 from torchreel.stage.tape import MemoryTape, tape_of
@@ -38,20 +38,43 @@ class Floor(Facts):
         self._props: list[Mobject] = []
         plans = [registry.find(step.op, self.provenance(step)) for step in trace.steps]
         self.fills = Fills(trace, [plan.fills for plan in plans], canvas.theme)
-        self.tape = self._first_tape(plans)
-        self.room = tuple(
+        self.tape: MemoryTape | None = None
+        self._tapes: dict[int, MemoryTape | None] = {}
+        self._looked_at = self._storages(plans)
+        left, top, right, bottom = (
             max((canvas.artboard.px(plan.room[side]) for plan in plans), default=0.0)
             for side in range(4)
         )
+        self.room: Margins = (left, top, right, bottom)
 
     def tape_for(self, record: TensorRecord) -> MemoryTape | None:
-        """Return the tape of a tensor's storage, not yet on stage; None where none fits."""
+        """Return the tape of a tensor's storage, whether on stage or not; None where none fits."""
         if not record.stride or record.storage in self._unseen:
             return None
-        return tape_of(self.trace, record.storage, self.canvas, self.fills)
+        if record.storage not in self._tapes:
+            made = tape_of(self.trace, record.storage, self.canvas, self.fills)
+            self._tapes[record.storage] = made
+        return self._tapes[record.storage]
 
-    def _first_tape(self, plans: Sequence[Choreography]) -> MemoryTape | None:
-        """Return the tape of the first storage that the clip looks at or writes to in pictures."""
+    def tape_of_step(self, step: Step) -> MemoryTape | None:
+        """Return the tape that is below the stage during a step: the one that is there already,
+        where the step has to do with it; else one of memory that it makes or has a picture of."""
+        operands, results = self.operands(step), self.results(step)
+        touched = {each.storage: each for each in (*operands, *results)}
+        if self.tape is not None and self.tape.record.storage in touched:
+            return self.tape
+        pictured = registry.find(step.op, self.provenance(step)).tape
+        for storage, record in touched.items():
+            made = all(each.storage != storage for each in operands)
+            if (made or pictured) and (storage in self._looked_at or storage in self._tapes):
+                tape = self.tape_for(record)
+                if tape is not None:
+                    tape.fill(np.zeros(tape.count) if made else np.ones(tape.count))
+                    return tape
+        return None
+
+    def _storages(self, plans: Sequence[Choreography]) -> set[int]:
+        """Return the storages that the cell looks at in pictures of memory, through a view."""
         steps = list(zip(self.trace.steps, plans, strict=True))
         # What a tape shows must stay true: memory that is written in another picture gets none.
         self._unseen = {
@@ -60,16 +83,9 @@ class Floor(Facts):
             if step.written and not plan.tape
             for made in step.results
         }
-        for step, plan in steps:
-            if plan.tape and step.view:
-                tape = self.tape_for(self.record(step.results[0]))
-                if tape is not None:
-                    made = {each for step in self.trace.steps for each in step.results}
-                    tape.fill(
-                        np.zeros(tape.count) if tape.record.id in made else np.ones(tape.count)
-                    )
-                    return tape
-        return None
+        return {
+            self.record(step.results[0]).storage for step, plan in steps if plan.tape and step.view
+        }
 
     @property
     def limit(self) -> float:

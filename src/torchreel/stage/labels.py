@@ -149,7 +149,6 @@ class Labels(Floor):
             title = Title(self.canvas, self.named(record), placement, self.room[2], badge=new)
             _, top = self.canvas.pixel(title.get_top())
             return title if top > self.canvas.artboard.stage.y else None  # the code stands there
-        free = self.tape is None and not any(self.room)
-        if not new or is_plain(record) or not free:
+        if not new or is_plain(record):
             return None
-        return badge_beside(self.canvas, record, placement)
+        return badge_beside(self.canvas, record, placement, self.room)

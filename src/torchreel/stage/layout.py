@@ -225,14 +225,19 @@ def _label_room(artboard: Artboard) -> tuple[float, float]:
     return artboard.px(18), artboard.px(28)
 
 
+def bracket_room(artboard: Artboard) -> float:
+    """Return how far a bracket and its label reach away from a block, in pixels."""
+    gap, label = _label_room(artboard)
+    return gap + label + artboard.type_size * 0.4
+
+
 def margins_of(picture: Form, artboard: Artboard, *, above: bool, bare: bool) -> Margins:
     """Return the room in pixels that a picture's brackets need: left, top, right, bottom."""
     sizes = picture.sizes
     if bare:
         return 0.0, 0.0, 0.0, 0.0
     gap, label = _label_room(artboard)
-    half = artboard.type_size * 0.4
-    beside = gap + label + half
+    beside = bracket_room(artboard)
     left = top = right = bottom = 0.0
     if picture.mode == "column" and len(sizes) == 1:
         return beside + text_width(str(sizes[0]), artboard.type_size) / 2, 0.0, 0.0, 0.0
@@ -260,7 +265,7 @@ def brackets(
     shelf and the stack of shelves outside."""
     gap, label = _label_room(artboard)
     sizes, dims = picture.sizes, picture.dims
-    beside = gap + label + artboard.type_size * 0.4
+    beside = bracket_room(artboard)
     left, top, right, bottom = _first_front(picture, pose)
     lines: list[BracketLine] = []
     if len(sizes) >= 1:

@@ -22,6 +22,9 @@ def write(stage: Stage, step: Step) -> None:
     slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
     known = stage.follows(slots)
     lit = [*stage.unlight(), stage.light(block, changed if len(changed) else None)]
+    for other, cells, places in _others(stage, block, result):
+        seen = other.elements[cells[np.isin(places, slots)]]
+        lit += [stage.light(other, seen)] if len(seen) else []
     if not known and (leaving := stage.unfollow_memory()):
         stage.play(*leaving, *lit)
         lit = []
@@ -30,11 +33,44 @@ def write(stage: Stage, step: Step) -> None:
 
 
 def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
-    """Return the block of what is written: where it stands, else alone on stage."""
+    """Return the block of what is written, in its own shape: where it stands, else alone on
+    stage. A tensor that was written through another is on stage as it was known before."""
     for block in stage.blocks:
-        if block.record.id == source.id:
+        if block.record.id == source.id or _is_seen_alike(block.record, source):
+            block.become_tensor(source)
             return block
-    return stage.block_of(source)
+    block = stage.block_of(source)
+    if block.record.shape != source.shape:
+        stage.exchange(source)
+    return stage.blocks[-1]
+
+
+def _is_seen_alike(one: TensorRecord, other: TensorRecord) -> bool:
+    """Tell whether two records read the same memory in the same way."""
+    return bool(one.stride) and (one.storage, one.offset, one.shape, one.stride) == (
+        other.storage,
+        other.offset,
+        other.shape,
+        other.stride,
+    )
+
+
+def _others(
+    stage: Stage, block: TensorBlock, result: TensorRecord
+) -> list[tuple[TensorBlock, NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the other blocks that show what is written: each with its cells there, and the places
+    of these in the storage."""
+    if not result.stride:
+        return []
+    written, found = memory_positions(result).ravel(), []
+    for other in stage.blocks:
+        if other is block or other.record.storage != result.storage or not other.record.stride:
+            continue
+        places = memory_positions(other.record).ravel()[other.elements]
+        cells = np.flatnonzero(np.isin(places, written))
+        if len(cells):
+            found.append((other, cells, places[cells]))
+    return found
 
 
 def _elsewhere(stage: Stage, block: TensorBlock, result: TensorRecord) -> list[Animation]:
@@ -47,14 +83,9 @@ def _elsewhere(stage: Stage, block: TensorBlock, result: TensorRecord) -> list[A
     if stage.tape is not None and stage.tape_holds(result):
         animations.append(stage.tape.write(result, values, slots))
     written = {int(slot): element for element, slot in enumerate(slots)}
-    for other in stage.blocks:
-        if other is block or other.record.storage != result.storage or not other.record.stride:
-            continue
-        places = memory_positions(other.record).ravel()[other.elements]
-        cells = np.array([cell for cell, place in enumerate(places) if int(place) in written])
-        if len(cells):
-            elements = np.array([written[int(places[cell])] for cell in cells])
-            animations.append(_follow_suit(other, cells, result, values, elements))
+    for other, cells, places in _others(stage, block, result):
+        elements = np.array([written[int(place)] for place in places])
+        animations.append(_follow_suit(other, cells, result, values, elements))
     return animations
 
 
