@@ -7,6 +7,7 @@ more without the tracer. Then each text of the manifests is compared with what t
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.replay import Held, Moment, Replay
 from tests.stage.conftest import play_cell
@@ -274,6 +276,29 @@ class Oracle:
             text == type(each).__name__ or re.search(rf"\b{re.escape(text)}\b", str(each))
             for each in self.replay.errors
         )
+
+    def _bytes(self, drawn: Drawn) -> bool:
+        """Tell whether so many elements, of so many bytes each, went to another device."""
+        assert drawn.step is not None
+        step = self.trace.steps[drawn.step]
+        used = [self.held[each.tensor] for each in step.operands if each.tensor is not None]
+        moved = [each.value for each in used]
+        (size,) = {tensor.element_size() for tensor in moved}
+        numel = sum(tensor.numel() for tensor in moved)
+        told = f"{numel:,} × {size} B = {sum(each.nbytes for each in moved):,} B"
+        return drawn.text == told and all(tensor.device.type == "cpu" for tensor in moved)
+
+    def _products(self, drawn: Drawn) -> bool:
+        """Tell whether PyTorch counts as many: two operations for each multiplication."""
+        call = self.trace.calls[drawn.index[0]]
+        model = self.replay.names[self.trace.modules[call.module].name]
+        given = self.held[call.operands[0].tensor or 0].value
+        with FlopCounterMode(display=False) as counter:
+            model(given)
+        terms, total = drawn.text.split(" = ")
+        sizes = [[int(size) for size in term.split("×")] for term in terms.split(" + ")]
+        count = counter.get_total_flops() // 2
+        return total == f"{count:,}" and sum(map(math.prod, sizes)) == count
 
     def _lap(self, drawn: Drawn) -> bool:
         statement, lap, laps = drawn.index

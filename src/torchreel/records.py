@@ -8,6 +8,7 @@ contract: lesson, cell, statement, step, cue, clip.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -151,6 +152,12 @@ class TensorRecord:
     def numel(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes that the elements take in memory."""
+        bits = re.search(r"\d+", self.dtype)
+        return self.numel * (int(bits[0]) // 8 if bits else 1)  # torch.bool tells no size
 
 
 @dataclass(frozen=True)
@@ -618,6 +625,8 @@ class Drawn:
         "literal",
         "product",
         "printed",
+        "bytes",
+        "products",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

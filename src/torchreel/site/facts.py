@@ -292,6 +292,7 @@ ATTRIBUTES: dict[str, Callable[[Trace, TensorRecord], Fact | None]] = {
     "shape": lambda _, tensor: tensor.shape,
     "dtype": lambda _, tensor: tensor.dtype,
     "numel": lambda _, tensor: tensor.numel,
+    "nbytes": lambda _, tensor: tensor.nbytes,
     "ndim": lambda _, tensor: len(tensor.shape),
     "stride": lambda _, tensor: tensor.stride,
     "device": lambda _, tensor: tensor.device,

@@ -13,6 +13,7 @@ from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import Board
 from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip, fact_colors
+from torchreel.stage.devices.ledger import Ledger
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
 from torchreel.stage.picture import Picture
@@ -20,6 +21,8 @@ from torchreel.stage.strip import Sentence
 from torchreel.stage.training.chips import chip_row
 
 _MOVES = {"to", "cuda", "cpu"}
+_BOARDS = 0.66
+"""Height of the boards as a share of the stage; what it costs stands below them."""
 
 
 class Devices:
@@ -40,6 +43,7 @@ class Devices:
         self._chip: VGroup | None = None
         self._plate: ClashPlate | None = None
         self._shown: tuple[int, ...] = ()
+        self._ledger: Ledger | None = None
 
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act."""
@@ -78,11 +82,12 @@ class Devices:
             *self._boards.values(),
             *(each for each, _ in self._things.values()),
         ]
-        there += self._extra + ([self._chip] if self._chip is not None else [])
+        there += self._extra + [each for each in (self._chip, self._ledger) if each is not None]
         if there:
             self.scene.play(*(FadeOut(each, run_time=QUICK) for each in there))
             self.scene.remove(*there)
         self._boards, self._things, self._extra, self._chip = {}, {}, [], None
+        self._ledger = None
 
     @property
     def tensors(self) -> tuple[int, ...]:
@@ -107,8 +112,11 @@ class Devices:
             return
         stage = self.canvas.artboard.stage
         gap = self.canvas.artboard.px(32)
-        height = stage.height * 0.86
+        height = stage.height * _BOARDS
         width = (stage.width - gap) / 2
+        top = stage.y + height + self.canvas.artboard.px(46)
+        rows = Zone(stage.x, top, stage.width, stage.bottom - top)
+        self._ledger = Ledger(self.canvas, self.trace, rows)
         for place, device in enumerate(self.devices):
             zone = Zone(stage.x + place * (width + gap), stage.y, width, height)
             self._boards[device] = Board(self.canvas, zone, device, self._of_device[device])
@@ -156,16 +164,20 @@ class Devices:
             return own or found
         return found
 
-    def _add(self, name: str, thing: Thing, device: str) -> None:
+    def _make_room(self, thing: Thing, device: str) -> None:
+        """Take away what stands in a thing's place: one tensor and one model a board."""
         there = [
             other
             for other, (each, its) in self._things.items()
             if its == device and isinstance(each, type(thing))
         ]
-        for other in there:  # one tensor and one model a board: the newest
+        for other in there:
             gone, _ = self._things.pop(other)
             self.scene.play(FadeOut(gone, run_time=QUICK))
             self.scene.remove(gone)
+
+    def _add(self, name: str, thing: Thing, device: str) -> None:
+        self._make_room(thing, device)
         self._things[name] = (thing, device)
         if self.scene.renderer.time == 0:
             self.scene.add(thing)
@@ -226,15 +238,23 @@ class Devices:
             return
         if name not in self._things and not step.op.startswith("torch.nn.Module."):
             self._add(name, self._tensor_thing(name, source), self.trace.tensor(source).device)
-        if name in self._things and self._things[name][1] != target:
+        if name not in self._things:
+            return
+        thing, device = self._things[name]
+        label = thing.label.source
+        assert label is not None
+        if device != target:
+            self._say((label, self._device_of(source)))
             self._cross(name, target)
-        label = self._things[name][0].label.source if name in self._things else None
-        if label is not None:
-            self._say((label, self._device_of(step.results[0])))
+        self._say((label, self._device_of(step.results[0])))
+        theme = self.canvas.theme
+        color = theme.param if label.source == "module" else theme.text
+        self._rows.cross(self.scene, step, label, color)
 
     def _cross(self, name: str, target: str) -> None:
         """Let a thing cross to the other board; an outline stays, after-images follow it."""
         thing, device = self._things[name]
+        self._make_room(thing, target)
         start, end = self._boards[device].room, self._boards[target].room
         away = np.array([(end.x - start.x) * self.canvas.artboard.unit, 0.0, 0.0])
         outline = thing.outline()
@@ -275,7 +295,7 @@ class Devices:
         stage, px = self.canvas.artboard.stage, self.canvas.artboard.px
         theme = self.canvas.theme
         left = self._boards[self.devices[0]].zone
-        y = left.center_y - px(10)
+        y = left.center_y + px(10)
         middle = stage.center_x
         reach = px(92)
         zigzag = [
@@ -288,7 +308,7 @@ class Devices:
         ]
         line = self.canvas.path(zigzag, theme.error, px(8))
         plate_y = left.bottom
-        marks = VGroup(line, Cross(self.canvas, middle, y - px(92)))
+        marks = VGroup(line, Cross(self.canvas, middle, y - px(76), radius=px(36)))
         plate = ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step))
         if self._is_printed(step):
             self._plate = plate  # the facts come with the message
@@ -314,7 +334,7 @@ class Devices:
         if device not in self._boards:
             return
         room = self._boards[device].room
-        x, y = room.x + room.width * 0.4, room.bottom - px(2)
+        x, y = room.right - px(24), room.bottom - px(6)
         tick = self.canvas.path(
             [(x - px(20), y - px(8)), (x - px(6), y + px(6)), (x + px(22), y - px(24))],
             theme.cuda,
@@ -324,7 +344,9 @@ class Devices:
         self._extra.append(tick)
         name = self._name(root.results[0])
         if name is not None:
-            self._say((Drawn(0, name, "name", root.results[0]), self._device_of(root.results[0])))
+            label = Drawn(0, name, "name", root.results[0])
+            self._say((label, self._device_of(root.results[0])))
+            self._rows.compute(self.scene, root, label)
 
     def _clear_error(self) -> None:
         marks, self._plate = self._error, None
@@ -335,6 +357,11 @@ class Devices:
             self._error = None
 
     # Words.
+
+    @property
+    def _rows(self) -> Ledger:
+        assert self._ledger is not None
+        return self._ledger
 
     def _say(self, chip: tuple[Drawn, ...]) -> None:
         self._clear_error()

@@ -49,11 +49,11 @@ class ClashPlate(VGroup):
 
 
 class Cross(VGroup):
-    """A cross in a ring."""
+    """A cross in a ring of this radius, in pixels."""
 
-    def __init__(self, canvas: Canvas, x: float, y: float) -> None:
+    def __init__(self, canvas: Canvas, x: float, y: float, radius: float) -> None:
         theme, px = canvas.theme, canvas.artboard.px
-        r, arm = px(44), px(14)
+        r, arm = radius, radius / 3
         ring = canvas.rectangle(
             x - r, y - r, 2 * r, 2 * r, radius=r, fill=theme.bg, line=theme.error, stroke=px(6)
         )
@@ -90,7 +90,7 @@ class Misfit(VGroup):
         self._titles(step, clash, zone)
         plate_y = zone.bottom - canvas.artboard.type_title * 1.2
         colors = (theme.text, theme.text)
-        self.add(Cross(canvas, middle - px(6), top - px(8)))
+        self.add(Cross(canvas, middle - px(6), top - px(8), radius=px(44)))
         self.add(ClashPlate(canvas, step, zone.center_x, plate_y, colors))
         self._product(step, clash, zone.center_x, plate_y - canvas.artboard.type_title * 1.75)
 
