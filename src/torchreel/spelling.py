@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from torchreel.records import Step
@@ -51,6 +52,9 @@ _WORDS = {
     "divmod": "divmod",
     "round": "round",
 }
+_LONGEST = 14
+"""Longer texts are not told in place of a word or a name."""
+
 _DUNDER = re.compile(r"__(\w+)__")
 
 
@@ -74,6 +78,39 @@ def spell(step: Step) -> str:
     if re.search(rf"\b{re.escape(name)}\b", step.expression):
         return name
     return _operator(plain, step.expression) or (plain if dunder else name)
+
+
+def brackets(step: Step) -> str | None:
+    """Return the brackets of an indexing as its line has them, ``[0, 1:]`` or ``[0, 0] =``; None
+    for other ops, and where they are long."""
+    written = bare_name(step.op) == "__setitem__"
+    if not written and bare_name(step.op) != "__getitem__":
+        return None
+    line = _parsed(step.expression)
+    targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+    indexed = line.value if isinstance(line, ast.Expr) else targets[0]
+    if not isinstance(indexed, ast.Subscript):
+        return None
+    text = _short(ast.get_source_segment(step.expression, indexed.slice))
+    return f"[{text}]{' =' * written}" if text else None
+
+
+def source_of(step: Step) -> str | None:
+    """Return the code that made a step's result, ``x * 2``; None where it is long or a whole
+    statement."""
+    return _short(step.expression) if isinstance(_parsed(step.expression), ast.Expr) else None
+
+
+def _parsed(expression: str) -> ast.stmt | None:
+    try:
+        return ast.parse(expression).body[0]
+    except (SyntaxError, IndexError):
+        return None
+
+
+def _short(text: str | None) -> str | None:
+    words = " ".join((text or "").split())
+    return words if 0 < len(words) <= _LONGEST else None
 
 
 def _operator(plain: str, expression: str) -> str | None:

@@ -126,7 +126,7 @@ def test_a_squashed_row_leaves_a_column_beside_it(staged: Staged) -> None:
                                          "1.83"]),
         ("d = u.max(dim=1).values", ["max", "(", "0.50", ",", "4.", ",", "1.", ")", "=", "4."]),
         ("e = u.argmax(0)", ["argmax", "(", "−1.", ",", "4.", ")", "=", "1"]),
-        ("g = (u > 0).any(1)", ["T", "|", "T", "|", "T", "=", "T"]),
+        ("g = (u > 0).any(1)", ["True", "|", "True", "|", "True", "=", "True"]),
     ],
 )  # fmt: skip
 def test_the_line_says_how_the_second_result_came_about(

@@ -113,7 +113,7 @@ def _compare_product(drawn: Drawn, trace: Trace, tensors: dict[int, torch.Tensor
 
 def _reads_as(text: str, value: float | int | bool) -> bool:
     if isinstance(value, bool):
-        return text == ("T" if value else "F")
+        return text in (str(bool(value)), str(bool(value))[0])
     if value != value:
         return text == "nan"
     number = float(text.replace(MINUS, "-"))
@@ -200,3 +200,36 @@ def test_block_returns_what_is_on_stage(staged: Staged) -> None:
     assert scene.block("z").record.shape == (2, 2, 3)
     with pytest.raises(TorchReelError, match="no block named 'y' is on stage"):
         scene.block("y")
+
+
+def _names(scene: LessonScene, cue: int) -> set[tuple[str, int | None]]:
+    return {
+        (each.text, each.tensor) for each in scene.drawn if (each.cue, each.source) == (cue, "name")
+    }
+
+
+def test_a_tensor_that_loses_its_name_shows_it_struck_through(
+    staged: Callable[..., LessonScene],
+) -> None:
+    scene = staged("reused")
+    old, new = (run.changed["x"] or 0 for run in scene.trace.runs[:2])
+    assert _names(scene, 2) == {("x", old), ("x", new)}
+    assert {tensor for _, tensor in _names(scene, 3)} == {scene.trace.runs[2].changed["x"]}
+    struck = staged("reused", until="x = x.reshape(2, 2)").stage
+    assert struck.former == {old: "x"}
+    assert struck.named(struck.record(old)).former
+    assert not struck.named(struck.record(new)).former
+
+
+def test_what_is_written_in_place_keeps_its_name(staged: Callable[..., LessonScene]) -> None:
+    for line in ("n[0, 1] = 40", "k += 1"):
+        assert staged("sliced_write", until=line).stage.former == {}
+
+
+def test_a_tensor_without_a_name_shows_the_code_that_made_it(
+    staged: Callable[..., LessonScene],
+) -> None:
+    scene = staged("squashed", until="g = (u > 0).any(1)")
+    (step,) = [each for each in scene.trace.steps if each.expression == "u > 0"]
+    shown = [each for each in scene.drawn if each.source == "code" and each.step == step.number]
+    assert {each.text for each in shown} == {"u > 0"}

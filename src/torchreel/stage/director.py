@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from torchreel.stage.artboard import ARTBOARDS, Zone
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame, flaws, flaws_at_rest
+from torchreel.stage.chips import Named, lap_width
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
 from torchreel.stage.devices.act import Devices, Errors
@@ -35,7 +37,7 @@ from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
 from torchreel.stage.stage import Stage
-from torchreel.stage.strip import Band, Named, Sentence, ShapeStrip, lap_width
+from torchreel.stage.strip import Band, Sentence, ShapeStrip
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.training.act import TrainingLoop
 
@@ -168,8 +170,10 @@ class LessonScene(Scene):
             play_many(self.stage, run)
         else:
             self.training.leave()
+            self.stage.made = {}
             for step in steps:
                 self._perform(step)
+                self.stage.made |= dict.fromkeys(step.results, step)
                 self._check_at_rest()
             if not steps:
                 self.autograd.printed(run)
@@ -182,14 +186,32 @@ class LessonScene(Scene):
     def _bind_before(self, run: Run) -> None:
         """Bring up to date what the names hold while a run is shown: a name that it lets go of is
         still there."""
-        runs = self.trace.runs
+        runs, self.stage.former = self.trace.runs, {}
         at = next((i for i in range(self._bound, len(runs)) if runs[i] is run), None)
         if at is None:
             return
         for each in runs[self._bound : at]:
             each.rebind(self.stage.names)
-        self.stage.names |= {key: held for key, held in run.changed.items() if held is not None}
+        bound = {key: held for key, held in run.changed.items() if held is not None}
+        self.stage.former = self._renamed(run, bound)
+        self.stage.names |= bound
         self._bound = at
+
+    def _renamed(self, run: Run, bound: Mapping[str, int]) -> dict[int, str]:
+        """Return the names that a run gives to other tensors, by the tensors that had them: what it
+        writes in place keeps its name."""
+        steps = [self.trace.steps[number] for number in run.steps]
+        made = {each for step in steps if not step.written for each in step.results}
+        names, memory = self.stage.names, self._memory
+        return {
+            names[key]: key
+            for key, held in bound.items()
+            if key in names and (held in made or memory(held) != memory(names[key]))
+        }
+
+    def _memory(self, tensor: int) -> tuple[object, ...]:
+        record = self.trace.tensor(tensor)
+        return record.storage, record.offset, record.shape, record.stride
 
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):

@@ -6,17 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchreel.records import Array, Step, TensorRecord, Trace
+from torchreel.spelling import source_of
+from torchreel.stage.chips import Named
 from torchreel.stage.memory import values_of
 from torchreel.stage.seen import Seen, own
-from torchreel.stage.strip import Named
 
 
 class Facts:
-    """The trace of a cell; ``names`` says which name holds which tensor record at this moment."""
+    """The trace of a cell; ``names`` says which name holds which tensor record at this moment.
+
+    While a line is shown, ``former`` holds the name that a record had before it, and another one
+    has now, and ``made`` the step that made a record without a name.
+    """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.names: dict[str, int] = dict(trace.names)
+        self.former: dict[int, str] = {}
+        self.made: dict[int, Step] = {}
 
     def record(self, tensor: int) -> TensorRecord:
         """Return the tensor record with this id."""
@@ -81,8 +88,15 @@ class Facts:
         return names[-1] if names else record.name or None
 
     def named(self, record: TensorRecord) -> Named:
-        """Return a tensor with the name it goes by at this moment, as it is seen."""
-        name = self.name_of(record)
-        if name and isinstance(record, Seen):
-            name += record.suffix
-        return Named(name, own(record))
+        """Return a tensor as it is seen, with the name that the line found it by, or goes by now;
+        without one with the code that made it."""
+        former, suffix = (
+            self.former.get(record.id),
+            record.suffix if isinstance(record, Seen) else "",
+        )
+        name = former or self.name_of(record)
+        if name:
+            return Named(name + suffix, own(record), former=former is not None)
+        step = self.made.get(record.id)
+        code = None if step is None or suffix else source_of(step)
+        return Named(code, own(record), made_by=step if code else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
@@ -13,10 +14,10 @@ from torchreel.stage.badge import Badge, Kind, badge_beside, is_plain, kind_of
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.chips import shape_text
 from torchreel.stage.floor import Floor
 from torchreel.stage.layout import Placement, brackets
 from torchreel.stage.seen import own
-from torchreel.stage.strip import shape_text
 from torchreel.stage.title import Name, Title
 
 _FRAMED = 9.0
@@ -134,7 +135,8 @@ class Labels(Floor):
         title, repeat = self._titled_as(record, placement), placement.form.repeat
         if repeat < 2:
             return title
-        artboard, text = self.canvas.artboard, f"×{repeat}"
+        artboard = self.canvas.artboard
+        text = "".join(f"×{size}" for size in _left_out(record, repeat) if size > 1)
         x = placement.pose.box[2] + artboard.px(_BESIDE)
         y = placement.pose.box[3] - artboard.type_title * 0.4
         source = Drawn(0, text, "sign", record.id)
@@ -152,3 +154,13 @@ class Labels(Floor):
         if not new or is_plain(record):
             return None
         return badge_beside(self.canvas, record, placement, self.room)
+
+
+def _left_out(record: TensorRecord, repeat: int) -> list[int]:
+    """Return the sizes of the dimensions that are not drawn, the first ones."""
+    sizes: list[int] = []
+    for size in own(record).shape:
+        if math.prod(sizes) == repeat:
+            break
+        sizes.append(size)
+    return sizes

@@ -14,7 +14,7 @@ def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
     """Return the text of every value in at most ``chars`` characters, or None if one has none.
 
     All have the same number of decimals, the most that fit (two at most). Floats keep torch's
-    trailing dot, integers do not, booleans are T and F.
+    trailing dot, integers do not, booleans are T and F where False has no room.
     """
     for decimals in (2, 1):
         texts = [write(value, chars, decimals) for value in values.ravel().tolist()]
@@ -28,6 +28,8 @@ def write(value: complex | float | int | bool, chars: int, decimals: int = 2) ->
 
     A text never reads as zero where the value is not zero.
     """
+    if isinstance(value, bool):  # all of a tensor alike
+        return str(value) if chars >= len("False") else str(value)[: chars and 1] or None
     for text in _candidates(value, decimals):
         if len(text) <= chars:
             return text.replace("-", MINUS)
@@ -35,8 +37,6 @@ def write(value: complex | float | int | bool, chars: int, decimals: int = 2) ->
 
 
 def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]:
-    if isinstance(value, bool):
-        return ["T" if value else "F"]
     if isinstance(value, int):
         return [str(value), *([_exponent(float(value))] if abs(value) >= 10_000 else [])]
     if isinstance(value, complex):

@@ -5,34 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup, VMobject
+from manim import Animation, FadeIn, FadeOut, ReplacementTransform, VGroup
 
-from torchreel.records import Drawn, Step, TensorRecord
-from torchreel.spelling import spell
+from torchreel.records import Drawn, Step
+from torchreel.spelling import brackets, spell
 from torchreel.stage.canvas import Canvas, Label
-from torchreel.stage.colors import Color
+from torchreel.stage.chips import (
+    CHIP_GAP,
+    CHIP_PAD,
+    Named,
+    chip_box,
+    lap_chip,
+    lap_width,
+    name_label,
+    shape_text,
+)
 from torchreel.stage.motion import early, late
 from torchreel.stage.text import text_width
 
-CHIP_PAD = 17
-CHIP_GAP = 10
 _LEAST = 8
 """A name is cut to so many characters, not to fewer."""
-
-
-def shape_text(record: TensorRecord) -> str:
-    """Return a shape as Python writes a tuple: ``(3, 4)``, ``(12,)``, ``()``."""
-    return str(tuple(record.shape))
-
-
-@dataclass(frozen=True)
-class Named:
-    """A tensor and the name it goes by on stage, or None where it has no name; ``gradient`` tells
-    that it is what a ``.grad`` holds."""
-
-    name: str | None
-    record: TensorRecord
-    gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,8 @@ class Band(VGroup):
         self.chips: dict[int | str, VGroup] = {}
         super().__init__()
         if lap is not None:
-            self._counter(lap)
+            self.chips[lap.text] = lap_chip(canvas, lap)
+            self.add(self.chips[lap.text])
 
     @property
     def text(self) -> str:
@@ -92,30 +85,20 @@ class Band(VGroup):
                 glide.append(FadeIn(new, run_time=run_time, rate_func=late))
         return glide
 
-    def _counter(self, lap: Drawn) -> None:
-        """Put the lap at the left end of the strip."""
-        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
-        size, pad = canvas.artboard.type_chip, canvas.artboard.px(CHIP_PAD)
-        box = chip_box(canvas, zone.x, text_width(lap.text, size) + 2 * pad, theme.line, lit=False)
-        at, y = zone.x + pad, zone.center_y
-        chip = VGroup(box, canvas.label(lap.text, at, y, size, theme.text, align=0, source=lap))
-        self.chips[lap.text] = chip
-        self.add(chip)
-
 
 class ShapeStrip(Band):
     """Chips of one sentence with an arrow that names the op; the result is lit."""
 
     def __init__(self, canvas: Canvas, sentence: Sentence) -> None:
         super().__init__(canvas, sentence.lap)
-        self._word = sentence.word
-        shown = _fit(canvas, sentence)
+        shown = _fit(canvas, _in_words(sentence))
+        self._word = shown.word
         zone, counter = canvas.artboard.strip, lap_width(canvas, sentence.lap)
         x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
         for named in shown.operands:
             x = self._chip(named, x, lit=shown.step is None and not shown.results)
         if shown.step is not None:
-            x = self._arrow(shown.step, x)
+            x = self._arrow(x)
         for named in shown.results:
             x = self._chip(named, x, lit=True)
 
@@ -134,17 +117,8 @@ class ShapeStrip(Band):
         )
         size, at = artboard.type_chip, x + artboard.px(CHIP_PAD)
         if named.name:
-            source = Drawn(0, named.name, "name", named.record.id)
-            name = canvas.label(
-                named.name,
-                at,
-                zone.center_y,
-                size,
-                theme.grad if named.gradient else theme.muted,
-                align=0,
-                source=source,
-            )
-            chip.add(name)
+            color = theme.grad if named.gradient else theme.muted
+            chip.add(name_label(canvas, named, named.name, at, zone.center_y, size, color))
             at += text_width(named.name + " ", size)
         text = shape_text(named.record)
         chip.add(
@@ -162,10 +136,11 @@ class ShapeStrip(Band):
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
 
-    def _arrow(self, step: Step, x: float) -> float:
+    def _arrow(self, x: float) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
         artboard = canvas.artboard
-        word = self._word or Drawn(0, spell(step), "op", step=step.number)
+        word = self._word
+        assert word is not None
         width, text = _arrow_width(canvas, word.text), word.text
         self.add(
             canvas.label(
@@ -187,26 +162,25 @@ class ShapeStrip(Band):
         return x + width + artboard.px(CHIP_GAP)
 
 
-def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) -> VMobject:
-    """Return the empty box of a chip in the strip, from its left edge and its width in pixels."""
-    artboard, theme = canvas.artboard, canvas.theme
-    return canvas.rectangle(
-        x,
-        artboard.strip.y,
-        width,
-        artboard.strip.height,
-        radius=artboard.px(8),
-        fill=theme.surface2 if lit else theme.surface,
-        line=line,
-        stroke=artboard.px(4 if lit else 2.5),
-    )
+def _in_words(sentence: Sentence) -> Sentence:
+    """Return a sentence with a word over its arrow: what is in brackets as the line has it."""
+    step = sentence.step
+    if step is None or sentence.word is not None:
+        return sentence
+    return replace(sentence, word=_op(step, brackets(step) or spell(step)))
+
+
+def _op(step: Step, text: str) -> Drawn:
+    return Drawn(0, text, "op", step=step.number)
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
-    """Drop operands until the sentence fits the strip: the first ones go first; a name that is too
-    long is cut."""
+    """Drop what has no room in the strip: code, then operands, the first ones first; a name that is
+    too long is cut."""
     shown = sentence
     room = canvas.artboard.strip.width - lap_width(canvas, sentence.lap)
+    if _width(canvas, shown) > room:
+        shown = _shorter(shown)
     while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > room and len(shown.results) > 1:
@@ -219,20 +193,22 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     return shown
 
 
-def lap_width(canvas: Canvas, lap: Drawn | None) -> float:
-    """Return the room that the lap takes, with the gap after it."""
-    if lap is None:
-        return 0.0
-    artboard = canvas.artboard
-    text = text_width(lap.text, artboard.type_chip)
-    return text + artboard.px(2 * CHIP_PAD + 2 * CHIP_GAP)
+def _shorter(sentence: Sentence) -> Sentence:
+    """Return a sentence without code in place of names and ops."""
+    operands = [
+        each if each.made_by is None else Named(None, each.record) for each in sentence.operands
+    ]
+    step, word = sentence.step, sentence.word
+    if step is not None and word is not None and word.text == brackets(step):
+        word = _op(step, spell(step))
+    return replace(sentence, operands=tuple(operands), word=word)
 
 
 def _width(canvas: Canvas, sentence: Sentence) -> float:
     named: Sequence[Named] = (*sentence.operands, *sentence.results)
     widths = [_chip_width(canvas, each) for each in named]
-    if sentence.step is not None:
-        widths.append(_arrow_width(canvas, _word(sentence.word, sentence.step)))
+    if sentence.word is not None:
+        widths.append(_arrow_width(canvas, sentence.word.text))
     return sum(widths) + canvas.artboard.px(CHIP_GAP) * (len(widths) - 1)
 
 
@@ -240,10 +216,6 @@ def _chip_width(canvas: Canvas, named: Named) -> float:
     text = f"{named.name} " if named.name else ""
     text += shape_text(named.record)
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)
-
-
-def _word(word: Drawn | None, step: Step) -> str:
-    return word.text if word is not None else spell(step)
 
 
 def _arrow_width(canvas: Canvas, text: str) -> float:

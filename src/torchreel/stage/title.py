@@ -8,9 +8,9 @@ from torchreel.records import Drawn
 from torchreel.stage.arrangement import Spot
 from torchreel.stage.badge import Badge, badge_width
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.chips import Named, name_label, shape_text
 from torchreel.stage.layout import Placement
-from torchreel.stage.strip import Named, shape_text
-from torchreel.stage.text import text_width
+from torchreel.stage.text import columns, cut, text_width
 
 _BESIDE = 56
 _ABOVE = 96
@@ -40,8 +40,7 @@ class Title(VGroup):
         super().__init__()
         record = named.record
         if named.name:
-            source = Drawn(0, named.name, "name", record.id)
-            self.add(canvas.label(named.name, x, y, size, theme.text, align=0, source=source))
+            self.add(name_label(canvas, named, named.name, x, y, size, theme.text))
         source = Drawn(0, shape, "shape", record.id)
         shape_x = x + text_width(name, size)
         self.add(canvas.label(shape, shape_x, y, size, theme.muted, align=0, source=source))
@@ -65,14 +64,13 @@ class Name(VGroup):
             shape, whole = "", name
             size = max(artboard.floor, min(artboard.type_title, spot.width / text_width(whole, 1)))
         room = max(2, int(spot.width / text_width("m", size) + 0.01))
-        if len(whole) > room:
-            name = whole = whole[: room - 1] + "…"
+        if columns(whole) > room:
+            name = whole = cut(whole, room)
             shape = ""
         x = spot.x - spot.align * text_width(whole, size)
         x = min(max(x, artboard.margin), artboard.width - artboard.margin - text_width(whole, size))
         if name:
-            source = Drawn(0, name, "name", record.id)
-            self.add(canvas.label(name, x, spot.y, size, theme.text, align=0, source=source))
+            self.add(name_label(canvas, named, name, x, spot.y, size, theme.text))
         if shape:
             x += text_width(name + " " if name else "", size)
             source = Drawn(0, shape, "shape", record.id)

@@ -10,9 +10,9 @@ from manim import VGroup
 from torchreel.records import Clash, Drawn, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, polyline
+from torchreel.stage.chips import shape_text
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import device_color
-from torchreel.stage.strip import shape_text
 from torchreel.stage.text import text_width
 from torchreel.stage.training.chips import chip_row
 

@@ -10,6 +10,7 @@ from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.chips import Named
 from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
 from torchreel.stage.nets.chain import ModuleChain
 from torchreel.stage.nets.handover import hand_over
@@ -18,7 +19,7 @@ from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
 from torchreel.stage.nets.selection import ALL
 from torchreel.stage.nets.spotlight import Spotlight
 from torchreel.stage.nets.thing import ModelThing
-from torchreel.stage.strip import Named, Sentence
+from torchreel.stage.strip import Sentence
 
 View = Literal["chain", "nodes"]
 

@@ -8,8 +8,8 @@ from manim import VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.chips import CHIP_GAP, CHIP_PAD, chip_box, loop_sign, loop_width
 from torchreel.stage.colors import Color
-from torchreel.stage.strip import CHIP_GAP, CHIP_PAD, chip_box
 from torchreel.stage.text import text_width
 
 
@@ -22,7 +22,9 @@ def chip_row(
     """
     artboard, theme = canvas.artboard, canvas.theme
     size, pad, gap = artboard.type_chip, artboard.px(CHIP_PAD), artboard.px(CHIP_GAP)
-    widths = [text_width(" ".join(each.text for each in chip), size) + 2 * pad for chip in chips]
+    signs = [loop_width(canvas) if chip[0].source == "lap" else 0.0 for chip in chips]
+    texts = [text_width(" ".join(each.text for each in chip), size) for chip in chips]
+    widths = [sign + text + 2 * pad for sign, text in zip(signs, texts, strict=True)]
     x = artboard.strip.center_x - (sum(widths) + gap * max(0, len(widths) - 1)) / 2
     row = VGroup()
     for place, (chip, width) in enumerate(zip(chips, widths, strict=True)):
@@ -30,7 +32,9 @@ def chip_row(
         zone = artboard.strip
         line = (color if color is not None else theme.focus) if lit else theme.line
         row.add(chip_box(canvas, x, width, line, lit=lit))
-        at = x + pad
+        at = x + pad + signs[place]
+        if signs[place]:
+            row.add(loop_sign(canvas, x + pad, zone.center_y))
         for text in chip:
             strong = text is chip[-1]
             ink = (color if color is not None and lit else theme.text) if strong else theme.muted
