@@ -30,6 +30,8 @@ CELLS = {
     "tape": "x = torch.arange(12)\ny = x.view(3, 4)\nprint(y)\nprint('a\\tb\\n\\n  c…')\n"
     "z = y.reshape(2, 6)",
     "added": "a = torch.arange(6).reshape(2, 3)\nb = a + 10\nprint(a, b)\nc = a * b",
+    "later": "x = torch.arange(6)\ny = x * 2\nprint(y.view(6, 1))\nz = y.view(2, 3)\nprint(z)\n"
+    "u = torch.ones(2, 2)\nv = u.view(4)",
     "laps": "t = torch.tensor([1.0, 2.5, -3.0])\nfor each in t:\n    print(each.item(), 'in')\n"
     "    print(each > 0)\nu = t.abs()",
     "flood": "q = torch.ones(2)\nprint('x\\n' * 9000)\nprint()\nr = q + q",

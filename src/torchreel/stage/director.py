@@ -259,6 +259,8 @@ class LessonScene(Scene):
         self._tape_waits = False
         self.stage.tape = tape
         if tape is not None and self._strip is not None:
+            if self._is_printed:
+                self._say_nothing()  # it may stand where the tape will be
             if old is None:
                 self.stage.clear()  # what is there may reach down to where the tape will be
             self._meanwhile.append(FadeIn(tape, run_time=motion.BEAT, rate_func=motion.late))
