@@ -3,6 +3,14 @@
 from torchreel.stage import LessonScene
 
 
+class Boxes(LessonScene):
+    """Rests a little on each box: its shape is to be read, and compared with the ones before."""
+
+    def construct(self) -> None:
+        """Play every line of the cell."""
+        self.play_lines(hold=1.4)
+
+
 class Digit(LessonScene):
     """Rests on the digit: there are 64 numbers to read, and then the 3 that they make."""
 

@@ -6,6 +6,8 @@ from sklearn.datasets import load_digits, load_sample_images
 point = torch.tensor(3.14)
 line = torch.tensor([1, 2, 3])
 table = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]])
+block = torch.zeros(3, 3, 4)
+shelf = torch.zeros(3, 2, 3, 3)
 
 # %% digit
 digit = torch.tensor(load_digits().images[3])

@@ -28,6 +28,8 @@ CELLS = {
     "floats": "w = torch.linspace(-2, 2, 12).reshape(3, 4)\nr = w.relu()\nv = w.reshape(12)",
     "copy": "t = p.t()\nq = t.reshape(12)",
     "ranks": "s = torch.tensor(3.14)\nc = torch.zeros(2, 3, 4)\nd = torch.zeros(2, 2, 2, 2)",
+    "many_ranks": "a = torch.tensor(3.14)\nb = torch.arange(3)\nc = torch.ones(3, 4)\n"
+    "d = torch.zeros(3, 3, 4)\ne = torch.zeros(3, 2, 3, 3)",
     "bools": "m = torch.tensor([True, False])\nn = torch.tensor([float('nan'), float('inf'), 1.5])",
     "large": "x = torch.arange(1000)\ny = x.reshape(10, 100)\nu = y.unsqueeze(0)\nk = u.squeeze(0)",
     "empty": "e = torch.zeros(0, 3)\ng = e.reshape(3, 0)",

@@ -15,7 +15,7 @@ from torchreel.stage import numerals
 from torchreel.stage.canvas import Canvas, first_part, paint, polyline, rounded, s_curve
 from torchreel.stage.cells import BATCH_FROM, EMPTY, BatchDrawing, CellDrawing, Points
 from torchreel.stage.colors import Color, mix
-from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
+from torchreel.stage.form import DEPTH_X, DEPTH_Y, PLANK, Mode
 from torchreel.stage.layout import Placement, Pose
 from torchreel.stage.seen import ghosts_of, index_of
 from torchreel.stage.slab import SlabDrawing
@@ -251,7 +251,7 @@ class TensorBlock(Group):
         theme, canvas = self.canvas.theme, self.canvas
         scale, origin = self.pose.size, self.pose.corners[0]
         for index, (x, y, width, depth) in enumerate(self.placement.form.planks * scale):
-            left, top, thick = x + origin[0], y + origin[1], 0.24 * scale
+            left, top, thick = x + origin[0], y + origin[1], PLANK * scale
             dx, dy = DEPTH_X * (depth + 0.3 * scale), DEPTH_Y * (depth + 0.3 * scale)
             plate = [
                 (left, top),

@@ -82,7 +82,7 @@ class Cast(Following, Labels, Lights, Landing):
             *(self._coming(block, late=bool(leaving)) for block in come),
         )
         self.scene.remove(*gone, *labels)
-        self._await(blocks[len(operands) :])
+        self.wait_for(blocks[len(operands) :])
         self._label_all(blocks, shown, bare, box, spoken)
         return blocks
 

@@ -36,6 +36,7 @@ from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
+from torchreel.stage.ranks import Ranks
 from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Band, Sentence, ShapeStrip
 from torchreel.stage.tape import MemoryTape
@@ -120,7 +121,7 @@ class LessonScene(Scene):
         devices = Devices(self, self.trace, self.canvas)
         errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas)
-        self._acts: list[Act] = [devices, errors, self.network, self._pictures]
+        self._acts: list[Act] = [devices, errors, Ranks(self.stage), self.network, self._pictures]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
         self.loops = Loops(self.trace, self._is_drawn_by_act)

@@ -22,10 +22,12 @@ CELLS_MAX = 400
 FIRST, LAST = 4, 3
 """How many cells of a long row are drawn before and after the dots."""
 
+PLANK = 0.24
+"""Thickness of a shelf, in cells."""
+
 _GAP_X, _GAP_Y = 0.42, 0.34
 _CUBOID_GAP = 0.75
 _SHELF_GAP = 1.0
-_PLANK = 0.24
 _SLAB_WIDE, _SLAB_TALL = 8.0, 4.0
 
 Mode = Literal["open", "solid", "column"]
@@ -137,7 +139,7 @@ def form(shape: Shape, mode: Mode = "open", *, short: bool = False) -> Form:
                 for shelf in range(stacks)
             ]
         )
-        width, height = width + 0.7, height + _PLANK
+        width, height = width + 0.7, height + PLANK
     return Form(
         shape,
         mode if not len(drawn) > 3 else "solid",

@@ -162,7 +162,7 @@ class Landing(Floor):
 
         return BlockAnimation(block, draw, run_time)
 
-    def _await(self, results: Sequence[TensorBlock]) -> None:
+    def wait_for(self, results: Sequence[TensorBlock]) -> None:
         """Put empty slots where results will land."""
         for block in results:
             block.faded = 0.0

@@ -12,6 +12,7 @@ from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.form import (
     DEPTH_X,
     DEPTH_Y,
+    PLANK,
     SLAB,
     Form,
     Mode,
@@ -275,7 +276,7 @@ def brackets(
             y = top + DEPTH_Y * pose.depth - gap
             lines.append(BracketLine(dims[-1], (left, y), (right, y), (0, -1)))
         else:
-            low = bottom + gap + (0.24 * pose.size if len(sizes) > 3 else 0)
+            low = bottom + gap + (PLANK * pose.size if len(sizes) > 3 else 0)
             lines.append(BracketLine(dims[-1], (left, low), (right, low), (0, 1)))
     if len(sizes) >= 2:
         x = left - gap
@@ -284,7 +285,7 @@ def brackets(
         lines.append(_depth_bracket(picture, pose, gap))
     whole_left, whole_top, whole_right, whole_bottom = pose.front
     if len(sizes) >= 4:
-        low = whole_bottom + gap + beside + 0.24 * pose.size
+        low = whole_bottom + gap + beside + PLANK * pose.size
         right = whole_right - (picture.far.max() * DEPTH_X * pose.size)
         lines.append(BracketLine(dims[-4], (whole_left, low), (float(right), low), (0, 1)))
     if len(sizes) == 5:

@@ -99,6 +99,11 @@ def find(op: str, provenance: str | None = None) -> Choreography:
     raise LookupError(f"stage/ops/{stem}.py has no choreography for {name!r}")
 
 
+def is_creation(op: str) -> bool:
+    """Tell whether a qualified op makes a tensor of nothing."""
+    return _modules_once().get(bare_name(op)) == "creation"
+
+
 @functools.cache
 def _modules_once() -> dict[str, str]:
     # A worker lives for one build; a server, which asks for sources only, sees new files.
