@@ -191,7 +191,7 @@ def test_lessons_are_numbered_and_lead_to_each_other(page: Page, course: Course)
     expect(page.locator("h1")).to_contain_text("Loops")
     expect(page.locator(".lesson-kicker")).to_have_text("Lesson 2 · about 2 minutes")
     page.goto(f"{course.url}ja/loops/index.html")
-    expect(page.locator(".lesson-kicker")).to_have_text("レッスン 2 · 約2分")
+    expect(page.locator(".lesson-kicker")).to_have_text("レッスン 2 · 約 2 分")
 
 
 @pytest.mark.parametrize("folder", ["", "ja/"])

@@ -41,6 +41,10 @@ except RuntimeError as error:
 a.add_(1)
 b = a.double()
 c = a.to("meta")
+most = a.max(dim=1)
+array = a.numpy()
+n = a.sum().item()
+d = a + torch.zeros(3)
 """
 HEAD = "import torch\nfrom torch import nn\n\ntorch.manual_seed(3)\n\n"
 
@@ -134,21 +138,21 @@ def test_the_environment_and_errors_are_quoted(trace: Trace) -> None:
 
 CAPTIONS = {
     ("train", 3): (
-        "Sequential makes the result, a tensor of shape (3, 2).",
-        "Sequential で、形が (3, 2) の 結果 ができます。",
+        "Sequential makes 0.weight (3, 2), 0.bias (3,), 2.weight (2, 3) and 2.bias (2,).",
+        "Sequential で 0.weight (3, 2)、0.bias (3,)、2.weight (2, 3) と 2.bias (2,) ができます。",
     ),
     ("train", 7): ("zero_grad empties the gradients.", "zero_grad で勾配を空にします。"),
     ("train", 8): (
-        "model takes (4, 2) through Linear, ReLU, Linear and gives (4, 2).",
-        "model に入れた (4, 2) が Linear, ReLU, Linear を通り、(4, 2) になって出てきます。",
+        "model makes y (4, 2) from x (4, 2), through Linear, ReLU, Linear.",
+        "model で、x (4, 2) が Linear、ReLU、Linear を通って y (4, 2) になります。",
     ),
     ("train", 9): (
-        "loss_function takes (4, 2), (4,) and gives ().",
-        "loss_function に (4, 2), (4,) を入れると、() が出てきます。",
+        "loss_function makes loss () from y (4, 2) and t (4,).",
+        "loss_function で、y (4, 2) と t (4,) から loss () ができます。",
     ),
     ("train", 11): (
-        "SGD moves 4 parameters a little against their gradients (lr 0.05).",
-        "SGD が 4 個のパラメータを、勾配と逆の向きに少し動かします（lr 0.05）。",
+        "SGD changes 4 parameters a little (lr 0.05).",
+        "SGD が 4 個のパラメータを少しだけ動かします（lr 0.05）。",
     ),
     ("error", 5): (
         "add_ writes into a; its shape stays (2, 3).",
@@ -159,6 +163,20 @@ CAPTIONS = {
         "double で、数の型が float32 から float64 に変わります。",
     ),
     ("error", 7): ("to moves c from cpu to meta.", "to で、c が cpu から meta へ移ります。"),
+    ("error", 8): (
+        "max makes a tensor (2,) and a tensor (2,) from a (2, 3).",
+        "max で、a (2, 3) から (2,) のテンソルと (2,) のテンソルができます。",
+    ),
+    ("error", 9): ("numpy reads a (2, 3).", "numpy が a (2, 3) を読みます。"),
+    ("error", 10): (
+        "sum makes a tensor () from a (2, 3). n is 12.0.",
+        "sum で、a (2, 3) から () のテンソルができます。n は 12.0 です。",
+    ),
+    ("error", 11): (
+        "zeros makes a tensor (3,). + makes d (2, 3) from a (2, 3) and a tensor (3,).",
+        "zeros で (3,) のテンソルができます。"
+        "+ で、a (2, 3) と (3,) のテンソルから d (2, 3) ができます。",
+    ),
 }
 
 
@@ -185,7 +203,7 @@ def test_an_error_is_told_with_its_message(trace: Trace) -> None:
     assert run
     message = "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"
     assert statement_caption(trace, run, ENGLISH) == f"@ raises RuntimeError: {message}"
-    assert statement_caption(trace, run, JAPANESE).endswith(f"RuntimeError を出します：{message}")
+    assert statement_caption(trace, run, JAPANESE).endswith(f"RuntimeError が起きます：{message}")
 
 
 def test_a_loop_is_told_with_its_laps_and_where_its_numbers_went(

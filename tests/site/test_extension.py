@@ -274,7 +274,7 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
     assert problems == []
     first = tracks(html.partition('id="clip-unsqueeze"')[0])
     assert texts(first["captions en"])[:2] == [
-        "arange makes x, a tensor of shape (12,).",
+        "arange makes x (12,).",
         "reshape keeps the 12 numbers in their order and gives them the shape (3, 4).",
     ]
     assert texts(first["captions ja"])[1] == (
@@ -291,14 +291,14 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
 def test_generated_captions_of_a_loop_name_the_lap(root: Path) -> None:
     html, _ = render(root, "/// clip | loop\n///", page=PAGE_JA)
     assert texts(tracks(html)["captions ja"]) == [
-        "1 周目：/ で t ができます。",
-        "1 周目：sum で、(3, 4) から () ができます。",
-        "2〜10 周目：/ で t ができます。",
+        "1 周目：/ で、y (3, 4) から t (3, 4) ができます。",
+        "1 周目：sum で、t (3, 4) から s () ができます。",
+        "2〜10 周目：/ で、y (3, 4) から t (3, 4) ができます。",
         "tensor(22.) と表示されます。",
     ]
-    assert '<ol aria-label="1行ずつの動き" class="tr-transcript">' in html.replace(
-        'class="tr-transcript" aria-label="1行ずつの動き"',
-        'aria-label="1行ずつの動き" class="tr-transcript"',
+    assert '<ol aria-label="1 行ずつの動き" class="tr-transcript">' in html.replace(
+        'class="tr-transcript" aria-label="1 行ずつの動き"',
+        'aria-label="1 行ずつの動き" class="tr-transcript"',
     )
 
 
@@ -334,7 +334,7 @@ def test_laps_that_rush_by_have_one_caption(
     write_artifacts(tmp_path)
     html, _ = render(tmp_path, "/// clip | loop\n///")
     assert texts(tracks(html)["captions en"])[1:] == [
-        "Lap 1: sum turns (3, 4) into ().",
+        "Lap 1: sum makes s () from t (3, 4).",
         "Laps 2 to 3: the same lines again.",
         "Prints tensor(22.).",
     ]

@@ -127,16 +127,16 @@ def test_the_number_of_a_lesson_is_its_place_in_the_navigation(course: Course) -
     assert kickers(course) == {
         "shape/index.html": "Lesson 1 · about 5 minutes",
         "loops/index.html": "Lesson 2 · about 2 minutes",
-        "ja/shape/index.html": "レッスン 1 · 約5分",
-        "ja/loops/index.html": "レッスン 2 · 約2分",
+        "ja/shape/index.html": "レッスン 1 · 約 5 分",
+        "ja/loops/index.html": "レッスン 2 · 約 2 分",
     }
     configure(course, "loops", "shape")
     course.build()
     assert kickers(course) == {
         "loops/index.html": "Lesson 1 · about 2 minutes",
         "shape/index.html": "Lesson 2 · about 5 minutes",
-        "ja/loops/index.html": "レッスン 1 · 約2分",
-        "ja/shape/index.html": "レッスン 2 · 約5分",
+        "ja/loops/index.html": "レッスン 1 · 約 2 分",
+        "ja/shape/index.html": "レッスン 2 · 約 5 分",
     }
 
 

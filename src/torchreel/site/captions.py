@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -17,11 +18,14 @@ from torchreel.records import (
 )
 from torchreel.site.facts import SIGNIFICANT
 from torchreel.site.literals import shape_text
+from torchreel.site.moments import State
 from torchreel.site.words import Words
 from torchreel.spelling import bare_name, spell
 
 _RESHAPES = {"reshape", "view", "flatten", "unflatten", "ravel", "view_as", "reshape_as"}
 _CASTS = {"to", "type", "type_as", "double", "float", "half", "bfloat16", "long", "int", "bool"}
+_GAP = re.compile(r"(?<=[\u3040-\u30ff]) (?=[\u3040-\u30ff])")
+"""Between kana no space is written, as there is beside a name or a number."""
 _SENTENCES = 3
 """A statement of more steps is summed up in one sentence."""
 _NAMES = 4
@@ -62,6 +66,7 @@ class _Teller:
 
     def __init__(self, trace: Trace, run: Run, words: Words) -> None:
         self.trace, self.run, self.words = trace, run, words
+        self.names = _names_before(trace, run)
         self.backwards = {each.step: each for each in trace.backwards}
         self.optimizers = {each.step: each for each in trace.optimizers}
 
@@ -99,27 +104,44 @@ class _Teller:
         if step.op.endswith("zero_grad"):
             return self._say(self.words.cleared, step)
         if not step.results:
-            return ""
+            if len(self.run.steps) > 1 or self.run.plain:
+                return ""
+            sources = self._named([each.tensor for each in step.operands])
+            template = self.words.read if sources else self.words.ran
+            return self._say(template, step, sources=sources)
         return self._made(step)
 
     def _made(self, step: Step) -> str:
-        before = self._tensors([each.tensor for each in step.operands])
-        after = self.trace.tensor(step.results[0])
-        names = [name for name, tensor in self.run.changed.items() if tensor == after.id]
+        operands = [each.tensor for each in step.operands]
+        before, after = self._tensors(operands), self.trace.tensor(step.results[0])
         old, new = _difference(before, after)
         return self._say(
             _template(step, before, after, self.words),
             step,
-            name=names[0] if names else self.words.result,
+            name=self._name(after) or self.words.result,
             numel=after.numel,
             before=_shapes(before),
             after=shape_text(after.shape),
+            sources=self._named(operands),
+            results=self._named(step.results),
             old=old,
             new=new,
         )
 
+    def _named(self, tensors: Sequence[int | None]) -> str:
+        """Return tensors in a row, each with its name and shape."""
+        return self._listed([self._named_shape(each) for each in self._tensors(tensors)])
+
+    def _named_shape(self, tensor: TensorRecord) -> str:
+        name, shape = self._name(tensor), shape_text(tensor.shape)
+        return f"{name} {shape}" if name else self.words.unnamed.format(shape=shape)
+
+    def _name(self, tensor: TensorRecord) -> str:
+        made = (name for name, changed in self.run.changed.items() if changed == tensor.id)
+        return next(made, "") or self.names.get(tensor.id, tensor.name)
+
     def _say(self, template: str, step: Step, **facts: object) -> str:
-        return template.format(op=spell(step), **facts)
+        return _GAP.sub("", template.format(op=spell(step), **facts))
 
     def _outermost(self, step: Step) -> ModuleCall | None:
         """Return the call of a module, in no other one, in which a step ran."""
@@ -135,19 +157,19 @@ class _Teller:
             for each in self.trace.calls
             if each.parent == call.number
         ]
-        template = self.words.through if 0 < len(inside) <= _NAMES + 1 else self.words.called
+        template = self.words.through if 0 < len(inside) <= _NAMES + 1 else self.words.turned
         return template.format(
-            name=module.name or module.path or module.kind,
-            before=_shapes(self._tensors([each.tensor for each in call.operands])),
-            after=_shapes(self._tensors(call.results)),
-            modules=", ".join(inside),
+            op=module.name or module.path or module.kind,
+            sources=self._named([each.tensor for each in call.operands]),
+            results=self._named(call.results),
+            modules=self.words.comma.join(inside),
         )
 
     def _walked(self, backward: Backward) -> str:
         roots = chain.from_iterable(backward.nodes[root].names for root in backward.roots)
         leaves = [self._leaf(each.tensor) for each in backward.accumulations]
         return self.words.backward.format(
-            name=next(iter(roots), self.words.result), leaves=_listed(leaves)
+            name=next(iter(roots), self.words.result), leaves=self._listed(leaves)
         )
 
     def _leaf(self, tensor: int) -> str:
@@ -163,6 +185,13 @@ class _Teller:
         return self.words.updated.format(
             op=made.kind, count=len(made.updates), lr=made.settings.get("lr", "?")
         )
+
+    def _listed(self, texts: Sequence[str]) -> str:
+        """Return texts in a row; of many the first, and how many there are."""
+        if len(texts) > _NAMES:
+            return self.words.comma.join((*texts[: _NAMES - 1], f"… ({len(texts)})"))
+        first = self.words.comma.join(texts[:-1])
+        return self.words.also.join(filter(None, (first, *texts[-1:])))
 
     def _tensors(self, ids: Sequence[int | None]) -> list[TensorRecord]:
         return [self.trace.tensor(id) for id in ids if id is not None]
@@ -187,7 +216,7 @@ def _template(step: Step, before: Sequence[TensorRecord], after: TensorRecord, w
         return words.added
     if op == "squeeze" and len(alone.shape) - len(after.shape) == 1:
         return words.removed
-    return words.kept if alone.shape == after.shape else words.turned
+    return words.turned
 
 
 def _difference(before: Sequence[TensorRecord], after: TensorRecord) -> tuple[str, str]:
@@ -201,8 +230,9 @@ def _shapes(tensors: Sequence[TensorRecord]) -> str:
     return ", ".join(shape_text(tensor.shape) for tensor in tensors)
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Return names in a row; of many the first, and how many there are."""
-    if len(names) <= _NAMES:
-        return ", ".join(names)
-    return f"{', '.join(names[: _NAMES - 1])}, … ({len(names)})"
+def _names_before(trace: Trace, run: Run) -> dict[int, str]:
+    """Return the names of the tensors that a run found, by their records."""
+    if not run.steps:
+        return {}
+    found = State(trace, trace.steps[run.steps[0]].run - 1).tensors
+    return {tensor: name for name, tensor in found.items()}

@@ -46,12 +46,15 @@ class Words:
     added: str
     removed: str
     turned: str
-    kept: str
+    read: str
+    ran: str
+    unnamed: str
+    comma: str
+    also: str
     result: str
     backward: str
     cleared: str
     updated: str
-    called: str
     through: str
     written: str
     cast: str
@@ -96,18 +99,21 @@ ENGLISH = Words(
     again="the same lines again.",
     printed="Prints {printed}.",
     steps="{count} operations run.",
-    made="{op} makes {name}, a tensor of shape {after}.",
+    made="{op} makes {results}.",
     moved="{op} keeps the {numel} numbers in their order and gives them the shape {after}.",
     added="{op} adds a dimension of size 1: {before} becomes {after}.",
     removed="{op} takes away a dimension of size 1: {before} becomes {after}.",
-    turned="{op} turns {before} into {after}.",
-    kept="{op} gives {name} the shape {after}, like its input.",
+    turned="{op} makes {results} from {sources}.",
+    read="{op} reads {sources}.",
+    ran="{op} is called.",
+    unnamed="a tensor {shape}",
+    comma=", ",
+    also=" and ",
     result="the result",
     backward="backward() goes from {name} back along the graph and adds to .grad of {leaves}.",
     cleared="{op} empties the gradients.",
-    updated="{op} moves {count} parameters a little against their gradients (lr {lr}).",
-    called="{name} takes {before} and gives {after}.",
-    through="{name} takes {before} through {modules} and gives {after}.",
+    updated="{op} changes {count} parameters a little (lr {lr}).",
+    through="{op} makes {results} from {sources}, through {modules}.",
     written="{op} writes into {name}; its shape stays {after}.",
     cast="{op} turns {old} numbers into {new}.",
     sent="{op} moves {name} from {old} to {new}.",
@@ -122,7 +128,7 @@ JAPANESE = Words(
     language="ja",
     label="日本語",
     chapters="行",
-    transcript="1行ずつの動き",
+    transcript="1 行ずつの動き",
     code="コード",
     tensors="このセルのあと",
     after_line="この行のあと",
@@ -132,7 +138,7 @@ JAPANESE = Words(
     pause="一時停止",
     previous="前のステップ",
     next="次のステップ",
-    step="1行ずつ止める",
+    step="1 行ずつ止める",
     speed="再生速度",
     captions="字幕",
     screen="コードごと全画面",
@@ -141,7 +147,7 @@ JAPANESE = Words(
     copy="コードをコピー",
     copied="コピーしました",
     lesson="レッスン {number}",
-    minutes="約{minutes}分",
+    minutes="約 {minutes} 分",
     done="完了",
     progress="{all} レッスン中 {done} レッスン完了",
     reset="最初からやり直す",
@@ -151,22 +157,25 @@ JAPANESE = Words(
     again="同じ行をくり返します。",
     printed="{printed} と表示されます。",
     steps="{count} 個の計算が行われます。",
-    made="{op} で、形が {after} の {name} ができます。",
+    made="{op} で {results} ができます。",
     moved="{op} で、{numel} 個の数の並び順はそのままに、形が {after} になります。",
     added="{op} で大きさ 1 の次元が増え、{before} が {after} になります。",
     removed="{op} で大きさ 1 の次元が消え、{before} が {after} になります。",
-    turned="{op} で、{before} から {after} ができます。",
-    kept="{op} で {name} ができます。形は {after} のままです。",
+    turned="{op} で、{sources} から {results} ができます。",
+    read="{op} が {sources} を読みます。",
+    ran="{op} を呼び出します。",
+    unnamed="{shape} のテンソル",
+    comma="、",
+    also=" と ",
     result="結果",
     backward="backward() が {name} からグラフを逆にたどり、{leaves} の .grad に勾配を足します。",
     cleared="{op} で勾配を空にします。",
-    updated="{op} が {count} 個のパラメータを、勾配と逆の向きに少し動かします（lr {lr}）。",
-    called="{name} に {before} を入れると、{after} が出てきます。",
-    through="{name} に入れた {before} が {modules} を通り、{after} になって出てきます。",
+    updated="{op} が {count} 個のパラメータを少しだけ動かします（lr {lr}）。",
+    through="{op} で、{sources} が {modules} を通って {results} になります。",
     written="{op} が {name} を直接書きかえます。形は {after} のままです。",
     cast="{op} で、数の型が {old} から {new} に変わります。",
     sent="{op} で、{name} が {old} から {new} へ移ります。",
-    raised="{op} は {type} を出します：{message}",
+    raised="{op} で {type} が起きます：{message}",
     value="{name} は {value} です。",
     looped="ループが {laps} 周します。",
     went="{name} は {first} から {last} になります。",
