@@ -84,12 +84,19 @@ class Arrangement:
 
 
 def arrange(
-    family: Family, items: Sequence[Item], zone: Zone, artboard: Artboard, *, line: bool = False
+    family: Family,
+    items: Sequence[Item],
+    zone: Zone,
+    artboard: Artboard,
+    *,
+    line: bool = False,
+    below: float = 0.0,
 ) -> Arrangement:
-    """Return where the items stand in ``zone``; ``line`` keeps room for a written line."""
+    """Return where the items stand in ``zone``; ``line`` keeps room for a written line, ``below``
+    (0 to 1) a share of the zone for a picture."""
     if family == "corner" and len(items) == 3 and all(len(item.shape) <= 2 for item in items):
         return _corner(items, zone, artboard)
-    height = artboard.type_title * 2.2 if line else 0.0
+    height = max(artboard.type_title * 2.2 if line else 0.0, below * zone.height)
     room = zone.inset(bottom=height)
     free = Zone(zone.x, room.bottom, zone.width, height)
     if family in ("stacked", "flush") and len(items) > 1:

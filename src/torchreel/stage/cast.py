@@ -42,6 +42,7 @@ class Cast(Following, Labels, Lights, Landing):
         pads: Sequence[Margins] = (),
         bare: bool = True,
         line: bool = False,
+        below: float = 0.0,
         box: Step | None = None,
         dimmed: bool = False,
     ) -> list[TensorBlock]:
@@ -50,7 +51,8 @@ class Cast(Following, Labels, Lights, Landing):
         ``symbols`` follow the tensors one by one (``"+="``, ``["@", "→"]``) and ``before`` comes
         first; words of them that are facts of the trace are ``spoken``. ``mode`` says how each is
         drawn, ``pads`` what room it needs around it (left, top, right, bottom in pixels), ``bare``
-        leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``box`` puts the symbol
+        leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``below`` (a share of the
+        stage) for a picture, ``box`` puts the symbol
         that is this step's op into a box. A tensor that is seen stretched shows its own cells
         until :meth:`stretch`. ``dimmed`` leaves dimmed what is dimmed.
         """
@@ -58,7 +60,7 @@ class Cast(Following, Labels, Lights, Landing):
         if box is not None:
             word = spell(box)
             symbols = [f"   {word}   " if each == word else each for each in symbols]
-        shown = self._arrangement(family, records, symbols, mode, bare, line, before, pads)
+        shown = self._arrangement(family, records, symbols, mode, bare, line, before, pads, below)
         self.free = shown.free
         blocks, entering = self._cast(records, len(operands), shown)
         leaving = [block for block in self.blocks if block not in blocks]
@@ -171,8 +173,9 @@ class Cast(Following, Labels, Lights, Landing):
         line: bool,
         before: str = "",
         pads: Sequence[Margins] = (),
+        below: float = 0.0,
     ) -> Arrangement:
-        if len(records) == 1 and not (line or any(mode) or before or pads):
+        if len(records) == 1 and not (line or any(mode) or before or pads or below):
             placement = self.placement(records[0])
             middle = Spot(0, 0, 0.5, 0)
             return Arrangement((placement,), (middle,), (), self.zone)
@@ -189,7 +192,7 @@ class Cast(Following, Labels, Lights, Landing):
             )
             for index, record in enumerate(records)
         ]
-        return arrange(family, items, self.zone, self.canvas.artboard, line=line)
+        return arrange(family, items, self.zone, self.canvas.artboard, line=line, below=below)
 
     def _cast(
         self, records: Sequence[TensorRecord], operands: int, shown: Arrangement

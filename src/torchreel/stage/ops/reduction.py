@@ -54,7 +54,7 @@ def reduction(stage: Stage, step: Step) -> None:
     if len(operands) > 1:  # torch.max(a, b) compares element by element
         elementwise(stage, step)
         return
-    source, dims = operands[0], _dims(stage, step, operands[0])
+    source, dims = operands[0], dims_of(stage, step, operands[0])
     family, mode = _arrangement(source, dims)
     first = results[0]
     block, *made = stage.arrange(
@@ -69,7 +69,7 @@ def reduction(stage: Stage, step: Step) -> None:
     if not (block.has_cells and made[0].has_cells):
         stage.play(*(stage.land(each) for each in made))
         return
-    groups = _groups(source, dims)
+    groups = groups_of(source, dims)
     chosen = [_chosen(stage, step, source, first, group, n) for n, group in enumerate(groups)]
     for told in range(min(len(groups), 2)):
         parts = _line(stage, step, dims, block, made[0], groups[told], told)
@@ -83,7 +83,7 @@ def reduction(stage: Stage, step: Step) -> None:
         _squash(stage, block, made, rest, motion.SLOW)
 
 
-def _dims(stage: Stage, step: Step, source: TensorRecord) -> tuple[int, ...]:
+def dims_of(stage: Stage, step: Step, source: TensorRecord) -> tuple[int, ...]:
     """Return the dimensions that a step squashes: all where it names none."""
     every = tuple(range(len(source.shape)))
     text = stage.literal(step, 0, "dim") or stage.literal(step, 0, "axis")
@@ -109,7 +109,7 @@ def _arrangement(source: TensorRecord, dims: tuple[int, ...]) -> tuple[Family, M
     return "left_right", None
 
 
-def _groups(source: TensorRecord, dims: tuple[int, ...]) -> Places:
+def groups_of(source: TensorRecord, dims: tuple[int, ...]) -> Places:
     """Return which elements go into each result: (results, elements), in row-major order."""
     kept = [dim for dim in range(len(source.shape)) if dim not in dims]
     places = np.arange(source.numel).reshape(source.shape).transpose([*kept, *dims])
