@@ -23,6 +23,9 @@ CELLS = {
     "bytes": "p = torch.tensor(pixels)",
     "floats": "p = torch.tensor(pixels / 255)",
     "first": "q = torch.tensor(pixels.transpose(2, 0, 1).copy())",
+    "either": "i = torch.tensor(pixels[:3, :12].copy())",
+    "moved": "n = torch.tensor(pixels).permute(2, 0, 1)",
+    "divided": "f = torch.tensor(pixels) / 255",
     "small": "s = torch.tensor(pixels[:2, :3])",
     "batch": "b = torch.tensor(np.stack([pixels, 255 - pixels]))",
     "turned": "t = p.permute(2, 0, 1)",
@@ -75,6 +78,33 @@ def test_a_picture_has_its_colours_and_its_plates_theirs(
     record = scene.trace.tensors[-1]
     sizes = {each.index[0]: each.text for each in scene.drawn if each.source == "size"}
     assert sizes == {dim: str(size) for dim, size in enumerate(record.shape)}
+
+
+@pytest.mark.parametrize(
+    ("cell", "axes"),
+    [
+        ("bytes", {"H": 12, "W": 16, "C": 3}),
+        ("first", {"C": 3, "H": 12, "W": 16}),
+        ("moved", {"C": 3, "H": 12, "W": 16}),
+        ("turned", {}),
+        ("divided", {"H": 12, "W": 16, "C": 3}),
+        ("batch", {"N": 2, "H": 12, "W": 16, "C": 3}),
+        ("floats", {}),
+        ("either", {}),
+    ],
+)
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_dimensions_have_names_where_a_picture_is_certain(
+    traced: Trace, cell: str, artboard: str, axes: dict[str, int]
+) -> None:
+    scene = play_cell(traced, cell, artboard)
+    assert not scene.warnings
+    shape = scene.trace.tensors[-1].shape
+    signs = [each for each in scene.drawn if each.source == "sign" and each.text.endswith("=")]
+    told = {each.index[0]: each.text for each in signs if each.cue == len(scene.cues)}
+    expected = {dim: f"{name}=" for dim, name in enumerate(axes)}
+    assert told == expected
+    assert not axes or tuple(axes.values()) == shape
 
 
 @pytest.mark.parametrize("cell", ["bytes", "first", "small", "batch"])

@@ -12,6 +12,7 @@ from torchreel.stage.canvas import Canvas, repaint
 from torchreel.stage.colors import mix
 from torchreel.stage.layout import BracketLine
 from torchreel.stage.motion import QUICK, ease
+from torchreel.stage.text import text_width
 
 _WIDTH = 4
 _TICK = 10
@@ -35,10 +36,17 @@ class Shift(Animation):
 
 
 class Bracket(VGroup):
-    """A bracket beside one dimension of a tensor, labelled with its size; ``lit`` in focus."""
+    """A bracket beside one dimension of a tensor, labelled with its size; ``lit`` in focus,
+    ``axis`` the name of the dimension where it is known, as in ``H=24``."""
 
     def __init__(
-        self, canvas: Canvas, line: BracketLine, record: TensorRecord, *, lit: bool = False
+        self,
+        canvas: Canvas,
+        line: BracketLine,
+        record: TensorRecord,
+        *,
+        lit: bool = False,
+        axis: str = "",
     ) -> None:
         theme, artboard = canvas.theme, canvas.artboard
         out = np.array(line.out)
@@ -51,19 +59,19 @@ class Bracket(VGroup):
         self.line = canvas.path(corners, color, artboard.px(_WIDTH))
         size = artboard.type_lit if lit else artboard.type_size
         x, y = (start + end) / 2 + out * (artboard.px(_LABEL) + (6 if lit else 0))
-        text = str(record.shape[line.dim])
-        # Beside a block, long numbers grow away from it.
-        align = 0.5 + 0.5 * float(-out[0]) if abs(out[0]) > 0.9 and len(text) > 2 else 0.5
-        self.label = canvas.label(
-            text,
-            float(x),
-            float(y),
-            size,
-            theme.focus if lit else theme.text,
-            align=align,
-            source=Drawn(0, text, "size", record.id, (line.dim,)),
-        )
+        text, name = str(record.shape[line.dim]), f"{axis}=" if axis else ""
+        # Beside a block, long labels grow away from it.
+        beside = abs(out[0]) > (0.3 if name else 0.9) and len(name + text) > 2
+        align = 0.5 + 0.5 * float(-out[0]) if beside else 0.5
+        left = float(x) - align * text_width(name + text, size)
+        color = theme.focus if lit else theme.text
+        source = Drawn(0, text, "size", record.id, (line.dim,))
+        at = left + text_width(name, size)
+        self.label = canvas.label(text, at, float(y), size, color, align=0, source=source)
         super().__init__(self.line, self.label)
+        if name:
+            sign = Drawn(0, name, "sign", record.id, (line.dim,))
+            self.add(canvas.label(name, left, float(y), size, color, align=0, source=sign))
 
     def push(self, distance: float, run_time: float) -> Shift:
         """Return the animation that moves the bracket ``distance`` pixels away from its block."""
@@ -79,7 +87,8 @@ class Bracket(VGroup):
     def grow(self, run_time: float = QUICK) -> AnimationGroup:
         """Return the animation in which the bracket opens and its size appears."""
         return AnimationGroup(
-            GrowFromCenter(self.line, run_time=run_time), FadeIn(self.label, run_time=run_time)
+            GrowFromCenter(self.line, run_time=run_time),
+            *(FadeIn(each, run_time=run_time) for each in self.submobjects[1:]),
         )
 
     def darken(self, run_time: float = QUICK) -> BlockAnimation:
@@ -89,7 +98,8 @@ class Bracket(VGroup):
         def draw(alpha: float) -> None:
             line = mix(theme.focus, theme.muted, ease(alpha))
             self.line.stroke_rgbas = np.array([[*line, 1.0]])
-            repaint(self.label, mix(theme.focus, theme.text, ease(alpha)))
+            for label in self.submobjects[1:]:
+                repaint(label, mix(theme.focus, theme.text, ease(alpha)))
 
         return BlockAnimation(self, draw, run_time)
 

@@ -15,9 +15,10 @@ from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import ink_on, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y
-from torchreel.stage.layout import BracketLine
+from torchreel.stage.layout import BracketLine, bracket_room
 from torchreel.stage.plates import TINTS, Photo, Solid, photo_of, telling_pixel
 from torchreel.stage.strip import Sentence
+from torchreel.stage.text import text_width
 
 _WIDE, _TALL = 0.36, 0.50
 _PLATE = 0.76
@@ -78,6 +79,30 @@ class Pictures:
         """The record ids of the tensors that are on stage."""
         return self._shown
 
+    def _axis(self, photo: Photo, dim: int) -> str:
+        """Return the name of a dimension of what is a picture for certain: bytes, or made of such;
+        floats from 0 to 1 could be anything."""
+        return photo.axes.get(dim, "") if self._is_certain(photo.record.id) else ""
+
+    def _is_certain(self, tensor: int) -> bool:
+        photo = self._photo(tensor)
+        if photo is None or photo.record.dtype == "uint8":
+            return photo is not None
+        makers = [step for step in self.trace.steps if tensor in step.results]
+        used = [each.tensor for step in makers for each in step.operands]
+        return any(self._is_certain(each) for each in used if each is not None and each != tensor)
+
+    def _bracket(self, photo: Photo, line: BracketLine, *, lit: bool = False) -> Bracket:
+        axis = self._axis(photo, line.dim)
+        return Bracket(self.canvas, line, photo.record, lit=lit, axis=axis)
+
+    def _beside(self, photo: Photo) -> float:
+        """Return the room in pixels that the rows' bracket and its label take at the left."""
+        artboard, (rows, _, _) = self.canvas.artboard, photo.dims
+        name, size = self._axis(photo, rows), photo.record.shape[rows]
+        text = f"{name}={size}" if name else str(size)
+        return bracket_room(artboard) + text_width(text, artboard.type_size)
+
     def _photo(self, tensor: int) -> Photo | None:
         if tensor not in self._photos:
             record = self.trace.tensor(tensor)
@@ -123,12 +148,13 @@ class Pictures:
         """Return where the picture stands, and its plates from the first to the last."""
         stage, px = self.canvas.artboard.stage, self.canvas.artboard.px
         rows, columns = photo.colors.shape[1:3]
-        wide = min(_WIDE * stage.width, _TALL * stage.height * columns / rows)
+        gap, room = px(96), self._beside(photo)
+        most = stage.right - self.canvas.artboard.margin - gap - room - px(_THIN)
+        fitting = most / (1 + _PLATE * (1 + 2 * _OVER))
+        wide = min(_WIDE * stage.width, _TALL * stage.height * columns / rows, fitting)
         tall = wide * rows / columns
         plate, high = wide * _PLATE, tall * _PLATE
         across = plate * (1 + 2 * _OVER) + px(_THIN)
-        gap = px(96)
-        room = px(70)
         x = stage.center_x - (room + wide + gap + across) / 2 + room
         y = stage.center_y - tall / 2 + px(34)
         low = stage.center_y + high * (0.5 + _UP) + px(4) - high
@@ -164,7 +190,7 @@ class Pictures:
         out = np.array([along[1], -along[0]])
         a, b = start + out * gap, end + out * gap
         line = BracketLine(photo.dims[2], (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
-        return Bracket(self.canvas, line, photo.record, lit=True)
+        return self._bracket(photo, line, lit=True)
 
     def _numbers(self, photo: Photo, plates: list[Zone]) -> list[Mobject]:
         """Return the numbers on the plates of a picture of a few pixels."""
@@ -269,20 +295,20 @@ class Pictures:
         oblique = BracketLine(photo.dims[2], (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
         low = first.bottom + px(112)
         whole = BracketLine(0, (first.x, low), (last.right, low), (0.0, 1.0))
-        self._grow([Bracket(self.canvas, oblique, photo.record)])
-        self._grow([Bracket(self.canvas, whole, photo.record, lit=True)])
+        self._grow([self._bracket(photo, oblique)])
+        self._grow([self._bracket(photo, whole, lit=True)])
 
     def _places(self, photo: Photo, shown: int, dots: bool) -> tuple[list[Zone], float]:
         """Return where the pictures of a batch stand, and how deep each of their layers is."""
         stage, px = self.canvas.artboard.stage, self.canvas.artboard.px
         rows, columns = photo.colors.shape[1:3]
-        gap, room = px(70), px(84)
+        gap, room = px(70), self._beside(photo)
         free = stage.width - room - gap * (shown - 1) - (gap if dots else 0) - px(60)
         wide = min(free / shown, 0.5 * stage.height * columns / rows)
         tall = wide * rows / columns
         depth = min(px(26), 0.09 * wide)
         total = wide * shown + gap * (shown - 1) + (gap if dots else 0)
-        x = stage.center_x - (room + total) / 2 + room * 0.9
+        x = stage.center_x - (room + total + 3 * depth * DEPTH_X) / 2 + room
         y = stage.center_y - tall / 2 - px(46)
         zones = []
         for each in range(shown):
@@ -317,7 +343,7 @@ class Pictures:
             BracketLine(rows, (x, zone.y), (x, zone.bottom), (-1.0, 0.0)),
             BracketLine(columns, (zone.x, y), (zone.right, y), (0.0, 1.0)),
         ]
-        return [Bracket(self.canvas, line, photo.record) for line in lines]
+        return [self._bracket(photo, line) for line in lines]
 
     def _grow(self, mobjects: list[Mobject]) -> None:
         self._there += mobjects

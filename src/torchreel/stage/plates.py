@@ -39,6 +39,17 @@ class Photo:
     channels: Literal["last", "first"]
 
     @property
+    def axes(self) -> dict[int, str]:
+        """What each dimension is called: N, C, H, W, in the order in which they come; none where
+        the first and the last could both be the channels."""
+        first, last = self.record.shape[-3], self.record.shape[-1]
+        if first == last:
+            return {}
+        rows, columns, channels = self.dims
+        named = {rows: "H", columns: "W", channels: "C"}
+        return {0: "N", **named} if self.is_batch else named
+
+    @property
     def is_batch(self) -> bool:
         """Tell whether there is a dimension of pictures in front."""
         return len(self.record.shape) == 4

@@ -10,10 +10,11 @@ from torchreel.records import Drawn, Run, Step, TensorRecord, Trace
 from torchreel.stage import motion, registry
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.block import TensorBlock
+from torchreel.stage.chips import shape_text
 from torchreel.stage.form import PLANK, Form, drawable, form, modes
 from torchreel.stage.layout import Placement, place_form
 from torchreel.stage.stage import Stage
-from torchreel.stage.strip import Sentence, shape_text
+from torchreel.stage.strip import Sentence
 
 _RANKS, _MOST = 3, 6
 _LABEL = 1.7
