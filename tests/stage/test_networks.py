@@ -8,7 +8,7 @@ import io
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -259,6 +259,29 @@ def test_the_facts_of_a_clash_are_on_stage(play: Play) -> None:
     assert texts(play("devices"), "clash") == {"cpu", "meta", "RuntimeError"}
     facts = {"28", "784", "RuntimeError", "56×28", "784×8"}  # 2 pictures of 28 rows each
     assert texts(play("misfit"), "clash") == facts
+
+
+class Watched(LessonScene):
+    """Notes every text that is on stage at the end of any play, not of a line alone."""
+
+    seen: ClassVar[set[Drawn]] = set()
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        super().play(*args, **kwargs)
+        Watched.seen |= set(self.sources_on_stage())
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_plug_is_mended_where_the_same_call_goes_through(
+    trace: Trace, replay: dict[str, Any], artboard: str
+) -> None:
+    Watched.seen = set()
+    scene = play_cell(trace, "misfit", artboard, kind=Watched)
+    assert scene.warnings == []
+    given, out = replay["pixels"], replay["narrow"](replay["pixels"])
+    texts = {(each.text, each.source) for each in Watched.seen}
+    assert (str(given.shape[1]), "size") in texts
+    assert {(str(tuple(each.shape)), "shape") for each in (given, out)} <= texts
 
 
 @pytest.mark.parametrize("name", CURVES)

@@ -29,7 +29,8 @@ from torchreel.stage.checker import Frame, flaws, flaws_at_rest
 from torchreel.stage.chips import Named, lap_width
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
-from torchreel.stage.devices.act import Devices, Errors
+from torchreel.stage.devices.act import Devices
+from torchreel.stage.devices.errors import Errors
 from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
@@ -64,7 +65,7 @@ class LessonScene(Scene):
         self.drawn: list[Drawn] = []
         self.warnings: list[Flaw] = []
         self._before: Frame | None = None
-        self._playing: Run | None = None
+        self.playing: Run | None = None
         self._bound = 0
         self._tape_waits = False
         self.poster_time = 0.0
@@ -144,7 +145,7 @@ class LessonScene(Scene):
     def compile_animations(self, *args: Any, **kwargs: Any) -> list[Animation]:
         """Return the animations of a play, faster in the later laps of a loop."""
         animations = super().compile_animations(*args, **kwargs)
-        pace = 1.0 if self._playing is None else self.loops.pace(self._playing)
+        pace = 1.0 if self.playing is None else self.loops.pace(self.playing)
         for animation in animations:
             animation.run_time *= pace
             if isinstance(animation, Wait):
@@ -154,7 +155,7 @@ class LessonScene(Scene):
     # One line.
 
     def _play_run(self, run: Run, hold: float) -> None:
-        start, self._playing = self._now(), run
+        start, self.playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
         self._bind_before(run)
         if self._code is not None:
@@ -393,7 +394,7 @@ class LessonScene(Scene):
         if step.written and before and after and before[0].name is None:
             # What is written in place keeps its name.
             before[0] = Named(after[0].name, before[0].record)
-        lap = None if self._playing is None else self.loops.counter(self._playing)
+        lap = None if self.playing is None else self.loops.counter(self.playing)
         return Sentence(tuple(before), step, tuple(after), lap=lap)
 
     def _finish_sentence(self) -> None:
@@ -468,8 +469,8 @@ class LessonScene(Scene):
         self._before = frame
 
     def _warn(self, found: list[str]) -> None:
-        if self._playing is not None:
-            cue, statement = len(self.cues) + 1, self._playing.statement
+        if self.playing is not None:
+            cue, statement = len(self.cues) + 1, self.playing.statement
             noted = [Flaw(cue, statement, what) for what in found]
             self.warnings += [each for each in noted if each not in self.warnings]
 

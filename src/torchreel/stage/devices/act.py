@@ -1,4 +1,4 @@
-"""The acts of a cell on several devices, and of a torch call that raised."""
+"""The act of a cell on several devices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import Board
-from torchreel.stage.devices.clash import ClashPlate, Cross, Misfit, error_chip, fact_colors
+from torchreel.stage.devices.clash import ClashPlate, Cross, error_chip, fact_colors
 from torchreel.stage.devices.ledger import Ledger
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
@@ -401,41 +401,3 @@ def _dim(group: Group, ground: Color, share: float) -> None:
         elif isinstance(part, Picture):
             mixed = mix(part.pixel_array[..., :3] / 255, ground, share)
             part.pixel_array[..., :3] = np.rint(mixed * 255)
-
-
-class Errors:
-    """Plays torch calls that raised: the two facts that clash, as a plug and its socket."""
-
-    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
-        self.scene, self.trace, self.canvas = scene, trace, canvas
-        self._there: list[Mobject] = []
-
-    def covers(self, step: Step) -> bool:
-        """Tell whether this is a step of the act: it raised, and two facts say why."""
-        return step.clash is not None and len(step.clash.facts) == 2
-
-    def sentence(self, step: Step) -> Sentence | None:
-        """Return nothing: the act writes the exception's class."""
-        return None
-
-    def play(self, step: Step) -> None:
-        """Play one step that the act covers."""
-        self.leave()
-        stage = self.canvas.artboard.stage
-        self._there = [Misfit(self.canvas, self.trace, step, stage), error_chip(self.canvas, step)]
-        self.scene.play(*(FadeIn(each, run_time=BEAT) for each in self._there))
-
-    def printed(self, run: Run) -> None:
-        """Change nothing."""
-
-    def leave(self) -> None:
-        """Take what is there off the stage."""
-        if self._there:
-            self.scene.play(*(FadeOut(each, run_time=QUICK) for each in self._there))
-            self.scene.remove(*self._there)
-        self._there = []
-
-    @property
-    def tensors(self) -> tuple[int, ...]:
-        """The record ids of the tensors that are on stage: none."""
-        return ()
