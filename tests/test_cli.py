@@ -95,7 +95,9 @@ def test_help_names_every_command_and_loads_nothing_heavy(tmp_path: Path) -> Non
 
 
 def test_no_command_and_an_unknown_one_are_errors(tmp_path: Path) -> None:
-    assert torchreel(folder=tmp_path).returncode == 2
+    bare = torchreel(folder=tmp_path)
+    assert bare.returncode == 2
+    assert "To begin with: torchreel animate SCRIPT.py" in " ".join(bare.stderr.split())
     assert "invalid choice: 'fly'" in torchreel("fly", folder=tmp_path).stderr
 
 
@@ -168,7 +170,7 @@ def test_a_course_without_the_plugin_is_told_to_add_it(tmp_path: Path) -> None:
     (tmp_path / "mkdocs.yml").write_text("site_name: x\n")
     ran = torchreel("build", folder=tmp_path)
     assert ran.returncode == 1
-    assert "the plugin `torchreel` is not among the course's plugins" in ran.stderr
+    assert "the plugin `torchreel` is not among the site's plugins" in ran.stderr
 
 
 def test_a_broken_config_is_an_error_without_a_traceback(tmp_path: Path) -> None:
@@ -230,10 +232,10 @@ def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nothing.py",), "nothing.py: the script cannot be read"),
+        (("nothing.py",), "nothing.py: the script cannot be read: No such file or directory"),
         (("mine.py", "--cell", "triple"), "there is no cell 'triple'"),
         (("mine.py", "-o", "film.webm"), "film.webm: a film is an .mp4, a .gif or a folder"),
-        (("empty.py",), "there is nothing to film"),
+        (("empty.py",), "Let a line of it compute with torch, such as x = torch.arange(12)."),
     ],
 )
 def test_animate_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -25,8 +25,8 @@ QUALITIES = ("draft", "standard", "final")
 ARTBOARDS = ("page", "film")
 THEMES = ("dark", "light")
 _QUALITY_HELP = (
-    "of the clips: draft is half the size with 15 frames a second, standard has 30, final 60 "
-    "(default: %(default)s)"
+    "how fine the clips are: draft is half the size with 15 frames a second, standard has "
+    "30, final 60 (default: %(default)s)"
 )
 _SCRIPT_HELP = "a Python script that uses torch"
 _HINT = "torchreel COMMAND --help says more. To begin with: torchreel animate SCRIPT.py"
@@ -37,8 +37,15 @@ _GENERATED = ("traces", "clips", "index.json", "setup.log", ".site-*", ".index-*
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, or 1 where there is a problem."""
-    options = _parser().parse_args(arguments)
+    """Run a command and return its exit status: 0, or 1 where there is a problem.
+
+    Without a command it shows the help and returns 2, as for one that is not there.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         return int(options.run(options))
     except TorchReelError as error:
@@ -113,9 +120,9 @@ def build(options: argparse.Namespace) -> int:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Show the site at an address of this machine, and build what you save again.
+    """Show the site on this machine, and build again whatever you save.
 
-    Open the address in a browser: its pages reload by themselves. Ctrl+C ends it.
+    Open the address that it prints in a browser: pages reload by themselves. Ctrl+C ends it.
     """
     from mkdocs.commands.serve import serve as serve_site
 
@@ -128,7 +135,8 @@ def serve(options: argparse.Namespace) -> int:
 def animate(options: argparse.Namespace) -> int:
     """Film a script: its cells one after the other, in one file, or as stills in a folder.
 
-    A line "# %% name" in the script starts a cell; without such lines the script is one cell.
+    A line "# %% name" in the script starts a cell; without such lines the script is one cell. To
+    begin with: torchreel animate script.py -o film.gif
     """
     from torchreel.plan.film import film
     from torchreel.render.job import Look
@@ -137,7 +145,8 @@ def animate(options: argparse.Namespace) -> int:
     out = options.output or Path(options.script.name).with_suffix(".mp4")
     if out.suffix not in (".mp4", ".gif", "") or (not out.suffix and out.is_file()):
         what = "a film is an .mp4, a .gif or a folder of stills"
-        raise TorchReelError(Problem(str(out), what, "Name it so."))
+        remedy = "Write -o film.mp4, -o film.gif, or -o stills for a folder."
+        raise TorchReelError(Problem(str(out), what, remedy))
     look = Look(options.artboard, options.theme, options.quality)
     with Terminal() as progress:
         made = film(options.script, out, look=look, cell=options.cell, progress=progress)
@@ -227,7 +236,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_HINT,
     )
     parser.add_argument("--version", action="version", version=f"torchreel {version('torchreel')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(run: Any) -> argparse.ArgumentParser:
         text = run.__doc__
@@ -240,7 +250,8 @@ def _parser() -> argparse.ArgumentParser:
             "-f",
             "--config",
             default="mkdocs.yml",
-            help="settings of the site (default: %(default)s)",
+            metavar="FILE",
+            help="the settings of the site (default: %(default)s)",
         )
 
     def quality(made: argparse.ArgumentParser) -> None:
@@ -319,7 +330,8 @@ def _config_file(options: argparse.Namespace) -> Path:
             Problem(
                 options.config,
                 "there is no such file",
-                "Run torchreel in the folder of a course, or name its mkdocs.yml with --config.",
+                "Run this in the folder of a site, or name its mkdocs.yml with --config. To film a "
+                "script without a site: torchreel animate SCRIPT.py.",
             )
         )
     return file
@@ -369,8 +381,9 @@ def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugi
 
     plugin = config.plugins.get("torchreel")
     if not isinstance(plugin, TorchReelPlugin):
-        what = "the plugin `torchreel` is not among the course's plugins"
-        raise TorchReelError(Problem(options.config, what, "Add it under `plugins:`."))
+        what = "the plugin `torchreel` is not among the site's plugins"
+        remedy = "Add `- torchreel` under `plugins:`, or run `mkdocs build` instead."
+        raise TorchReelError(Problem(options.config, what, remedy))
     plugin.config.quality = options.quality
     return plugin
 

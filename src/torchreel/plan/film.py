@@ -64,7 +64,9 @@ def _shown(trace: Trace, cell: str | None) -> list[str]:
     shown = {run.cell for run in trace.runs if run.steps or run.printed}
     names = [name for name in known if name in shown and cell in (None, name)]
     if not names:
-        problem = Problem(trace.script, "there is nothing to film: no torch op ran in a cell")
+        what = "there is nothing to film: no torch op ran in a cell"
+        remedy = "Let a line of it compute with torch, such as x = torch.arange(12)."
+        problem = Problem(trace.script, what, remedy)
         raise TorchReelError(raised(trace) if trace.error else problem)
     return names
 

@@ -84,7 +84,7 @@ def _check(file: Path, name: str) -> None:
             source = opened.read()
     except OSError as error:
         raise TorchReelError(
-            Problem(name, f"the script cannot be read: {error.strerror}", "")
+            Problem(name, f"the script cannot be read: {error.strerror}", "Check its path.")
         ) from None
     except (SyntaxError, UnicodeDecodeError) as error:
         raise TorchReelError(
