@@ -184,6 +184,46 @@ def test_full_screen_takes_the_code_along(player: Player, page: Page) -> None:
     page.wait_for_function("!document.fullscreenElement")
 
 
+# A phone on its side may show the page in one column: the wider one in two.
+@pytest.mark.parametrize(("width", "height"), [(667, 375), (844, 390)])
+def test_full_screen_on_a_phone_on_its_side(
+    browser: Browser, course: Course, width: int, height: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(course.url + LOOPS)
+    player = Player.of(page, 1)
+    player.button("captions").click()
+    player.button("screen").click()
+    page.wait_for_function("document.fullscreenElement?.matches('.tr-figure')")
+    line = player.find(".tr-line[data-cues]").last
+    line.evaluate("line => line.click()")
+    expect(line).to_have_attribute("aria-current", "step")
+    for each in (player.video, *player.find(".tr-controls :is(button, input)").all(), line):
+        box = each.bounding_box()
+        assert box
+        assert box["y"] >= -1
+        assert box["y"] + box["height"] <= height + 1
+    picture, buttons = player.video.bounding_box(), player.find(".tr-controls").bounding_box()
+    assert picture
+    assert buttons
+    assert picture["height"] > height / 2
+    assert buttons["height"] < 50  # one row
+    page.close()
+
+
+def test_a_clip_that_the_address_names_does_not_wait_to_be_scrolled_to(
+    page: Page, course: Course
+) -> None:
+    page.goto(course.url + SHAPE)
+    Player.of(page, 1)
+    video = page.locator("#clip-unsqueeze video")
+    assert video.evaluate("video => video.loading") == "lazy"
+    page.goto(course.url + SHAPE + "#unsqueeze-2")
+    page.reload()
+    Player.of(page, 1).expect_line(2)
+    assert video.evaluate("video => video.loading") == "eager"
+
+
 def test_buttons_stand_under_the_picture(player: Player) -> None:
     picture = player.video.bounding_box()
     buttons = player.find(".tr-controls").bounding_box()
@@ -218,7 +258,8 @@ UNTIDY = """
 () => [...document.querySelectorAll(".tr-line")].filter(line => {
   const { right } = line.getBoundingClientRect();
   const [number] = line.querySelector(".tr-number").getClientRects();
-  const [text] = line.querySelector(".tr-text").getClientRects();
+  const text = line.querySelector(".tr-indent + *, .tr-text:not(:has(.tr-indent))")
+    ?.getClientRects()[0];
   const parts = [...line.querySelectorAll(".tr-text, .tr-shape")].flatMap(
     part => [...part.getClientRects()]);
   return (text && Math.abs(number.top - text.top) > 3) || parts.some(part => part.right > right);

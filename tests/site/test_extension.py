@@ -235,6 +235,15 @@ def test_code_is_one_element_a_line_with_the_shapes_it_made(root: Path) -> None:
     ]
 
 
+def test_the_indent_of_a_line_is_one_element_and_can_be_copied(root: Path) -> None:
+    html, _ = render(root, "/// clip | loop\n///")
+    lines = re.findall(r'<span class="tr-text">(.*?)</span><span class="tr-shape">', html)
+    indent = '<span class="tr-indent">    </span>'
+    assert [line.startswith(indent) for line in lines] == [False, True, True, False]
+    plain = [re.sub(r"<[^>]*>", "", line) for line in lines]
+    assert plain == ["for i in range(2):", "    t = y / 3", "    s = t.sum()", "print(s)"]
+
+
 def test_tracks_hold_a_cue_for_each_cue_of_the_clip(root: Path) -> None:
     html, _ = render(root, BLOCK)
     found = tracks(html)

@@ -28,7 +28,7 @@ def code(trace: Trace, cell: Cell, words: Words, cues_of: Callable[[int], Sequen
         lines.append(
             f'<span class="tr-line" data-line="{number}"{_data(owner, cues)}{_indent(plain)}>'
             f"{_gutter(number, cell, owner, cues, words)}"
-            f'<span class="tr-text">{text}</span>{shape}</span>'
+            f'<span class="tr-text">{_indented(text)}</span>{shape}</span>'
         )
     label = escape(f"{words.code}: {trace.script}, {cell.name}")
     return (
@@ -56,6 +56,11 @@ def _indent(text: str) -> str:
     """Say how far in a line begins: where it is too long, its rest begins further in."""
     spaces = len(text) - len(text.lstrip(" "))
     return f' style="--tr-indent: {spaces}"' if spaces else ""
+
+
+def _indented(text: str) -> str:
+    spaces = len(text) - len(text.lstrip(" "))
+    return f'<span class="tr-indent">{text[:spaces]}</span>{text[spaces:]}' if spaces else text
 
 
 def _gutter(line: int, cell: Cell, owner: int | None, cues: Sequence[int], words: Words) -> str:

@@ -204,6 +204,7 @@
       this.leaving = new AbortController();
       this.video = this.querySelector("video");
       if (!this.video) return;
+      if (this.named()) this.video.loading = "eager"; // or its tracks wait to be scrolled to
       this.figure = this.querySelector("figure");
       this.reel ||= new Reel(this.video, () => this.show());
       // A page that instant navigation brought was parsed under the address of the page before it.
@@ -335,11 +336,16 @@
       this.reel.go(this.stepOf(this.cuesOf(item)), true);
     }
 
-    // The address names a step of this clip: rest on it.
-    linked() {
+    // The step of this clip that the address names.
+    named() {
       const name = decodeURIComponent(location.hash.slice(1));
       const item = name && document.getElementById(name);
-      if (!item || !this.contains(item) || item === this) return;
+      return item && item !== this && this.contains(item) ? item : null;
+    }
+
+    linked() {
+      const item = this.named();
+      if (!item) return; // else rest on it
       const [first] = this.cuesOf(item);
       this.reel.go(this.reel.steps.find(step => step.step === first), false);
       requestAnimationFrame(() => this.scrollIntoView({ block: "start" }));
@@ -513,10 +519,15 @@
       const note = this.find(`.tr-line[data-line="${last}"] .tr-shape`);
       const shapes = note && shapesOf(step, namesIn(note));
       if (shapes) note.textContent = shapes;
-      const line = this.find(".tr-line.tr-now");
-      const code = this.find(".tr-code pre");
-      if (line && code && code.scrollHeight > code.clientHeight)
-        code.scrollTo({ top: line.offsetTop - code.clientHeight / 2 });
+      this.showLine(this.find(".tr-line.tr-now"));
+    }
+
+    // In full screen the code may be longer than the screen: its own panel scrolls.
+    showLine(line) {
+      const panel = this.find(".tr-panel");
+      if (!line || document.fullscreenElement !== this.figure) return;
+      const { top, height } = panel.getBoundingClientRect();
+      panel.scrollBy({ top: line.getBoundingClientRect().top - top - height / 3 });
     }
 
     showItem(step) {
