@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from manim import Animation
 
 from torchreel.records import Drawn
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.seen import Seen, ghosts_of, stretched
+from torchreel.stage.shaperows import ShapeRows
 
 Staged = Callable[..., LessonScene]
 
@@ -32,6 +34,59 @@ def test_both_operands_and_the_result_are_told_element_by_element(staged: Staged
     assert [each.record.shape for each in (a, b, c)] == [(3, 4)] * 3
     assert c.pose.shown.all()
     assert a.pose.size == b.pose.size == c.pose.size
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+@pytest.mark.parametrize(
+    ("cell", "shapes"),
+    [
+        ("broadcast", [(3, 1), (4,)]),
+        ("stretched", [(2, 1, 2), (3, 1)]),
+        ("one_number", [(2, 3), ()]),
+        ("slabs_added", [(40, 50), (50,)]),
+        ("nothing_added", [(0, 3), (3,)]),
+    ],
+)
+def test_shapes_stand_axis_under_axis_and_what_is_stretched_is_lit(
+    staged: Staged,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    shapes: list[tuple[int, ...]],
+    artboard: str,
+) -> None:
+    shown: list[ShapeRows] = []
+    light = ShapeRows.light
+
+    def watched(self: ShapeRows) -> Animation:
+        shown.append(self)
+        return light(self)
+
+    monkeypatch.setattr(ShapeRows, "light", watched)
+    scene = staged(cell, artboard)
+    assert scene.warnings == []
+    rows = shown[0]
+    sizes = [each for each in rows if isinstance(each, Label) and _source(each) == "size"]
+    assert [int(each.text) for each in sizes] == [size for shape in shapes for size in shape]
+    column: dict[int, list[float]] = {}
+    number = iter(sizes)
+    for shape in shapes:
+        for axis in range(-len(shape), 0):
+            column.setdefault(axis, []).append(float(next(number).get_center()[0]))
+    assert all(np.ptp(each) < 0.1 for each in column.values()), "axis under axis, from the right"
+    whole = np.broadcast_shapes(*shapes)
+    lacking = [(-axis, None) for s in shapes for axis in range(len(whole), len(s), -1)]
+    ones = [s for s in shapes for axis in range(-len(s), 0) if s[axis] != whole[axis]]
+    lit = [label for _, label in rows.stretched]
+    assert lit.count(None) == len(lacking)
+    assert [label.text for label in lit if label is not None] == ["1"] * len(ones)
+    focus = scene.canvas.theme.focus
+    for box, label in rows.stretched:
+        assert box.stroke_rgbas[0, :3] == pytest.approx(focus)
+        assert label is None or label.fill_rgbas[0, :3] == pytest.approx(focus)
+
+
+def _source(label: Label) -> str:
+    return "" if label.source is None else label.source.source
 
 
 def test_a_broadcast_shows_each_real_cell_once_and_ghosts_of_it(staged: Staged) -> None:

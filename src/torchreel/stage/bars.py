@@ -62,10 +62,11 @@ class Bars(VGroup):
     def stand(self, heights: Array) -> tuple[Points, float]:
         """Return the boxes (n, 4) of bars with these heights, and where their line is."""
         tall = np.nan_to_num(heights.astype(float), nan=0.0, posinf=0.0, neginf=0.0)
-        up, down = max(0.0, float(tall.max())), max(0.0, -float(tall.min()))
+        down = max(0.0, -float(tall.min()))
+        up = max(0.0, float(tall.max())) or float(not down)
         # Below the line there is room for the number of a bar that hangs from it.
         low = self.canvas.artboard.floor * 1.1 if down else 0.0
-        scale = (self.room.height - low) / ((up + down) or 1.0)
+        scale = (self.room.height - low) / (up + down)
         base = self.room.y + up * scale
         x = self.left + self.pitch * (np.arange(len(tall)) + (1 - _WIDE) / 2)
         size = np.abs(tall) * scale

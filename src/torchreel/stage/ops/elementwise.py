@@ -17,6 +17,7 @@ from torchreel.stage.line import Part
 from torchreel.stage.numerals import MINUS
 from torchreel.stage.registry import choreography
 from torchreel.stage.seen import own, stretched
+from torchreel.stage.shaperows import ShapeRows, rows_height
 from torchreel.stage.signs import BINARY, REFLECTED, RELATIONS
 from torchreel.stage.stage import Stage
 
@@ -86,7 +87,8 @@ def elementwise(stage: Stage, step: Step) -> None:
     result = stage.results(step)[0]
     records = [seen(each, result.shape) for each in stage.operands(step)]
     words = _words(step)
-    stretch(stage, records, _symbols(words, len(records), infix=True)[: len(records) - 1])
+    signs = _symbols(words, len(records), infix=True)
+    stretch(stage, records, result.shape, signs[: len(records) - 1])
     infix = words[0] == "" or words[-1] == ""
     family = stage.roomier([*records, result], 1.25)
     *sources, block = stage.arrange(
@@ -111,10 +113,14 @@ def elementwise(stage: Stage, step: Step) -> None:
     stage.play(stage.land(block))
 
 
-def stretch(stage: Stage, records: list[TensorRecord], symbols: Sequence[str]) -> None:
-    """Show the operands alone, then as the broadcast sees them, by strides of 0; nothing where it
-    sees them as they are. ``symbols`` stand between them."""
-    if all(each is own(each) for each in records):
+def stretch(
+    stage: Stage, records: Sequence[TensorRecord], shape: Shape, symbols: Sequence[str]
+) -> None:
+    """Show the operands alone, then as the broadcast to ``shape`` sees them, by strides of 0, with
+    their shapes axis under axis; nothing where it sees them as they are. ``symbols`` stand between
+    them."""
+    tensors = [own(each) for each in records]
+    if all(each.shape == shape for each in tensors):
         return
     artboard = stage.canvas.artboard
     blocks = stage.arrange(
@@ -122,11 +128,15 @@ def stretch(stage: Stage, records: list[TensorRecord], symbols: Sequence[str]) -
         records,
         symbols=symbols,
         pads=[arrow_room(record, artboard) for record in records],
+        below=rows_height(len(records), artboard) / stage.zone.height,
     )
+    rows = ShapeRows(stage.canvas, [stage.named(each) for each in tensors], shape, stage.free)
+    stage.play(stage.put(rows))
     thin = [block for block in blocks if block.rest.any()]
     arrows = [GhostArrows(stage.canvas, block) for block in thin]
-    stage.play(*(stage.put(each, motion.BEAT) for each in arrows))
-    stage.play(*(stage.stretch(block) for block in thin))
+    stage.play(rows.light(), *(stage.put(each, motion.BEAT) for each in arrows))
+    if thin:
+        stage.play(*(stage.stretch(block) for block in thin))
     stage.scene.wait(motion.BEAT)
 
 

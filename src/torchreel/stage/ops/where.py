@@ -36,7 +36,7 @@ def where(stage: Stage, step: Step) -> None:
     records = [seen(stage.record(each), result.shape) for each in ids if each is not None]
     numbers = {each: literal(step, each) for each in order if step.operands[each].tensor is None}
     symbols = _symbols(order, numbers)
-    stretch(stage, records, symbols[:-1])
+    stretch(stage, records, result.shape, symbols[:-1])
     *blocks, made = stage.arrange(
         stage.roomier([*records, result], 1.25),
         records,
