@@ -26,6 +26,9 @@ _DIGIT_WIDTH = 0.90
 _THREAD = 4.5
 _FRAME = 5.0
 _FRAME_PAD = 10.0
+FRAMED = 9.0
+"""How much farther out brackets stand from a block with a frame, in film pixels."""
+
 _PIN = 26.0
 _SAMPLES = 24
 
@@ -64,7 +67,7 @@ class TensorBlock(Group):
         self.followed: int | None = None
         self.anchor: tuple[float, float] | None = None
         self.grown = 0.0
-        self.framed = 1.0 if record.requires_grad and record.leaf else 0.0
+        self.framed = float(is_framed(record))
         self.role: Color = canvas.theme.param
         self.brackets: list[Any] = []
         self.boxes: list[Any] = []
@@ -332,6 +335,11 @@ class TensorBlock(Group):
     def mode(self) -> Mode:
         """How the block is drawn: open, solid, or a column."""
         return self.placement.mode
+
+
+def is_framed(record: TensorRecord) -> bool:
+    """Tell whether a tensor has the frame of a parameter: a leaf that wants gradients."""
+    return record.requires_grad and record.leaf
 
 
 class BlockAnimation(Animation):

@@ -10,7 +10,7 @@ from manim import Animation, Mobject, Scene
 from torchreel.records import Step, TensorRecord, Trace
 from torchreel.stage import motion, registry
 from torchreel.stage.artboard import Zone
-from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.block import FRAMED, BlockAnimation, TensorBlock, is_framed
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
@@ -125,9 +125,10 @@ class Floor(Facts):
         """Return where a tensor stands when it is alone on stage."""
         # A grey picture is as large as can be: eight rows of digits are just readable then.
         edge = -self.canvas.artboard.px(_EDGE) if self.fills.is_inked(record) else 0
+        frame = self.canvas.artboard.px(FRAMED) if is_framed(record) else 0.0
         return place(
             record.shape,
-            self.region.inset(top=edge / 3, bottom=edge),
+            self.region.inset(left=frame, top=edge / 3 + frame, right=frame, bottom=edge + frame),
             self.canvas.artboard,
             mode=mode or modes(record.shape)[0],
             above=self.tape is not None,

@@ -11,7 +11,7 @@ from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Spot
 from torchreel.stage.badge import Badge, Kind, badge_beside, is_plain, kind_of
-from torchreel.stage.block import TensorBlock
+from torchreel.stage.block import FRAMED, TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.chips import shape_text
@@ -19,9 +19,6 @@ from torchreel.stage.floor import Floor
 from torchreel.stage.layout import Placement, brackets
 from torchreel.stage.seen import own
 from torchreel.stage.title import Name, Title
-
-_FRAMED = 9.0
-"""How much farther out brackets stand from a block with a frame, in film pixels."""
 
 _BESIDE = 30.0
 
@@ -87,7 +84,7 @@ class Labels(Floor):
 
     def _brackets(self, block: TensorBlock, placement: Placement) -> list[Bracket]:
         """Return the brackets of a block, outside the frame where it has one."""
-        pad = self.canvas.artboard.px(_FRAMED) if block.framed else 0.0
+        pad = self.canvas.artboard.px(FRAMED) if block.framed else 0.0
         made = []
         for line in placement.brackets:
             dx, dy = line.out[0] * pad, line.out[1] * pad

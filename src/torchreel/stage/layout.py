@@ -248,7 +248,9 @@ def margins_of(picture: Form, artboard: Artboard, *, above: bool, bare: bool) ->
         else:
             bottom = beside
     if len(sizes) >= 2:
-        left = gap + label + text_width(str(sizes[-2]), artboard.type_size) / 2
+        text = str(sizes[-2])
+        outwards = 1.0 if len(text) > 2 else 0.5  # long numbers grow away from the block
+        left = gap + label + outwards * text_width(text, artboard.type_size)
     if len(sizes) >= 3:
         top = beside
         left = max(left, beside)

@@ -20,7 +20,7 @@ class Title(VGroup):
     """``y (3, 4)`` to the right of its block, above a row, which may fill the stage.
 
     ``room`` pixels beside the block are left free, ``badge`` adds dtype and device, for a tensor
-    of another kind than the one before.
+    of another kind than the one before: behind the shape, or below it where it is narrow.
     """
 
     def __init__(
@@ -33,10 +33,15 @@ class Title(VGroup):
         width = text_width(name + shape, size)
         _, top, right, bottom = placement.pose.box
         x, y = right + room + artboard.px(_BESIDE), (top + bottom) / 2
-        whole = width + (artboard.px(24) + badge_width(named.record, artboard) if badge else 0)
         row = len(placement.shape) == 1 and placement.shape != (1,)
-        if row or x + whole > artboard.stage.right:
+        beside = badge_width(named.record, artboard) if badge else 0.0
+        whole = width + (artboard.px(24) + beside if badge else 0)
+        free = artboard.stage.right - x
+        below = badge and not row and max(width, beside) <= free < whole
+        if row or (whole > free and not below):
             x, y = artboard.stage.center_x - whole / 2, top - artboard.px(_ABOVE) - size / 2
+        at = (x, y + 0.75 * size) if below else (x + width + artboard.px(24), y)
+        y -= 0.75 * size if below else 0.0
         super().__init__()
         record = named.record
         if named.name:
@@ -45,7 +50,7 @@ class Title(VGroup):
         shape_x = x + text_width(name, size)
         self.add(canvas.label(shape, shape_x, y, size, theme.muted, align=0, source=source))
         if badge:
-            self.add(Badge(canvas, record, x + width + artboard.px(24), y))
+            self.add(Badge(canvas, record, *at))
 
 
 class Name(VGroup):
