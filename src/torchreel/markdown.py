@@ -89,7 +89,8 @@ class _PutAssets(Postprocessor):
         folder = host.site / "assets"
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in assets().items():
-            (folder / name).write_text(content, encoding="utf-8")
+            if not (folder / name).is_file():  # its name changes with it
+                (folder / name).write_text(content, encoding="utf-8")
         style, player = (escape(f"{host.up}assets/{name}") for name in assets())
         head = f'<link rel="stylesheet" href="{style}"><script src="{player}" defer></script>\n'
         return head + text

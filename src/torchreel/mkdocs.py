@@ -19,7 +19,7 @@ from mkdocs.config.config_options import ExtraScriptValue
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
-from mkdocs.structure.files import Files
+from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
@@ -96,7 +96,7 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
 
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
         """Number the lessons in the order of the navigation: pages with a script beside them."""
-        sources = [Path(page.file.abs_src_path or "").resolve() for page in nav.pages]
+        sources = [_source(page.file, config) for page in nav.pages]
         lessons = [source.parent for source in sources if _is_lesson(source)]
         self._numbers = {
             self._building.project.relative(folder): number
@@ -108,11 +108,8 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
     ) -> None:
         """Tell the extension which page comes next."""
         site = self._building
-        path = page.file.abs_src_path
-        if path is None:
-            return
         target = Path(page.file.abs_dest_path).relative_to(config.site_dir).as_posix()
-        source = site.project.relative(Path(path).resolve())
+        source = site.project.relative(_source(page.file, config))
         page.meta["lesson"] = self._numbers.get(source.rpartition("/")[0])
 
         def used(files: ClipFiles, alt: str) -> None:
@@ -271,6 +268,11 @@ def _clip_meta(files: ClipFiles, alt: str) -> dict[str, Any]:
     """Return what a theme tells other sites of a page's first clip; paths from the site's root."""
     size = {"width": files.clip.width, "height": files.clip.height, "alt": alt}
     return {kind: f"clips/{clip_file(files, kind)}" for kind in ("mp4", "poster")} | size
+
+
+def _source(file: File, config: MkDocsConfig) -> Path:
+    """Return where a page's source is, or where it would be if a plugin had not generated it."""
+    return Path(file.abs_src_path or Path(config.docs_dir) / file.src_uri).resolve()
 
 
 def _is_lesson(page: Path) -> bool:

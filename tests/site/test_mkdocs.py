@@ -45,6 +45,20 @@ Its shape: {{ y.shape }}.
 """
 
 
+GENERATES = """\
+from mkdocs.structure.files import File
+
+PAGES = {
+    "shape/made.md": "# Made\\n\\n/// clip | reshap\\n///\\n",
+    "shape/deeper/made.md": "# Deeper\\n\\n/// clip | ../lesson.py:reshape\\n///\\n",
+}
+
+def on_files(files, config):
+    for name, text in PAGES.items():
+        files.append(File.generated(config, name, content=text))
+"""
+
+
 class Course:
     """A small course in two languages; ``made`` counts what the pipeline was asked to make."""
 
@@ -100,7 +114,7 @@ def test_both_languages_embed_the_same_files(course: Course, directory_urls: boo
     clip = "clips/shape/reshape-00000000.mp4"
     assert f'src="../{clip}"' in course.page("shape/index.html")
     assert f'src="../../{clip}"' in course.page("ja/shape/index.html")
-    assert {clip, clip.replace("mp4", "gif"), clip.replace("mp4", "png")} <= course.files()
+    assert {clip, clip.replace("mp4", "gif"), clip.replace("mp4", "webp")} <= course.files()
     assert course.page("ja/sitemap.xml") == course.page("sitemap.xml")
     assert not [name for name in course.files() if name.endswith(".py")]
     assert Path(config.site_dir) == course.site
@@ -244,6 +258,24 @@ def test_a_link_that_leads_nowhere_fails_and_every_page_stays(course: Course) ->
     course.build(strict=False)
     assert "Gone" in course.page("index.html")
     assert "old.html" not in course.files()
+
+
+def test_a_page_that_a_plugin_generates_is_a_page_of_its_own(
+    course: Course, caplog: pytest.LogCaptureFixture
+) -> None:
+    (course.root / "hook.py").write_text(GENERATES, encoding="utf-8")
+    settings = course.root / "mkdocs.yml"
+    one_language, _, _ = settings.read_text(encoding="utf-8").partition("  - i18n:")
+    settings.write_text(f"{one_language}hooks: [hook.py]\n", encoding="utf-8")
+    for page in ("index.ja.md", "shape/index.ja.md"):
+        (course.root / "lessons" / page).unlink()
+    with pytest.raises(Abort):
+        course.build()
+    assert "lessons/shape/made.md:3: there is no cell 'reshap'" in caplog.text
+    course.build(strict=False)
+    made = course.page("shape/deeper/made.html")
+    assert 'src="../../clips/shape/reshape-' in made
+    assert "tr-problem" not in made
 
 
 def test_a_clip_that_no_page_shows_is_not_published(course: Course) -> None:
