@@ -75,6 +75,40 @@ def test_the_identity_ramp_gets_lighter_all_the_way(theme: str) -> None:
     assert all(a < b for a, b in itertools.pairwise(luminance))
 
 
+_EYES = {
+    "all hues": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+"""What eyes without one kind of cone see of linear red, green and blue (Machado 2009)."""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(
+    ("eyes", "least"), [("all hues", 4.3), ("protan", 2.6), ("deutan", 2.6), ("tritan", 1.7)]
+)
+def test_neighbours_on_the_ramp_are_told_apart_and_in_order(
+    theme: str, eyes: str, least: float
+) -> None:
+    colors = np.array([identity(i, 12, THEMES[theme].name) for i in range(12)])
+    lab = _oklab(np.clip(_linear(colors) @ np.array(_EYES[eyes]).T, 0, 1))
+    assert np.all(np.diff(lab[:, 0]) > 0)
+    assert 100 * np.linalg.norm(np.diff(lab, axis=0), axis=1).min() > least
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_digits_contrast_with_every_fill(theme: str) -> None:
     tokens = THEMES[theme]
@@ -99,8 +133,30 @@ def _contrast(one: Color, other: Color) -> float:
 
 
 def _luminance(color: Color) -> float:
-    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+    return float(_linear(color) @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def _linear(color: Color) -> Color:
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+
+
+def _oklab(linear: Color) -> Color:
+    """Return OKLab, in which distances are as they look (Ottosson 2020)."""
+    lms = linear @ np.array(
+        [
+            [0.4122214708, 0.2119034982, 0.0883024619],
+            [0.5363325363, 0.6806995451, 0.2817188376],
+            [0.0514459929, 0.1073969566, 0.6299787005],
+        ]
+    )
+    lab: Color = np.cbrt(lms) @ np.array(
+        [
+            [0.2104542553, 1.9779984951, 0.0259040371],
+            [0.7936177850, -2.4285922050, 0.7827717662],
+            [-0.0040720468, 0.4505937099, -0.8086757660],
+        ]
+    )
+    return lab
 
 
 SHAPES = [

@@ -138,10 +138,11 @@ def ink_on(fill: Color, theme: Theme) -> Color:
 
 @functools.cache
 def _identity_ramp(theme: ThemeName) -> NDArray[np.float64]:
-    low, high = (0.66, 0.91) if theme == "dark" else (0.70, 0.88)
+    # Who does not see all hues tells neighbours apart by lightness: it goes as far as ink can be
+    # read on it.
+    low, high = (0.60, 0.93) if theme == "dark" else (0.60, 0.90)
     t = np.linspace(0, 1, 2048)
-    lightness = low + (high - low) * t
-    chroma = 0.13 + 0.02 * np.sin(np.pi * t)
+    lightness, chroma = low + (high - low) * t, 0.13
     hue = np.radians(302 + (128 - 302) * t)
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(lab, axis=0), axis=1))])
