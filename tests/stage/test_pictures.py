@@ -10,7 +10,9 @@ from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.colors import THEMES, Color, ink_on
 from torchreel.stage.director import LessonScene
+from torchreel.stage.focus import Focus
 from torchreel.stage.plates import TINTS, Solid, photo_of, telling_pixel
+from torchreel.stage.slab import SlabDrawing
 from torchreel.tracer import trace_script
 
 MAKE = """import numpy as np
@@ -26,6 +28,9 @@ CELLS = {
     "either": "i = torch.tensor(pixels[:3, :12].copy())",
     "moved": "n = torch.tensor(pixels).permute(2, 0, 1)",
     "divided": "f = torch.tensor(pixels) / 255",
+    "fed": "h = torch.tensor(pixels)\nk = h / 2\nl = h[3]\nu = k.sum(2)",
+    "cast": "v = torch.tensor(pixels).float()",
+    "pile": "w = torch.tensor(np.stack([ink] * 9))\ny = w.mean(0)",
     "small": "s = torch.tensor(pixels[:2, :3])",
     "batch": "b = torch.tensor(np.stack([pixels, 255 - pixels]))",
     "turned": "t = p.permute(2, 0, 1)",
@@ -241,3 +246,65 @@ def _contrast(one: Color, other: Color) -> float:
     linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in (one, other)]
     low, high = sorted(float(each @ np.array([0.2126, 0.7152, 0.0722])) for each in linear)
     return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_a_picture_that_feeds_an_op_stands_as_the_picture_that_it_is(
+    traced: Trace, made: dict[str, object], artboard: str
+) -> None:
+    pixels = np.asarray(made["pixels"])
+    scene = play_cell(traced, "fed", artboard, until="k = h / 2")
+    assert not scene.warnings
+    picture, half = scene.stage.blocks
+    for block in (picture, half):
+        rows, columns, channels = pixels.shape
+        assert block.placement.form.sizes == (channels, rows, columns)
+        wide, tall = block.placement.form.stretch
+        assert wide / tall == pytest.approx(columns / rows)
+    assert isinstance(picture.drawing, SlabDrawing)
+    assert isinstance(half.drawing, SlabDrawing)
+    assert picture.drawing.image is not None
+    assert half.drawing.image is not None
+    assert np.allclose(picture.drawing.image, pixels / 255)
+    # What was computed from it lies as it does; its front is channel 0.
+    front = half.drawing.image.sum(axis=-1).ravel()
+    assert np.corrcoef(front, pixels[..., 0].ravel())[0, 1] > 0.999
+
+
+def test_what_an_op_takes_of_a_picture_is_lit_where_it_is(traced: Trace) -> None:
+    scene = play_cell(traced, "fed", until="l = h[3]")
+    block = scene.stage.blocks[0]
+    rows, columns, channels = block.record.shape
+    places = np.arange(block.record.numel).reshape(block.record.shape)
+    (box,) = Focus(scene.canvas, block)._around(None, None)
+    (part,) = Focus(scene.canvas, block)._part_of_slab(places[3]).reshape(1, 4)
+    assert part[2] == pytest.approx(box[2])
+    assert part[1] - box[1] == pytest.approx(3 / rows * box[3])
+    (pixel,) = Focus(scene.canvas, block)._part_of_slab(places[0, columns - 1]).reshape(1, 4)
+    assert pixel[0] + pixel[2] == pytest.approx(box[0] + box[2])
+    assert channels == 3
+
+
+def test_a_picture_in_another_dtype_is_still_one(traced: Trace, made: dict[str, object]) -> None:
+    scene = play_cell(traced, "cast", "page")
+    assert not scene.warnings
+    whole, *plates = solids(scene)
+    assert np.array_equal(whole.picture.pixel_array[..., :3], np.asarray(made["pixels"]))
+    assert len(plates) == 3
+
+
+@pytest.mark.parametrize("artboard", ["page", "film"])
+def test_a_pile_of_tables_of_ink_is_a_shelf(
+    traced: Trace, made: dict[str, object], artboard: str
+) -> None:
+    scene = play_cell(traced, "pile", artboard, until="w = torch.tensor(np.stack([ink] * 9))")
+    assert not scene.warnings
+    ink = np.asarray(made["ink"])
+    first, second, last = solids(scene)
+    for solid in (first, second, last):
+        shown = solid.picture.pixel_array[..., :3].astype(float).sum(axis=-1)
+        assert np.corrcoef(shown.ravel(), ink.ravel())[0, 1] > 0.999
+    sizes = {each.index[0]: each.text for each in scene.drawn if each.source == "size"}
+    assert sizes == {dim: str(size) for dim, size in enumerate(np.stack([ink] * 9).shape)}
+    signs = [each.text for each in scene.drawn if each.source == "sign"]
+    assert not any(text.endswith("=") for text in signs), "nobody knows what these dims are"

@@ -39,7 +39,8 @@ _SIZES = (*range(144, 11, -12), 10, 8, 6, 5, 4, 3, 2, 1)
 class Item:
     """One tensor of an arrangement: its shape, how it is drawn, and the name that it needs room
     for (empty: none). ``before`` and ``after`` are what stands between it and its neighbours,
-    ``bare`` leaves brackets out, ``pad`` is further room (left, top, right, bottom in pixels)."""
+    ``bare`` leaves brackets out, ``pad`` is further room (left, top, right, bottom in pixels),
+    ``order`` that of a slab's dimensions (``form.slab``)."""
 
     shape: Shape
     name: str = ""
@@ -49,6 +50,7 @@ class Item:
     after: str = ""
     before: str = ""
     pad: Margins = (0.0, 0.0, 0.0, 0.0)
+    order: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,13 @@ def _pictures(
 ) -> tuple[list[Form], float]:
     """Return what is drawn of each item, and the size of a cell with which all of it fits."""
     pictures = [
-        form(item.shape, item.mode or modes(item.shape)[-1], short=item.short) for item in items
+        form(
+            item.shape,
+            item.mode or modes(item.shape)[-1],
+            short=item.short,
+            order=item.order,
+        )
+        for item in items
     ]
     while True:
         sizes = [side for side in _SIZES if side <= artboard.cell_max]
@@ -118,7 +126,7 @@ def _pictures(
         if not small:
             return pictures, float(size)
         largest = max(small, key=lambda index: len(pictures[index].elements))
-        pictures[largest] = slab(items[largest].shape)
+        pictures[largest] = slab(items[largest].shape, items[largest].order)
 
 
 def _extent(picture: Form, item: Item, size: float, artboard: Artboard) -> tuple[float, float]:

@@ -189,6 +189,7 @@ class Cast(Following, Labels, Lights, Landing):
                 symbols[index] if index < len(symbols) else "",
                 before if index == 0 else "",
                 pads[index] if index < len(pads) else (0.0, 0.0, 0.0, 0.0),
+                self.order_of(record),
             )
             for index, record in enumerate(records)
         ]

@@ -121,7 +121,7 @@ class LessonScene(Scene):
         self.network = Network(self, self.trace, self.canvas)
         devices = Devices(self, self.trace, self.canvas)
         errors = Errors(self, self.trace, self.canvas)
-        self._pictures = Pictures(self, self.trace, self.canvas)
+        self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)
         self._acts: list[Act] = [devices, errors, Ranks(self.stage), self.network, self._pictures]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)

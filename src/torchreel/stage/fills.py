@@ -99,17 +99,17 @@ class Fills:
         colors[odd] = by_value(numbers[odd], self.limit_of(record), self.theme)
         return colors
 
-    def image(self, record: TensorRecord) -> Points | None:
+    def image(self, record: TensorRecord, order: tuple[int, ...] | None = None) -> Points | None:
         """Return what the front of a slab shows, colours (rows, columns, 3) of at most 256 texels
-        a side; None where nothing is known of the values."""
+        a side; None where nothing is known of the values. ``order`` is that of the slab."""
         if isinstance(record, Seen):
             image = self.image(record.own)
             is_turned = record.shape == record.own.shape[::-1]
             return image if image is None or not is_turned else image.transpose(1, 0, 2)
-        values = self._front(record)
+        values = self._front(record, order)
         whole = "float" not in record.dtype
         if self.kind(record) != "value" and whole and record.numel and record.stride:
-            return by_place(_thin(self._front_places(record)), self.theme)
+            return by_place(_thin(self._front_places(record, order)), self.theme)
         if values is None or not values.size or np.iscomplexobj(values):
             return None
         if values.dtype == np.bool_:
@@ -293,10 +293,14 @@ class Fills:
 
     # What a slab shows.
 
-    def _front(self, record: TensorRecord) -> NDArray[Any] | None:
+    def _front(
+        self, record: TensorRecord, order: tuple[int, ...] | None = None
+    ) -> NDArray[Any] | None:
         """Return the values of a tensor's front, at most two dimensions of them."""
         sizes, _ = visible(record.shape)
         values = values_of(self.trace, record)
+        if values is not None and order:
+            return _first_of(values, order)
         if values is not None:
             return _folded(values.reshape(-1, *sizes[-2:])[0] if len(sizes) > 2 else values)
         if record.texture is None:
@@ -307,12 +311,14 @@ class Fills:
             texture = texture[: max(1, len(texture) // parts)]
         return _folded(texture)
 
-    def _front_places(self, record: TensorRecord) -> Points:
+    def _front_places(self, record: TensorRecord, order: tuple[int, ...] | None = None) -> Points:
         sizes, _ = visible(record.shape)
         shape = record.shape
         if record.numel > 1_000_000:
             return np.linspace(0, 1, _TEXELS)[None, :] * np.ones((min(_TEXELS, sizes[0]), 1))
         places = self.places(record)
+        if order:
+            return _first_of(places, order)
         if len(shape) > 2:
             places = places.reshape(-1, *sizes[-2:])[0]
         return np.asarray(_folded(places), dtype=float)
@@ -368,6 +374,13 @@ def _folded(values: NDArray[Any]) -> NDArray[Any]:
     lines = max(1, min(8, len(values) // 64))
     kept = len(values) // lines * lines
     return values[:kept].reshape(lines, -1)
+
+
+def _first_of(values: NDArray[Any], order: tuple[int, ...]) -> NDArray[Any]:
+    """Return the front (rows, columns) of values whose ``order`` is depth, down and across."""
+    leading = [dim for dim in range(values.ndim) if dim not in order]
+    turned = values.transpose(*leading, *order)
+    return np.asarray(turned.reshape(-1, *turned.shape[-2:])[0])
 
 
 def _thin(values: NDArray[Any]) -> NDArray[Any]:

@@ -15,8 +15,9 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import Margins, Mode, Placement, Pose, modes, place
+from torchreel.stage.photos import Photos
 from torchreel.stage.registry import Choreography
-from torchreel.stage.seen import own
+from torchreel.stage.seen import Seen, own
 from torchreel.stage.tape import MemoryTape, tape_of
 
 _EDGE = 9.5
@@ -38,6 +39,7 @@ class Floor(Facts):
         self._props: list[Mobject] = []
         plans = [registry.find(step.op, self.provenance(step)) for step in trace.steps]
         self.fills = Fills(trace, [plan.fills for plan in plans], canvas.theme)
+        self.photos = Photos(trace, self.fills)
         self.tape: MemoryTape | None = None
         self._tapes: dict[int, MemoryTape | None] = {}
         self._looked_at = self._storages(plans)
@@ -133,7 +135,13 @@ class Floor(Facts):
             mode=mode or modes(record.shape)[0],
             above=self.tape is not None,
             short=self.is_short(record),
+            order=self.order_of(record),
         )
+
+    def order_of(self, record: TensorRecord) -> tuple[int, ...] | None:
+        """Return which dimensions of a picture lie in depth, down and across; None of any other
+        tensor, and of one that is seen in another shape than its own."""
+        return None if isinstance(record, Seen) else self.photos.order(record.id)
 
     def is_short(self, record: TensorRecord) -> bool:
         """Tell whether only the ends of a row are drawn, so that its numbers can be read."""
@@ -156,7 +164,10 @@ class Floor(Facts):
         elements = placement.elements
         values = self.values(record)
         if not len(elements):
-            image, plain = self.fills.image(record), self.canvas.theme.surface2[None, :]
+            order = self.order_of(record)
+            photo = None if order is None else self.photos.of(record.id)
+            image = self.fills.image(record, order) if photo is None else photo.colors[0]
+            plain = self.canvas.theme.surface2[None, :]
             return TensorBlock(self.canvas, record, placement, plain, None, image)
         shown = None if values is None else values.ravel()[elements]
         fills = self.fills.colors(record, elements)

@@ -72,6 +72,10 @@ class Focus(VMobject):
         if self.block.mode == "column" and len(shape) == 1:
             rows, columns = columns, rows
         i, j = wanted // columns % rows, wanted % columns
+        dims = self.block.placement.form.dims
+        if len(dims) == 3 and dims[-1] != len(shape) - 1:  # a picture: its channels lie in depth
+            places = np.unravel_index(wanted, shape)
+            (i, rows), (j, columns) = ((places[dim], shape[dim]) for dim in dims[1:])
         least = self.canvas.artboard.px(8)
         x, y = left + j.min() / columns * (right - left), top + i.min() / rows * (bottom - top)
         w = max(least, (j.max() - j.min() + 1) / columns * (right - left))

@@ -99,10 +99,16 @@ def modes(shape: Shape) -> tuple[Mode, ...]:
     return ("open", "solid") if sizes[0] <= 3 else ("solid",)
 
 
-def form(shape: Shape, mode: Mode = "open", *, short: bool = False) -> Form:
+def form(
+    shape: Shape,
+    mode: Mode = "open",
+    *,
+    short: bool = False,
+    order: tuple[int, ...] | None = None,
+) -> Form:
     """Return the picture of a tensor: of all its cells where they are few enough.
 
-    ``short`` draws the ends of a row alone.
+    ``short`` draws the ends of a row alone, ``order`` is that of :func:`slab`.
     """
     sizes, dims = visible(shape)
     drawn, repeat = sizes[-5:], int(np.prod(sizes[:-5], dtype=np.int64))
@@ -110,7 +116,7 @@ def form(shape: Shape, mode: Mode = "open", *, short: bool = False) -> Form:
     if short and len(shape) == 1 and shape[0] > FIRST + LAST + 1:
         return _short(shape)
     if not 0 < count <= CELLS_MAX:
-        return slab(shape)
+        return slab(shape, order)
     stacks, cuboids, slices, rows, columns = (1,) * (5 - len(drawn)) + drawn
     if mode == "column" and len(shape) == 1:
         rows, columns = columns, rows
@@ -156,10 +162,15 @@ def form(shape: Shape, mode: Mode = "open", *, short: bool = False) -> Form:
     )
 
 
-def slab(shape: Shape) -> Form:
-    """Return the picture of a tensor as one slab with its proportions, as far as they fit."""
-    sizes, dims = visible(shape)
-    drawn, repeat = sizes[-3:], int(np.prod(sizes[:-3], dtype=np.int64))
+def slab(shape: Shape, order: tuple[int, ...] | None = None) -> Form:
+    """Return the picture of a tensor as one slab with its proportions, as far as they fit.
+
+    ``order`` are the dimensions that lie in depth, down and across (None: the last three).
+    """
+    _, seen = visible(shape)
+    dims = order or seen[-3:]
+    drawn = tuple(shape[dim] for dim in dims)
+    repeat = int(np.prod([shape[dim] for dim in seen if dim not in dims], dtype=np.int64))
     slices, rows, columns = (1,) * (3 - len(drawn)) + drawn
     aspect = min(8.0, max(0.22, columns / max(1, rows)))
     wide = min(_SLAB_WIDE, _SLAB_TALL * aspect)
@@ -170,7 +181,7 @@ def slab(shape: Shape) -> Form:
         shape,
         "solid",
         drawn,
-        dims[-3:],
+        dims,
         np.zeros((1, 2)),
         one,
         depth,

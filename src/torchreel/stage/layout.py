@@ -153,18 +153,19 @@ def place(
     short: bool = False,
     bare: bool = False,
     size: float | None = None,
+    order: tuple[int, ...] | None = None,
 ) -> Placement:
     """Return the largest pose of a tensor that fits ``region`` with its brackets.
 
     ``above`` puts the bracket of the last dimension above a block of up to two dimensions, where
     view lines leave below it. ``short`` draws the ends of a long row alone, ``bare`` leaves the
     brackets out. ``size`` is the side of a cell in pixels, where it is not to be the
-    largest that fits.
+    largest that fits, ``order`` that of a slab's dimensions (``form.slab``).
     """
-    picture = form(shape, mode, short=short)
+    picture = form(shape, mode, short=short, order=order)
     room = region.inset(*margins_of(picture, artboard, above=above, bare=bare))
     if fit(picture, room, artboard) < least(picture, artboard):
-        picture = slab(shape)
+        picture = slab(shape, order)
     return place_form(picture, region, artboard, above=above, bare=bare, size=size)
 
 

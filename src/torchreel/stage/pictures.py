@@ -16,7 +16,8 @@ from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import ink_on, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y
 from torchreel.stage.layout import BracketLine, bracket_room
-from torchreel.stage.plates import TINTS, Photo, Solid, photo_of, telling_pixel
+from torchreel.stage.photos import Photos
+from torchreel.stage.plates import TINTS, Photo, Solid, telling_pixel
 from torchreel.stage.strip import Sentence
 from torchreel.stage.text import text_width
 
@@ -31,18 +32,17 @@ _THIN = 16.0
 class Pictures:
     """Plays the steps that make a picture of nothing, or of other pictures."""
 
-    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
-        self.scene, self.trace, self.canvas = scene, trace, canvas
+    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas, photos: Photos) -> None:
+        self.scene, self.trace, self.canvas, self.photos = scene, trace, canvas, photos
         self._there: list[Mobject] = []
         self._shown: tuple[int, ...] = ()
-        self._photos: dict[int, Photo | None] = {}
 
     def covers(self, step: Step) -> bool:
         """Tell whether a step's result is a picture, and all that it was made of."""
         if step.clash or len(step.results) != 1 or step.written:
             return False
         used = [each.tensor for each in step.operands if each.tensor is not None]
-        return all(self._photo(each) is not None for each in (*step.results, *used))
+        return all(self.photos.of(each) is not None for each in (*step.results, *used))
 
     def sentence(self, step: Step) -> Sentence | None:
         """Return None: the strip says what it says of any step."""
@@ -50,7 +50,7 @@ class Pictures:
 
     def play(self, step: Step) -> None:
         """Play one step that makes a picture."""
-        photo = self._photo(step.results[0])
+        photo = self.photos.of(step.results[0])
         assert photo is not None
         self.leave()
         self._shown = step.results
@@ -79,35 +79,16 @@ class Pictures:
         """The record ids of the tensors that are on stage."""
         return self._shown
 
-    def _axis(self, photo: Photo, dim: int) -> str:
-        """Return the name of a dimension of what is a picture for certain: bytes, or made of such;
-        floats from 0 to 1 could be anything."""
-        return photo.axes.get(dim, "") if self._is_certain(photo.record.id) else ""
-
-    def _is_certain(self, tensor: int) -> bool:
-        photo = self._photo(tensor)
-        if photo is None or photo.record.dtype == "uint8":
-            return photo is not None
-        makers = [step for step in self.trace.steps if tensor in step.results]
-        used = [each.tensor for step in makers for each in step.operands]
-        return any(self._is_certain(each) for each in used if each is not None and each != tensor)
-
     def _bracket(self, photo: Photo, line: BracketLine, *, lit: bool = False) -> Bracket:
-        axis = self._axis(photo, line.dim)
+        axis = self.photos.axis(photo, line.dim)
         return Bracket(self.canvas, line, photo.record, lit=lit, axis=axis)
 
     def _beside(self, photo: Photo) -> float:
         """Return the room in pixels that the rows' bracket and its label take at the left."""
         artboard, (rows, _, _) = self.canvas.artboard, photo.dims
-        name, size = self._axis(photo, rows), photo.record.shape[rows]
+        name, size = self.photos.axis(photo, rows), photo.record.shape[rows]
         text = f"{name}={size}" if name else str(size)
         return bracket_room(artboard) + text_width(text, artboard.type_size)
-
-    def _photo(self, tensor: int) -> Photo | None:
-        if tensor not in self._photos:
-            record = self.trace.tensor(tensor)
-            self._photos[tensor] = photo_of(record, self.trace.values.get(tensor))
-        return self._photos[tensor]
 
     # One picture.
 
@@ -185,11 +166,13 @@ class Pictures:
     def _depth(self, photo: Photo, plates: list[Zone]) -> Bracket:
         """Return the lit bracket of the channels, along the plates."""
         first, last, gap = plates[0], plates[2], self.canvas.artboard.px(16)
+        *_, channels = photo.dims
+        assert channels is not None, "a picture that is opened has channels"
         start, end = np.array([first.x, first.y]), np.array([last.x, last.y])
         along = (end - start) / np.linalg.norm(end - start)
         out = np.array([along[1], -along[0]])
         a, b = start + out * gap, end + out * gap
-        line = BracketLine(photo.dims[2], (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
+        line = BracketLine(channels, (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
         return self._bracket(photo, line, lit=True)
 
     def _numbers(self, photo: Photo, plates: list[Zone]) -> list[Mobject]:
@@ -265,20 +248,23 @@ class Pictures:
         count = len(photo.colors)
         shown = list(range(count)) if count <= _MOST else [0, 1, count - 1]
         zones, depth = self._places(photo, len(shown), count > _MOST)
+        *_, channels = photo.dims
+        grey = mix(theme.surface2, theme.muted, 0.25)
+        layers = (grey,) if channels is None else TINTS
         solids = [
-            Solid(self.canvas, photo.colors[each], zone, TINTS, depth)
+            Solid(self.canvas, photo.colors[each], zone, layers, depth)
             for each, zone in zip(shown, zones, strict=True)
         ]
         for solid in solids:
             self._add(solid)
             self.scene.play(self._fading(solid, 0.0, 1.0, motion.BEAT))
-        plank = self._plank(zones, depth * 3)
+        plank = self._plank(zones, depth * len(layers))
         self.scene.add(plank, *solids)
         self._grow([plank])
         if count > _MOST:
             right, left = zones[1].right, zones[2].x
             y, gap = zones[0].center_y, px(26)
-            x = (right + left) / 2 + DEPTH_X * 1.5 * depth
+            x = (right + left + DEPTH_X * len(layers) * depth) / 2
             spots = [(x + each * gap, y) for each in (-1, 0, 1)]
             r = px(6)
             dots = [
@@ -288,21 +274,22 @@ class Pictures:
             self._grow([VGroup(*dots)])
         first, last = zones[0], zones[-1]
         self._grow(self._sides(photo, first, px(26)))
-        deep = np.array([DEPTH_X, DEPTH_Y]) * depth * 3
-        start, out = np.array([first.x, first.y]), np.array([DEPTH_Y, -DEPTH_X]) / 0.616
-        a = start + out * px(14)
-        b = a + deep
-        oblique = BracketLine(photo.dims[2], (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
+        if channels is not None:
+            deep = np.array([DEPTH_X, DEPTH_Y]) * depth * len(layers)
+            start, out = np.array([first.x, first.y]), np.array([DEPTH_Y, -DEPTH_X]) / 0.616
+            a = start + out * px(14)
+            b = a + deep
+            oblique = BracketLine(channels, (a[0], a[1]), (b[0], b[1]), (out[0], out[1]))
+            self._grow([self._bracket(photo, oblique)])
         low = first.bottom + px(112)
         whole = BracketLine(0, (first.x, low), (last.right, low), (0.0, 1.0))
-        self._grow([self._bracket(photo, oblique)])
         self._grow([self._bracket(photo, whole, lit=True)])
 
     def _places(self, photo: Photo, shown: int, dots: bool) -> tuple[list[Zone], float]:
         """Return where the pictures of a batch stand, and how deep each of their layers is."""
         stage, px = self.canvas.artboard.stage, self.canvas.artboard.px
         rows, columns = photo.colors.shape[1:3]
-        gap, room = px(70), self._beside(photo)
+        gap, room = px(36 if photo.channels == "none" else 70), self._beside(photo)
         free = stage.width - room - gap * (shown - 1) - (gap if dots else 0) - px(60)
         wide = min(free / shown, 0.5 * stage.height * columns / rows)
         tall = wide * rows / columns

@@ -31,32 +31,35 @@ class Photo:
     """A tensor that is a picture, or a batch of them.
 
     ``colors`` (n, rows, columns, 3) are from 0 to 1, ``channels`` says whether the three channels
-    are the last dimension, ``(H, W, 3)``, or come before the rows, ``(3, H, W)``.
+    are the last dimension, ``(H, W, 3)``, or come before the rows, ``(3, H, W)``; a batch in grey
+    has none, ``(N, H, W)``.
     """
 
     record: TensorRecord
     colors: Colors
-    channels: Literal["last", "first"]
+    channels: Literal["last", "first", "none"]
 
     @property
     def axes(self) -> dict[int, str]:
         """What each dimension is called: N, C, H, W, in the order in which they come; none where
         the first and the last could both be the channels."""
         first, last = self.record.shape[-3], self.record.shape[-1]
-        if first == last:
-            return {}
         rows, columns, channels = self.dims
+        if first == last or channels is None:
+            return {}
         named = {rows: "H", columns: "W", channels: "C"}
         return {0: "N", **named} if self.is_batch else named
 
     @property
     def is_batch(self) -> bool:
         """Tell whether there is a dimension of pictures in front."""
-        return len(self.record.shape) == 4
+        return len(self.record.shape) == 4 or self.channels == "none"
 
     @property
-    def dims(self) -> tuple[int, int, int]:
+    def dims(self) -> tuple[int, int, int | None]:
         """Which dimensions are the rows, the columns and the channels."""
+        if self.channels == "none":
+            return 1, 2, None
         first = int(self.is_batch)
         rows, columns, channels = (0, 1, 2) if self.channels == "last" else (1, 2, 0)
         return first + rows, first + columns, first + channels
