@@ -6,7 +6,7 @@ from rich.console import Console
 
 from torchreel.plan import Build, Outcome
 from torchreel.records import Problem
-from torchreel.report import Terminal, print_problems, table
+from torchreel.report import Terminal, print_problems, table, told
 
 KEY = "lessons/a/lesson.py:one:page:dark"
 DONE = Outcome(KEY, "clip", "rendered", ("stage/ops/[x].py changed",), 1.25, 4321)
@@ -46,6 +46,15 @@ def test_the_table_names_clip_state_seconds_size_and_reason() -> None:
     assert lines[2][:4] == ["lessons/a/lesson.py:one", "rendered", "1.2", "4"]
     assert " ".join(lines[2][4:]) == "stage/ops/[x].py changed"
     assert " ".join(lines[3]) == "1 made, 0 problems, 2.0 s"
+
+
+def test_reasons_of_many_files_are_counted_a_folder() -> None:
+    few = ("lessons/a/lesson.py changed", "stage/tape.py changed", "stage/ops/cat.py added")
+    assert told(few) == "; ".join(few)
+    many = (*few, "stage/block.py changed", "torch 2.9.0 → 2.9.1", "stage/cast.py removed")
+    assert told(many) == (
+        "lessons/a/lesson.py changed; stage/ changed in 4 files; torch 2.9.0 → 2.9.1"
+    )
 
 
 def test_a_problem_is_said_as_it_is_with_its_brackets() -> None:

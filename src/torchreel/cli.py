@@ -189,9 +189,11 @@ def trace(options: argparse.Namespace) -> int:
 
 def status(options: argparse.Namespace) -> int:
     """Say which traces and clips the next build will make, and why; nothing is made."""
+    from rich.markup import escape
+
     from torchreel.plan import Project
     from torchreel.plan import status as plan_status
-    from torchreel.report import name_of, terminal
+    from torchreel.report import name_of, terminal, told
 
     console = terminal()
     file = _config_file(options)
@@ -199,7 +201,7 @@ def status(options: argparse.Namespace) -> int:
     found = plan_status(project, quality=options.quality)
     stale = [outcome for outcome in found if outcome.state == "stale"]
     for outcome in stale:
-        console.print(f"{name_of(outcome.key)}: {'; '.join(outcome.why)}", soft_wrap=True)
+        console.print(f"{name_of(outcome.key)}: {escape(told(outcome.why))}", soft_wrap=True)
     if not stale:
         console.print(f"Nothing is stale: {len(found)} traces and clips are as their sources.")
     return 0

@@ -20,6 +20,7 @@ from torchreel.records import Problem
 _VERBS = {"trace": "running", "clip": "rendering"}
 _COLORS = {"failed": "bold red", "rendered": "green", "traced": "green", "stale": "yellow"}
 _USUAL = ":page:dark"
+_FEW = 3
 _PLAIN_WIDTH = 120
 
 
@@ -51,7 +52,7 @@ class Terminal:
 
     def started(self, key: str, what: What, why: tuple[str, ...]) -> None:
         """Show a spinner for what is being made."""
-        text = f"{_VERBS[what]} {name_of(key)} [dim]({escape('; '.join(why))})[/dim]"
+        text = f"{_VERBS[what]} {name_of(key)} [dim]({escape(told(why))})[/dim]"
         with self._lock:
             self._tasks[key] = self._spinners.add_task(text, total=None)
 
@@ -64,7 +65,7 @@ class Terminal:
         if outcome.state != "reused":
             self._console.print(
                 f"{_state(outcome)} {name_of(outcome.key)}"
-                f" [dim]{outcome.seconds:.1f} s ({escape('; '.join(outcome.why))})[/dim]",
+                f" [dim]{outcome.seconds:.1f} s ({escape(told(outcome.why))})[/dim]",
                 soft_wrap=True,
             )
 
@@ -86,6 +87,20 @@ def name_of(key: str) -> str:
     return escape(key.removesuffix(_USUAL))
 
 
+def told(why: Iterable[str]) -> str:
+    """Return reasons in one line; more than three of one folder are counted, not listed."""
+    by_folder: dict[str, list[str]] = {}
+    for reason in why:
+        path = reason.split(" ")[0]
+        folder = path.split("/")[0] + "/" if "/" in path else reason
+        by_folder.setdefault(folder, []).append(reason)
+    lines = (
+        each if len(each) <= _FEW else [f"{folder} changed in {len(each)} files"]
+        for folder, each in by_folder.items()
+    )
+    return "; ".join(line for each in lines for line in each)
+
+
 def table(build: Build) -> Table:
     """Return the table of what a build made, reused or failed to make."""
     made = sum(outcome.state in ("rendered", "traced") for outcome in build.outcomes)
@@ -99,7 +114,7 @@ def table(build: Build) -> Table:
             _state(outcome),
             f"{outcome.seconds:.1f}" if outcome.seconds else "",
             f"{outcome.bytes / 1000:.0f}" if outcome.bytes else "",
-            escape("; ".join(outcome.why)),
+            escape(told(outcome.why)),
         )
     return table
 
