@@ -268,7 +268,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     root = tmp_path_factory.mktemp("trace")
     (root / "mine.py").write_text(TRACED)
     ran = torchreel("trace", "mine.py", "-o", "seen/here", folder=root)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, "all done\n")
     return root, ran.stdout
 
 
@@ -300,7 +300,7 @@ def test_trace_writes_what_it_saw(traced: tuple[Path, str]) -> None:
 def test_trace_prints_json_and_nothing_else(traced: tuple[Path, str]) -> None:
     root, _ = traced
     ran = torchreel("trace", "mine.py", "--json", folder=root)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, "all done\n")
     told = json.loads(ran.stdout, parse_constant=pytest.fail)
     kept = read_trace(root / "seen/here")
     assert [step["op"] for step in told["steps"]] == [step.op for step in kept.steps]
@@ -315,20 +315,36 @@ def test_trace_of_a_script_that_raises_says_where_and_lists_what_ran(tmp_path: P
     assert ran.returncode == 1
     assert "ones" in ran.stdout
     assert "wrong.py:3: the script raised RuntimeError: " in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert ran.stderr.startswith(
+        f'Traceback (most recent call last):\n  File "{tmp_path}/wrong.py", line 3, in <module>\n'
+    )
+    assert "/tracer/" not in ran.stderr
     ran = torchreel("trace", "wrong.py", "--json", folder=tmp_path)
     assert ran.returncode == 1
     assert json.loads(ran.stdout)["error"]["line"] == 3
+
+
+def test_trace_passes_on_what_a_script_writes_and_its_exit_status(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text(
+        "import atexit, sys\nimport torch\natexit.register(print, 'at exit')\n"
+        "for i in range(20):\n    print(i)\nprint('日本', file=sys.stderr)\nsys.exit(7)\n"
+    )
+    ran = torchreel("trace", "ends.py", folder=tmp_path)
+    assert ran.returncode == 7
+    laps = [str(i) for i in range(20)]
+    assert ran.stderr.splitlines()[:22] == [*laps, "日本", "at exit"]
+    assert "ends.py:7: the script ended itself with exit status 7" in ran.stderr
 
 
 def test_trace_says_what_it_cannot_read_or_write(tmp_path: Path) -> None:
     ran = torchreel("trace", "nothing.py", folder=tmp_path)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "nothing.py: the script cannot be read" in ran.stderr
-    (tmp_path / "mine.py").write_text("import torch\nwhile True: pass\n")
+    (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(3)\nwhile True: pass\n")
     ran = torchreel("trace", "mine.py", "--timeout", "0.5", folder=tmp_path)
     assert ran.returncode == 1
-    assert "the script did not end within 0.5 seconds" in ran.stderr
+    assert "mine.py:3: the script did not end within 0.5 seconds" in ran.stderr
+    assert "ones" in ran.stdout
     (tmp_path / "mine.py").write_text("import torch\n")
     (tmp_path / "taken").write_text("a file")
     ran = torchreel("trace", "mine.py", "-o", "taken", folder=tmp_path)

@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that help and errors come at o
 from __future__ import annotations
 
 import argparse
+import codecs
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -161,9 +162,10 @@ def animate(options: argparse.Namespace) -> int:
 def trace(options: argparse.Namespace) -> int:
     """Run a script and list what torch did: a row for each op, with shapes, memory and device.
 
-    It runs as python SCRIPT would, from this folder. What other threads and processes do is not
-    seen. Of a long loop the laps 1 to 3, 10, 30, 100 and so on are seen whole; of those between
-    them only the single numbers, such as a loss, are kept.
+    It runs as python SCRIPT would, from this folder: what it writes goes to stderr as it comes, and
+    its exit status is the command's. What other threads and processes do is not seen. Of a long
+    loop the laps 1 to 3, 10, 30, 100 and so on are seen whole; of those between them only the
+    single numbers, such as a loss, are kept.
     """
     from torchreel.plan.traces import raised
     from torchreel.report import Terminal, print_problems, terminal
@@ -173,7 +175,9 @@ def trace(options: argparse.Namespace) -> int:
 
     with Terminal() as progress:
         progress.started(options.script.name, "trace", ("new",))
-        made = trace_script(options.script, root=Path.cwd(), timeout=options.timeout)
+        made = trace_script(
+            options.script, root=Path.cwd(), timeout=options.timeout, hear=_Said().hear
+        )
     if options.output is not None:
         put_trace(made, options.output)
     if options.json:
@@ -184,7 +188,7 @@ def trace(options: argparse.Namespace) -> int:
             console.print(line, soft_wrap=True)
     if made.error:
         print_problems(terminal(stderr=True), [raised(made)])
-    return 1 if made.error else 0
+    return made.error.status if made.error else 0
 
 
 def status(options: argparse.Namespace) -> int:
@@ -323,6 +327,18 @@ def _parser() -> argparse.ArgumentParser:
     command(doctor)
     course(command(clean))
     return parser
+
+
+class _Said:
+    """Passes on to stderr what a script writes, whole characters at a time."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def hear(self, chunk: bytes) -> None:
+        """Pass on some bytes."""
+        sys.stderr.write(self._decoder.decode(chunk))
+        sys.stderr.flush()
 
 
 def _config_file(options: argparse.Namespace) -> Path:

@@ -445,13 +445,20 @@ class Run:
                 names[name] = tensor
 
 
+TIME_LIMIT, HARD_EXIT, HIDDEN = "time limit", "os._exit", "hidden module"
+"""What may end a script, or keep it from running, beside an exception."""
+
+
 @dataclass(frozen=True)
 class ScriptError:
-    """An exception that left the script: its line in the file, its type and its message."""
+    """What ended the script before its end: an exception that left it, with its line in the file
+    (0 where it has none), its type and its message. ``type`` may also be TIME_LIMIT, HARD_EXIT or
+    HIDDEN: the message then says what happened. ``status`` is the exit status of its process."""
 
     line: int
     type: str
     message: str
+    status: int = 1
 
 
 @dataclass(frozen=True)

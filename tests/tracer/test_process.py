@@ -16,7 +16,15 @@ from typing import Any
 import pytest
 import torch
 
-from torchreel.records import Problem, ScriptError, TorchReelError, Trace
+from torchreel.records import (
+    HARD_EXIT,
+    HIDDEN,
+    TIME_LIMIT,
+    Problem,
+    ScriptError,
+    TorchReelError,
+    Trace,
+)
 from torchreel.store import variable_digest
 from torchreel.tracer import source_digest, torch_version, trace_script
 
@@ -129,6 +137,87 @@ def test_a_traced_script_does_what_an_untraced_one_does(tmp_path: Path, write: W
     assert "dead True True" in printed
 
 
+SEEN = """
+import atexit, inspect, sys, traceback, warnings
+import torch
+import torch.nn.functional as F
+
+atexit.register(print, "at exit")
+print(sorted(globals()), __annotations__, [n for n in dir() if n.startswith("__t")])
+print(sys.getrecursionlimit())
+sys.setrecursionlimit(2000)
+print(sys.getrecursionlimit())
+net = torch.nn.Sequential(torch.nn.Linear(2, 2))
+x = torch.ones(2)
+
+def wrong():
+    return x @ torch.ones(3)
+
+for call in (
+    wrong,
+    lambda: net(torch.ones(3)),
+    lambda: F.kl_div(x, torch.ones(3), reduction="none"),
+    lambda: F.kl_div(x, x, reduction="not one"),
+    lambda: torch.einsum("ij,jk", torch.ones(2, 3), torch.ones(2, 2)),
+    lambda: torch.vmap(wrong)(x),
+    lambda: torch.from_numpy(3),
+):
+    try:
+        call()
+    except Exception:
+        traceback.print_exc()
+for lap in range(3):
+    F.kl_div(x, x)
+torch.tensor(x)
+torch.tensor(x)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    torch.tensor(x)
+print([(each.lineno, each.filename == __file__) for each in caught])
+for lap in range(60):
+    print("lap", lap)
+    if lap == 57:
+        try:
+            net(torch.ones(3))
+        except RuntimeError:
+            traceback.print_exc()
+        sys.exit(7)
+"""
+
+
+def test_who_watches_sees_what_an_untraced_script_writes(tmp_path: Path, write: Write) -> None:
+    """Output and errors byte for byte: every lap, warnings at their lines, tracebacks, atexit."""
+    script = write(tmp_path, SEEN, "seen")
+    untraced = subprocess.run(
+        [sys.executable, "-B", "-u", str(tmp_path / script)],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    heard: list[bytes] = []
+    trace = trace_script(script, root=tmp_path, hear=heard.append)
+    assert b"".join(heard).decode() == untraced.stdout.decode()
+    assert trace.error is not None
+    assert trace.error.status == untraced.returncode == 7
+    assert untraced.stdout.count(b"Traceback") == 8
+    assert untraced.stdout.count(b"UserWarning") == 3
+
+
+def test_a_file_that_hides_a_module_is_named(tmp_path: Path, write: Write) -> None:
+    script = write(tmp_path, "import torch\nx = torch.ones(2)\n", "lesson")
+    write(tmp_path, "raise SystemExit\n", "os")  # Python has loaded its own before any script
+    assert trace_script(script, root=tmp_path).error is None
+    write(tmp_path, "x = 1\n", "types")
+    error = trace_script(script, root=tmp_path).error
+    assert error is not None
+    assert error.type == HIDDEN
+    assert "types.py" in error.message
+    untraced = subprocess.run([sys.executable, "-B", tmp_path / script], capture_output=True)
+    assert b"types" in untraced.stderr
+
+
 def test_inputs_are_the_script_local_modules_and_data_that_was_read(
     tmp_path: Path, write: Write
 ) -> None:
@@ -235,8 +324,22 @@ BAD = {
     "module": "import breaks\n\nbreaks.now()\n",
     "exits": "import sys\nprint('bye')\nsys.exit(3)\n",
     "asks": "x = 1\nname = input()\n",
-    "leaves": "import os\n\ndef end():\n    os._exit(0)\n\nend()\n",
-    "endless": "import torch\nprint('looping')\nwhile True:\n    torch.ones(1)\n",
+    "says": "import sys\nsys.exit('no more')\n",
+    "leaves": "import torch, os\n\ndef end():\n    os._exit(5)\n\nx = torch.ones(3)\nend()\n",
+    "leaves in peace": "import torch, os\nx = torch.ones(3)\nos._exit(0)\n",
+    "leaves elsewhere": """
+        import os, threading
+        thread = threading.Thread(target=lambda: os._exit(3))
+        thread.start(); thread.join()
+        """,
+    "endless": """
+        import torch
+        n = torch.zeros(1)
+        while True:
+            n = n + 1
+            if n == 50: print('looping')
+        """,
+    "deaf": "import signal, torch\nsignal.signal(signal.SIGALRM, print)\nwhile True: pass\n",
     "sleeps": "import threading\nthreading.Event().wait()\n",
     "crashes": "import ctypes\n\nctypes.string_at(0)\n",
     "killed": "import os, signal\nprint('last words')\nos.kill(os.getpid(), signal.SIGKILL)\n",
@@ -296,7 +399,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory, write: Write) -> dict[str, Tra
     def outcome(name: str) -> Trace | Problem:
         script = write(root, BAD[name], name)
         try:
-            timeout = 2.0 if name in ("endless", "sleeps") else 60.0
+            timeout = 2.0 if name in ("endless", "sleeps", "deaf") else 60.0
             return trace_script(script, root=root, timeout=timeout, memory=1 << 30)
         except TorchReelError as error:
             return error.problem
@@ -309,6 +412,11 @@ def error_of(outcome: Trace | Problem) -> ScriptError:
     assert isinstance(outcome, Trace), outcome
     assert outcome.error is not None
     return outcome.error
+
+
+def trace_of(outcome: Trace | Problem) -> Trace:
+    assert isinstance(outcome, Trace), outcome
+    return outcome
 
 
 def problem_of(outcome: Trace | Problem) -> Problem:
@@ -330,24 +438,46 @@ def test_a_script_that_raises_gives_its_trace_and_the_innermost_line_of_its_own(
 
 
 def test_exit_and_input_are_errors_with_a_line(bad: dict[str, Trace | Problem]) -> None:
-    assert error_of(bad["exits"]) == ScriptError(3, "SystemExit", "3")
+    assert error_of(bad["exits"]) == ScriptError(3, "SystemExit", "3", status=3)
+    assert error_of(bad["says"]) == ScriptError(2, "SystemExit", "no more", status=1)
     assert error_of(bad["asks"]) == ScriptError(2, "EOFError", "EOF when reading a line")
 
 
-def test_a_process_that_ends_itself_is_a_problem_with_a_line(
+def test_a_process_that_ends_itself_leaves_its_trace(bad: dict[str, Trace | Problem]) -> None:
+    error = error_of(bad["leaves"])
+    assert (error.line, error.type, error.status) == (4, HARD_EXIT, 5)
+    assert "os._exit(5)" in error.message
+    assert trace_of(bad["leaves in peace"]).error is None
+    for name in ("leaves", "leaves in peace"):
+        trace = trace_of(bad[name])
+        assert [step.op for step in trace.steps] == ["torch.ones"]
+        assert trace.values[trace.names_after(name)["x"]].tolist() == [1, 1, 1]
+    elsewhere = problem_of(bad["leaves elsewhere"])
+    assert "os._exit(3)" in elsewhere.what
+
+
+def test_a_script_that_does_not_end_is_ended_and_leaves_its_trace(
     bad: dict[str, Trace | Problem],
 ) -> None:
-    leaves = problem_of(bad["leaves"])
-    assert leaves.where == "lessons/leaves.py:4"
-    assert "os._exit(0)" in leaves.what
+    endless = error_of(bad["endless"])
+    assert (endless.type, endless.status) == (TIME_LIMIT, 1)
+    assert endless.line in {4, 5, 6}
+    assert "within 2 seconds" in endless.message
+    trace = trace_of(bad["endless"])
+    (loop,) = trace.loops
+    assert loop.laps > 50
+    assert loop.kept[:4] == (1, 2, 3, 10)
+    assert trace.values[trace.names_after("endless")["n"]].item() in {loop.laps - 1, loop.laps}
+    sleeps = error_of(bad["sleeps"])
+    assert (sleeps.line, sleeps.type) == (2, TIME_LIMIT)
 
 
-def test_a_script_that_does_not_end_is_ended_and_named(bad: dict[str, Trace | Problem]) -> None:
-    endless = problem_of(bad["endless"])
-    assert endless.where in {"lessons/endless.py:3", "lessons/endless.py:4"}
-    assert "within 2 seconds" in endless.what
-    assert "looping" in endless.remedy
-    assert problem_of(bad["sleeps"]).where == "lessons/sleeps.py:2"
+def test_a_script_that_cannot_be_interrupted_is_ended_and_named(
+    bad: dict[str, Trace | Problem],
+) -> None:
+    deaf = problem_of(bad["deaf"])
+    assert deaf.where == "lessons/deaf.py:3"
+    assert "within 2 seconds" in deaf.what
 
 
 def test_a_crash_is_a_problem_with_its_signal(bad: dict[str, Trace | Problem]) -> None:
@@ -360,11 +490,6 @@ def test_a_crash_is_a_problem_with_its_signal(bad: dict[str, Trace | Problem]) -
 
 def test_a_syntax_error_is_a_problem_with_its_line(bad: dict[str, Trace | Problem]) -> None:
     assert problem_of(bad["broken"]).where == "lessons/broken.py:2"
-
-
-def trace_of(outcome: Trace | Problem) -> Trace:
-    assert isinstance(outcome, Trace), outcome
-    return outcome
 
 
 def test_asking_for_too_much_memory_is_an_error_with_its_line(

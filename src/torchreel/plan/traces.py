@@ -14,7 +14,15 @@ import msgspec
 from torchreel import tracer
 from torchreel.plan.outcome import changes
 from torchreel.plan.project import Project
-from torchreel.records import TRACE_VERSION, Problem, TorchReelError, Trace
+from torchreel.records import (
+    HARD_EXIT,
+    HIDDEN,
+    TIME_LIMIT,
+    TRACE_VERSION,
+    Problem,
+    TorchReelError,
+    Trace,
+)
 from torchreel.render.source import source_digest
 from torchreel.store import (
     Store,
@@ -159,12 +167,26 @@ ADVICE = {
 }
 
 
+ENDS = {
+    TIME_LIMIT: "Let it do less, make sure that its loop ends, or give it more time.",
+    HARD_EXIT: "Let it reach its end, or end it with sys.exit(0).",
+    HIDDEN: "Rename it: `python SCRIPT` finds the files beside a script first.",
+}
+
+
 def raised(trace: Trace) -> Problem:
-    """Return the problem of a script that raised."""
+    """Return the problem of a script that did not come to its end."""
     error = trace.error
     assert error is not None
+    where = f"{trace.script}:{error.line}" if error.line else trace.script
+    if error.type in ENDS:
+        return Problem(where, error.message, ENDS[error.type])
+    if error.type == "SystemExit":
+        said = "" if error.message == str(error.status) else f": {error.message}"
+        what = f"the script ended itself with exit status {error.status}{said}"
+        return Problem(where, what, "Let it reach its end, or end it with sys.exit(0).")
     return Problem(
-        f"{trace.script}:{error.line}",
+        where,
         f"the script raised {error.type}" + (f": {error.message}" if error.message else ""),
         ADVICE.get(
             error.type, "Mend the line, or catch the exception where the lesson is about it."

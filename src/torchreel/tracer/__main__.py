@@ -1,35 +1,38 @@
 """The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT [MEMORY]``.
 
 Runs the script as ``python SCRIPT`` would from ROOT, under observation, and writes its trace to
-``FOLDER/trace``. The current folder must be ROOT. ``FOLDER/fault`` gets the stack of a run that
-did not come back: a crash, ``os._exit``, more than TIMEOUT seconds. The script may take MEMORY
-bytes (0, the default: as many as there are).
+``FOLDER/trace``: when it has ended, when it ends itself by ``os._exit``, or after TIMEOUT seconds.
+The current folder must be ROOT. ``FOLDER/fault`` gets the stack of a run that did not come back: a
+crash, or one that cannot be interrupted. The script may take MEMORY bytes (0, the default: as many
+as there are).
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import faulthandler
 import io
 import os
 import platform
+import signal
 import sys
+import threading
 import tokenize
 import traceback
 import types
 from collections.abc import Callable
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 import torch
 
-from torchreel.records import Environment, ScriptError, Trace
+from torchreel.records import HARD_EXIT, HIDDEN, TIME_LIMIT, Environment, ScriptError, Trace
 from torchreel.store import file_digest, write_trace
-from torchreel.tracer import guard
+from torchreel.tracer import guard, likeness
 from torchreel.tracer.cells import parse_script
 from torchreel.tracer.clash import message_of
-from torchreel.tracer.guard import Leave
 from torchreel.tracer.inputs import Inputs
 from torchreel.tracer.places import Places
 from torchreel.tracer.probes import ENTER, LAP, LEAVE, probe
@@ -38,81 +41,135 @@ from torchreel.tracer.recorder import Recorder
 UNSEEDED = torch.default_generator.initial_seed()
 """The seed that torch starts with where no script sets one."""
 
+LATE = 5.0
+"""Seconds after its limit a script is ended that could not be interrupted."""
+
 
 def main(script: str, root: str, folder: str, timeout: str, memory: str = "0") -> None:
     """Trace ``script`` (its path as the trace names it) and write what was seen."""
-    file = Path(root, script)
-    with tokenize.open(file) as opened:
-        source = opened.read()
     leave = os._exit
     with Path(folder, "fault").open("w") as fault:
-        trace = _trace(source, script, Path(root), float(timeout), int(memory), fault)
-    scratch = Path(folder, "writing")
-    scratch.mkdir()
-    write_trace(trace, scratch)
-    scratch.rename(Path(folder, "trace"))
+        _Traced(script, Path(root), Path(folder), fault).run(float(timeout), int(memory))
     if guard.lingering():  # Python would wait for them
         leave(0)
 
 
-def _trace(
-    source: str, path: str, root: Path, timeout: float, memory: int, fault: IO[str]
-) -> Trace:
-    script, file = parse_script(source, path), root / path
-    digest = file_digest(file)
-    code = compile(probe(parse_script(source, path)), str(file), "exec", dont_inherit=True)
-    recorder = Recorder(script, Places(script, str(file)))
-    inputs = Inputs(root)
-    module = _as_main(file, script.path)
-    module.__dict__.update({ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap})
-    sys.stdout = _Printed(sys.stdout, recorder.heard)
-    faulthandler.enable(fault)
-    faulthandler.dump_traceback_later(timeout, exit=True, file=fault)
-    leave = _note_exit(fault)
-    recorder.install()
-    forks = guard.Forks(recorder.abandon)
-    inputs.listen()
-    with guard.limited(memory), guard.deeper():
-        error = _run(code, module, recorder)
-        forks.leave_if_child(leave, failed=error is not None)
+class _Traced:
+    """A script under observation; its trace is written once, whatever ends it."""
+
+    def __init__(self, path: str, root: Path, folder: Path, fault: IO[str]) -> None:
+        self._file = root / path
+        self._folder = folder
+        self._fault = fault
+        with tokenize.open(self._file) as opened:
+            source = opened.read()
+        self._script = parse_script(source, path)
+        self._digest = file_digest(self._file)
+        tree = probe(parse_script(source, path))
+        self._code = compile(tree, str(self._file), "exec", dont_inherit=True)
+        self._recorder = Recorder(self._script, Places(self._script, str(self._file)))
+        self._inputs = Inputs(root)
+        self._limits = contextlib.ExitStack()
+
+    def run(self, timeout: float, memory: int) -> None:
+        """Run the script, for at most so many seconds, and write its trace."""
+        hidden = likeness.hidden(self._file.parent)
+        if hidden:
+            what = f"{hidden[0]} beside it would be imported in place of a module that is in use"
+            self._write(ScriptError(0, HIDDEN, what))
+            return
+        recorder, leave = self._recorder, os._exit
+        module = likeness.as_main(self._file, self._script.path)
+        vars(builtins).update({ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap})
+        sys.stdout = _Printed(sys.stdout, recorder.heard)
+        likeness.attribute_warnings()
+        faulthandler.enable(self._fault)
+        self._note_exit()
+        self._set_timer(timeout)
+        recorder.install()
+        forks = guard.Forks(recorder.abandon)
+        self._inputs.listen()
+        self._limits.enter_context(guard.limited(memory))
+        self._limits.enter_context(likeness.deeper())
+        error = _run(self._code, module, recorder)
+        forks.leave_if_child(leave, status=error.status if error else 0)
         guard.linger()
-    inputs.stop()
-    faulthandler.cancel_dump_traceback_later()
-    recorder.finish()
-    series, curves = recorder.laps.series()
-    return Trace(
-        script=script.path,
-        cells=script.cells,
-        runs=tuple(recorder.runs),
-        steps=tuple(recorder.steps),
-        tensors=tuple(recorder.tensors.records),
-        environment=_environment(recorder),
-        backwards=tuple(recorder.autograd.backwards),
-        modules=tuple(recorder.modules.records),
-        calls=tuple(recorder.modules.calls),
-        optimizers=tuple(recorder.optimizers.steps),
-        loops=recorder.laps.loops(),
-        series=series,
-        inputs=inputs.digests | {script.path: digest},
-        error=error,
-        values=recorder.tensors.values,
-        arrays=recorder.tensors.arrays | curves | recorder.provenances.arrays,
-    )
+        self._write(error)
 
+    def _write(self, error: ScriptError | None, frame: FrameType | None = None) -> None:
+        """Write what was seen; ``frame`` is the script's where it has not come to its end."""
+        self._limits.close()
+        self._inputs.stop()
+        faulthandler.cancel_dump_traceback_later()
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        recorder, script = self._recorder, self._script
+        recorder.finish(frame)
+        series, curves = recorder.laps.series()
+        trace = Trace(
+            script=script.path,
+            cells=script.cells,
+            runs=tuple(recorder.runs),
+            steps=tuple(recorder.steps),
+            tensors=tuple(recorder.tensors.records),
+            environment=_environment(recorder),
+            backwards=tuple(recorder.autograd.backwards),
+            modules=tuple(recorder.modules.records),
+            calls=tuple(recorder.modules.calls),
+            optimizers=tuple(recorder.optimizers.steps),
+            loops=recorder.laps.loops(),
+            series=series,
+            inputs=self._inputs.digests | {script.path: self._digest},
+            error=error,
+            values=recorder.tensors.values,
+            arrays=recorder.tensors.arrays | curves | recorder.provenances.arrays,
+        )
+        scratch = self._folder / "writing"
+        scratch.mkdir()
+        write_trace(trace, scratch)
+        scratch.rename(self._folder / "trace")
 
-def _as_main(file: Path, script: str) -> types.ModuleType:
-    """Make the module ``__main__`` and the arguments that ``python script`` would make."""
-    module = types.ModuleType("__main__")
-    module.__dict__.update(
-        __file__=str(file),
-        __builtins__=__builtins__,
-        __cached__=None,
-        __loader__=SourceFileLoader("__main__", str(file)),
-    )
-    sys.modules["__main__"] = module
-    sys.argv = [script]
-    sys.path.insert(0, str(file.parent))
-    return module
+    # -- ends that Python does not come back from ------------------------------------------------
+
+    def _note_exit(self) -> None:
+        """Let ``os._exit`` leave the trace behind; of another thread's only the stack."""
+        leave, pid = os._exit, os.getpid()
+
+        def leave_noted(status: int) -> None:
+            if os.getpid() == pid:
+                what = f"the script ended itself by os._exit({status})"
+                self._write_here(sys._getframe(1), HARD_EXIT, what, status)
+            leave(status)
+
+        os._exit = leave_noted  # type: ignore[assignment]
+
+    def _set_timer(self, timeout: float) -> None:
+        """End the script after so many seconds, with what was seen until then."""
+        what, leave = f"the script did not end within {timeout:g} seconds", os._exit
+
+        def end(_signal: int, frame: FrameType | None) -> None:
+            self._write_here(frame, TIME_LIMIT, what, 1)
+            leave(1)
+
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, timeout)
+        faulthandler.dump_traceback_later(timeout + LATE, exit=True, file=self._fault)
+
+    def _write_here(self, frame: FrameType | None, kind: str, what: str, status: int) -> None:
+        """Write the trace of a script that is in the middle of ``frame``, or else the stack."""
+        line, outermost = 0, None
+        while frame is not None:
+            if frame.f_code.co_filename == str(self._file):
+                line, outermost = line or frame.f_lineno, frame
+            frame = frame.f_back
+        error = ScriptError(line, kind, what, status & 0xFF) if status else None
+        try:
+            if threading.current_thread() is not threading.main_thread():
+                raise RuntimeError("the recorder is at work in the main thread")
+            self._write(error, outermost)
+        except Exception:  # it was interrupted at a bad moment
+            faulthandler.dump_traceback(self._fault)
 
 
 def _run(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> ScriptError | None:
@@ -121,9 +178,8 @@ def _run(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> 
         with recorder:
             exec(code, module.__dict__)
     except SystemExit as error:
-        if error.code in (None, 0):
-            return None
-        return _script_error(error, file)
+        status = _status(error.code)
+        return _script_error(error, file, status) if status else None
     except BaseException as error:
         own = error.__traceback__  # starts with this function's frame
         with contextlib.suppress(Exception):  # the script may have closed its output
@@ -132,13 +188,22 @@ def _run(code: types.CodeType, module: types.ModuleType, recorder: Recorder) -> 
     return None
 
 
-def _script_error(error: BaseException, file: str) -> ScriptError:
+def _status(code: Any) -> int:
+    """Return the exit status that ``sys.exit(code)`` gives; Python prints what is no number."""
+    if code is None or isinstance(code, int):
+        return int(code or 0) & 0xFF
+    with contextlib.suppress(Exception):
+        print(code, file=sys.stderr)
+    return 1
+
+
+def _script_error(error: BaseException, file: str, status: int = 1) -> ScriptError:
     """Return the error with the line of the innermost frame of the script itself."""
     line = 0
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == file:
             line = number
-    return ScriptError(line, type(error).__name__, message_of(error))
+    return ScriptError(line, type(error).__name__, message_of(error), status)
 
 
 def _environment(recorder: Recorder) -> Environment:
@@ -160,22 +225,6 @@ def _device_name(kind: str) -> str:
         return str(torch.get_device_module(kind).get_device_name())
     except (RuntimeError, AttributeError, ValueError, AssertionError):
         return ""
-
-
-def _note_exit(fault: IO[str]) -> Leave:
-    """Let ``os._exit`` leave the stack behind: it ends the process before anything is written.
-
-    Returns the function as it was.
-    """
-    leave, pid = os._exit, os.getpid()
-
-    def leave_noted(status: int) -> None:
-        if os.getpid() == pid:
-            faulthandler.dump_traceback(fault)
-        leave(status)
-
-    os._exit = leave_noted  # type: ignore[assignment]
-    return leave
 
 
 class _Printed(io.TextIOWrapper):

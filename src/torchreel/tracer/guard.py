@@ -13,10 +13,6 @@ from pathlib import Path
 LINGER = 5.0
 """Seconds granted to threads that outlive the script; then the trace is written without them."""
 
-DEEPER = 60
-"""So many frames more than Python's limit are allowed: the tracer's own, below and above the
-script's."""
-
 Leave = Callable[[int], None]
 
 
@@ -45,17 +41,6 @@ def limited(memory: int) -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-@contextlib.contextmanager
-def deeper() -> Iterator[None]:
-    """Let the script recurse as deep as it could untraced."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(before + DEEPER)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(max(before, sys.getrecursionlimit() - DEEPER))
-
-
 class Forks:
     """Tells a forked child from the process that is traced: a child writes no trace."""
 
@@ -65,13 +50,13 @@ class Forks:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=forked)
 
-    def leave_if_child(self, leave: Leave, failed: bool) -> None:
+    def leave_if_child(self, leave: Leave, status: int) -> None:
         """End the process here if it is a child that ran on to the script's end."""
         if os.getpid() != self._pid:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
                     stream.flush()
-            leave(int(failed))
+            leave(status)
 
 
 def linger() -> None:

@@ -12,7 +12,7 @@ import ast
 from torchreel.tracer.cells import Script, bodies
 
 ENTER, LEAVE, LAP = "__torchreel_enter__", "__torchreel_leave__", "__torchreel_lap__"
-"""Globals of the script that the probes call (such names are not mangled in a class body)."""
+"""Builtins that the probes call (such names are not mangled in a class body)."""
 
 DEEPEST = 5
 """Statements nested deeper than this get no probes: Python allows 20 nested blocks in a function,

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -38,22 +39,29 @@ LOG_KEPT, LOG_LINES = 10_000, 10
 
 
 def trace_script(
-    script: Path, *, root: Path, timeout: float = 600.0, memory: int | None = None
+    script: Path,
+    *,
+    root: Path,
+    timeout: float = 600.0,
+    memory: int | None = None,
+    hear: Callable[[bytes], object] | None = None,
 ) -> Trace:
     """Run a script from ``root`` in a process of its own and return what torch did.
 
     ``timeout`` is in seconds. ``memory`` is how many bytes the script may take, half of what the
     machine has unless it is given: asking for more raises in the script (on Linux; there is no
-    limit elsewhere). A script that raises gives a trace with ``error`` set. Raises TorchReelError
-    where the script cannot be read or parsed, does not end in time, crashes, or ends itself by
-    ``os._exit``.
+    limit elsewhere). ``hear`` is given what it writes to its output, errors and warnings included,
+    as it writes it. A script that raises, that ends itself with an exit status other than 0, or
+    that does not end in time gives a trace of what it did until then, with ``error`` set. Raises
+    TorchReelError where the script cannot be read or parsed, crashes, or cannot be interrupted.
     """
     root = root.resolve()
     file = (root / script).resolve()
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     _check(file, name)
     with tempfile.TemporaryDirectory(prefix="torchreel-") as folder:
-        status, output = _run(name, root, folder, timeout, _memory() if memory is None else memory)
+        limits = timeout, _memory() if memory is None else memory
+        status, output = _run(name, root, folder, limits, hear)
         if Path(folder, "trace").is_dir():
             return read_trace(Path(folder, "trace"))
         fault = Path(folder, "fault")
@@ -103,10 +111,16 @@ def _memory() -> int:
     return min(told, default=0) // 2
 
 
-def _run(name: str, root: Path, folder: str, timeout: float, memory: int) -> tuple[int | None, str]:
+def _run(
+    name: str,
+    root: Path,
+    folder: str,
+    limits: tuple[float, int],
+    hear: Callable[[bytes], object] | None,
+) -> tuple[int | None, str]:
     """Return the child's exit status (None: it had to be ended) and the end of its output."""
     arguments = ["-B", "-P", "-m", "torchreel.tracer", name, str(root), folder]
-    arguments += [str(timeout), str(memory)]
+    arguments += map(str, limits)
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=root,
@@ -118,10 +132,11 @@ def _run(name: str, root: Path, folder: str, timeout: float, memory: int) -> tup
     ) as child:
         assert child.stdout is not None
         tail = bytearray()
-        reader = threading.Thread(target=_keep_tail, args=(child.stdout, tail), daemon=True)
+        reading = (child.stdout, tail, hear)
+        reader = threading.Thread(target=_keep_tail, args=reading, daemon=True)
         reader.start()
         try:
-            status: int | None = child.wait(timeout + START)
+            status: int | None = child.wait(limits[0] + START)
         except subprocess.TimeoutExpired:
             status = None
         finally:
@@ -130,8 +145,10 @@ def _run(name: str, root: Path, folder: str, timeout: float, memory: int) -> tup
     return status, tail.decode(errors="replace")
 
 
-def _keep_tail(output: IO[bytes], tail: bytearray) -> None:
+def _keep_tail(output: IO[bytes], tail: bytearray, hear: Callable[[bytes], object] | None) -> None:
     while chunk := os.read(output.fileno(), 65536):
+        if hear is not None:
+            hear(chunk)
         tail += chunk
         del tail[:-LOG_KEPT]
 

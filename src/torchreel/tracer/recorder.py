@@ -26,6 +26,7 @@ from torchreel.tracer.budget import PROBES, RUNS, STEPS, TENSORS, Budget
 from torchreel.tracer.cells import Script
 from torchreel.tracer.clash import clash_of
 from torchreel.tracer.laps import Laps
+from torchreel.tracer.likeness import unlink
 from torchreel.tracer.literals import literal, parts, tensors_in
 from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
@@ -169,9 +170,11 @@ class Recorder(TorchFunctionMode):
 
     def leave(self, place: int) -> None:
         """A statement ends, by an exception or a jump too."""
+        error = sys.exception()
+        if error is not None:
+            unlink(error, self._places.file)
         others = self.sleeper is not None and self.sleeper.place != place
         if others and not self._is_loop[place]:
-            error = sys.exception()
             if error is not None:
                 self._miss(error)
             return
@@ -192,7 +195,7 @@ class Recorder(TorchFunctionMode):
         else:  # it started while the recorder slept, in a generator
             return
         run, *abandoned = self._stack[depth:]
-        if id(sys.exception()) != run.handled:
+        if id(error) != run.handled:
             self.modules.abandon(run)
         self.modules.settle()
         self.modules.name_roots(run, frame)
@@ -330,11 +333,15 @@ class Recorder(TorchFunctionMode):
         """Record nothing any more: this is a forked child."""
         self._thread = -1
 
-    def finish(self) -> None:
-        """Write the parts of the runs that did not end, and measure what was noted."""
-        self.sleeper = None
+    def finish(self, frame: FrameType | None = None) -> None:
+        """Write the parts of the runs that did not end, and measure what was noted; ``frame`` is
+        that of the script itself where it is in the middle of a statement."""
+        if self.sleeper is not None:
+            self.sleeper = None
+            self.tensors.slept()
         while self._stack:
-            self._write_part(self._stack.pop(), None)
+            run = self._stack.pop()
+            self._write_part(run, None if self._stack else frame)
         self.provenances.measure(self.steps)
 
     # -- steps -----------------------------------------------------------------------------------

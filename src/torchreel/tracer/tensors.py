@@ -160,8 +160,8 @@ class Tensors:
             self.unwritten.add(record.id)
         else:
             self._keep(tensor, array)
-        gone = self._known
-        ref = weakref.ref(tensor, lambda ref: _forget(gone, key, ref))
+        gone, forget = self._known, _forget  # globals are cleared when Python ends
+        ref = weakref.ref(tensor, lambda ref: forget(gone, key, ref))
         self._known[key] = _Known(ref, record.id, facts, version, moment, glance)
         return record.id
 
