@@ -32,7 +32,8 @@ from torchreel.summary import summary
 
 
 def tensor(id: int, *shape: int, device: str = "cpu", name: str = "") -> TensorRecord:
-    return TensorRecord(id, shape, (), "float32", device, id, 0, 0, name=name)
+    stride = tuple(np.cumprod([1, *shape[:0:-1]])[::-1].tolist()) if shape else ()
+    return TensorRecord(id, shape, stride, "float32", device, id, 0, 0, name=name)
 
 
 def step(number: int, op: str, operands: tuple[int, ...], results: tuple[int, ...]) -> Step:
@@ -194,6 +195,13 @@ def test_the_memory_of_a_result(change: dict[str, object], memory: str) -> None:
     trace = replace(TRACE, steps=(changed,), runs=TRACE.runs[:1], arrays=arrays)
     row = next(line for line in said(trace)[4:])
     assert row.endswith(f"(8, 2) {memory} cpu")
+
+
+def test_nothing_is_said_of_memory_that_cannot_be_looked_at() -> None:
+    """A sparse tensor has several memories, and none with strides."""
+    sparse = replace(TRACE.tensors[0], stride=())
+    trace = replace(TRACE, tensors=(sparse, *TRACE.tensors[1:]), runs=TRACE.runs[:1])
+    assert said(trace)[4].endswith("(8, 2) cpu")
 
 
 def test_equal_rows_are_counted() -> None:

@@ -173,6 +173,11 @@ class Operand:
     name: str | None = None
 
 
+FOLLOWED = 256
+"""Which elements went where is measured of steps whose operands and results have at most so many
+elements each."""
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Which input elements went into each element of a step's result, as measured on the operands

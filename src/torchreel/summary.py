@@ -10,6 +10,7 @@ import numpy as np
 from rich.text import Text
 
 from torchreel.records import (
+    FOLLOWED,
     Array,
     Backward,
     Loop,
@@ -25,9 +26,10 @@ from torchreel.records import (
 from torchreel.spelling import bare_name
 
 HEADS = ("line", "run", "op", "in", "out", "memory", "device")
-MEMORY = """memory: a view shares the memory of an operand; a copy holds an operand's numbers once \
-more; in place wrote over an operand; a read gives a tensor that was there already; shared memory \
-is held by others, too, such as a NumPy array; new is none of these."""
+MEMORY = f"""memory: a view shares the memory of an operand; in place wrote over an operand; \
+a read gives a tensor that was there already; shared memory is held by others, too, such as a \
+NumPy array; all else is new memory, called a copy where its numbers are seen to be an operand's \
+(looked for in tensors of up to {FOLLOWED} elements)."""
 RUN = "run: 1 is the first time that its line ran, 2 the second; empty where a line ran once."
 NARROWEST = 12
 """So many characters are left to the shapes however narrow the terminal is."""
@@ -225,7 +227,13 @@ def _memory(step: Step, trace: Trace) -> str:
         return "read"
     if any(_came(trace.moves(step.number, result)) for result in range(len(step.results))):
         return "copy"
-    return "new" if step.results else ""
+    known = all(_has_memory(trace, each.tensor) for each in step.operands)
+    return "new" if step.results and known else ""
+
+
+def _has_memory(trace: Trace, tensor: int | None) -> bool:
+    """Tell whether the memory of an operand is known: not of a sparse one, which has several."""
+    return tensor is None or bool(trace.tensors[tensor].stride) or not trace.tensors[tensor].shape
 
 
 def _came(moves: Array | None) -> bool:

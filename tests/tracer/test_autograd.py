@@ -517,6 +517,13 @@ gone = weakref.ref(m), weakref.ref(k)
 del m, k, h
 gc.collect()
 print([each() is None for each in gone])
+taken = torch.ones(2, requires_grad=True)
+
+def take(leaf):
+    leaf.grad.zero_()
+
+taken.register_post_accumulate_grad_hook(take)
+(taken * 2).sum().backward()
 print(x._backward_hooks is not None, w._backward_hooks, torch.rand(1).item() == torch.rand(1))
 """
 
@@ -533,6 +540,8 @@ def test_hooks_checkpoints_and_transforms_work_as_ever(
     assert h.gradient is not None
     assert traced.values[h.gradient].tolist() == [40.0, 80.0, 120.0], "after the script's hook"
     assert [made.tensor for made in backward.accumulations] == [h.tensor, x.tensor]
+    (taken,) = by_name(traced, "(taken * 2).sum().backward()")
+    assert taken.accumulations == (), "0 and 2 are not 0: the hook did more than to add"
 
 
 CELLS = """

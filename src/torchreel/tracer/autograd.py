@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.autograd.graph import Node, get_gradient_edge
 
@@ -261,10 +262,24 @@ class _Pass:
         if number not in self._receivers or number not in self._arrived:
             return
         before, after = self._before[number], self._grad(number)
-        if after is None or after == before:
+        gradient = self._arrived[number][1]
+        if after is None or after == before or not self._adds_up(before, gradient, after):
             return  # a hook of the script took it; torch.autograd.grad leaves .grad alone
         tensor = self._tensors.record(self._receivers[number])
-        yield Accumulation(tensor, before, self._arrived[number][1], after)
+        yield Accumulation(tensor, before, gradient, after)
+
+    def _adds_up(self, before: int | None, gradient: int, after: int) -> bool:
+        """Tell whether the gradient was added, and nothing else was done, where that is known."""
+        known = self._tensors.values
+        parts = [known.get(each) for each in (before, gradient) if each is not None]
+        total = known.get(after)
+        if total is None or any(part is None for part in parts):
+            return True
+        precision = torch.finfo(getattr(torch, self._tensors.records[after].dtype)).eps
+        size = sum(np.abs(part) for part in parts)
+        with np.errstate(all="ignore"):
+            close = np.abs(sum(parts) - total) <= precision * size
+            return bool((close | (sum(parts) == total) | np.isnan(total)).all())
 
 
 def _edge(given: Any) -> tuple[Node, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +12,15 @@ from torch.overrides import resolve_name
 resolve_name(torch.add)  # fills torch's table of names, before the script runs
 # As it is wrapped, each call would make Python forget which warnings it has shown once.
 _resolve: Callable[[Any], str | None] = getattr(resolve_name, "__wrapped__", resolve_name)
+
+
+@cache
+def only_points(op: str) -> bool:
+    """Tell whether an op gives a tensor another shape or other memory and writes nothing, as
+    ``unsqueeze_`` does: torch itself declares it so."""
+    packet = getattr(torch.ops.aten, op.rpartition(".")[2], None)
+    overloads = [getattr(packet, name) for name in packet.overloads()] if packet else []
+    return any(torch.Tag.inplace_view in overload.tags for overload in overloads)
 
 
 def op_name(function: Callable[..., Any]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchreel.records import Array, Provenance, Step, TensorRecord
+from torchreel.records import FOLLOWED, Array, Provenance, Step, TensorRecord
 from torchreel.tracer.feeds import derivatives, find_feeds
 from torchreel.tracer.literals import LITERAL_LENGTH
 from torchreel.tracer.moves import FAILS, Map, find_moves
@@ -31,9 +31,6 @@ from torchreel.tracer.replay import (
     unnoticed,
 )
 from torchreel.tracer.tensors import Tensors
-
-MOST_ELEMENTS = 256
-"""Steps are measured whose operands and results have at most so many elements each."""
 
 MOST_ENTRIES = 16_384
 """At most so many entries are kept of what feeds one result."""
@@ -159,7 +156,7 @@ class Provenances:
     def _value(self, record: int | None) -> Array:
         assert record is not None
         known = self._tensors.records[record]
-        if known.numel > MOST_ELEMENTS:
+        if known.numel > FOLLOWED:
             raise Unmeasured("it is too large")
         values = self._tensors.values.get(record)
         if values is None:
@@ -172,7 +169,7 @@ class Provenances:
         if record is None or record not in self._tensors.unwritten:
             return self._value(record)
         known = self._tensors.records[record]
-        if known.numel > MOST_ELEMENTS:
+        if known.numel > FOLLOWED:
             raise Unmeasured("it is too large")
         pairs = (2,) if "complex" in known.dtype else ()
         return np.zeros((*known.shape, *pairs), np.float32)

@@ -32,7 +32,7 @@ from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
 from torchreel.tracer.norms import Norms
-from torchreel.tracer.ops import op_name
+from torchreel.tracer.ops import only_points, op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
@@ -61,10 +61,6 @@ UNINITIALIZED = frozenset(
     ["torch.empty", "torch.empty_like", "torch.empty_strided", "torch.Tensor.new_empty"]
 )
 """Ops whose results' values are not kept: they differ from run to run."""
-
-
-POINTING = frozenset(["torch.Tensor.set_"])
-"""Ops that give a tensor other memory: it is another, as after a write, but nothing is written."""
 
 
 @dataclass(eq=False)
@@ -291,7 +287,7 @@ class Recorder(TorchFunctionMode):
         record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
         results = [record_of(tensor) for tensor in made]
         if results or changed or op in WITHOUT_RESULT:
-            in_place = written and set(results) <= set(changed) and op not in POINTING
+            in_place = written and set(results) <= set(changed) and not only_points(op)
             number = self.add(pending, results or changed, written=in_place, shared=shared)
             self.autograd.note(number, mark, [*made, *given])
             known = self.provenances.note(self.steps[number], func, args, kwargs)

@@ -177,7 +177,7 @@ class Tensors:
         if kept.size > 2 * SMALL and known.facts.storage not in self._shared:
             return moment == known.moment
         try:
-            same = _equal(kept, tensor.detach().numpy())
+            same = _equal(kept, tensor.detach().clone().numpy())
         except UNREADABLE:
             return False
         if same:

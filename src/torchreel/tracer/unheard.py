@@ -37,6 +37,9 @@ def install(recorder: Recorder) -> None:
     package, tensor, exchange, transforms = owners
     for name in ("from_numpy", "frombuffer", "load"):
         setattr(package, name, _told(recorder, getattr(package, name), f"torch.{name}"))
+    for name in ("nested_tensor", "as_nested_tensor"):
+        told = _told(recorder, getattr(torch.nested, name), f"torch.nested.{name}")
+        setattr(torch.nested, name, told)
     tensor.set_ = _told(recorder, tensor.set_, "torch.Tensor.set_")
     for name in ("from_dlpack", "to_dlpack"):
         told = _told(recorder, getattr(exchange, name), f"torch.utils.dlpack.{name}")

@@ -9,9 +9,7 @@ more than the sum of the three: 384 MiB.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, suppress
-from typing import Any
 
-import numpy as np
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -81,9 +79,10 @@ def array_of(tensor: torch.Tensor) -> Array | None:
         return None
     if tensor.dtype in PLAIN_DTYPES and tensor.device.type == "cpu":
         with suppress(*UNREADABLE):  # one that stands for its negative
-            return np.array(tensor.detach().numpy(), order="C", copy=True)
+            # Torch copies: memory that NumPy has held once can no longer be resized.
+            return _array(tensor.detach().clone(memory_format=torch.contiguous_format))
     try:
-        read = tensor.detach().to("cpu").resolve_conj().resolve_neg()
+        read = tensor.detach().to("cpu", copy=True).resolve_conj().resolve_neg()
         if read.is_quantized:
             read = read.dequantize()
         if read.is_complex():
@@ -94,8 +93,11 @@ def array_of(tensor: torch.Tensor) -> Array | None:
             torch.float64,
         ):
             read = read.to(torch.float32)
-        array: Any = np.array(read.numpy(), order="C", copy=True)
+        return _array(read.contiguous())
     except UNREADABLE:
         return None
-    kept: Array = array
-    return kept
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    array: Array = tensor.numpy()
+    return array
