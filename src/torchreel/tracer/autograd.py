@@ -271,15 +271,16 @@ class _Pass:
     def _adds_up(self, before: int | None, gradient: int, after: int) -> bool:
         """Tell whether the gradient was added, and nothing else was done, where that is known."""
         known = self._tensors.values
-        parts = [known.get(each) for each in (before, gradient) if each is not None]
         total = known.get(after)
+        parts = [known.get(each) for each in (before, gradient) if each is not None]
         if total is None or any(part is None for part in parts):
             return True
         precision = torch.finfo(getattr(torch, self._tensors.records[after].dtype)).eps
-        size = sum(np.abs(part) for part in parts)
+        wide: Any = np.array(parts, dtype=np.float64)
         with np.errstate(all="ignore"):
-            close = np.abs(sum(parts) - total) <= precision * size
-            return bool((close | (sum(parts) == total) | np.isnan(total)).all())
+            added = wide.sum(0)
+            close = np.abs(added - total) <= precision * np.abs(wide).sum(0)
+        return bool((close | (added == total) | np.isnan(total)).all())
 
 
 def _edge(given: Any) -> tuple[Node, int] | None:
