@@ -344,7 +344,7 @@ def test_laps_that_rush_by_have_one_caption(
     html, _ = render(tmp_path, "/// clip | loop\n///")
     assert texts(tracks(html)["captions en"])[1:] == [
         "Lap 1: sum makes s () from t (3, 4).",
-        "Laps 2 to 3: the same lines again.",
+        "Laps 2 to 3: the same again.",
         "Prints tensor(22.).",
     ]
     assert "00:00:01.000 --> 00:00:01.400" in tracks(html)["captions en"]
