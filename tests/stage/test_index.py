@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.stage.conftest import write_cells
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
+from torchreel.stage.ops.index import _viewed
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.strides import Hops
+from torchreel.tracer import trace_script
 
 Staged = Callable[..., LessonScene]
 
@@ -96,3 +100,33 @@ def test_a_slice_hops_over_memory_from_its_offset_by_its_strides(staged: Staged)
         for each in rings
     }
     assert slots == reached
+
+
+LARGE = {
+    "row": "x[3]",
+    "column": "x[:, 5]",
+    "strided": "x[2:90:3, ::7]",
+    "turned": "x.T[5]",
+    "copied": "x[[3, 1]]",
+}
+
+
+def test_only_what_a_view_of_a_large_tensor_reads_is_lit(tmp_path: Path) -> None:
+    cells = {
+        name: f"x = torch.arange(60_000).reshape(150, 400)\ny = {line}"
+        for name, line in LARGE.items()
+    }
+    script = write_cells(tmp_path, cells)
+    trace = trace_script(script, root=tmp_path)
+    for name, line in LARGE.items():
+        own = trace.of_cell(name)
+        step = own.steps[-1]
+        operand = step.operands[0].tensor
+        assert operand is not None
+        places = _viewed(own.tensor(operand), own.tensor(step.results[0]))
+        if name in ("turned", "copied"):  # not read as it lies in memory; no view at all
+            assert places is None
+            continue
+        wanted = eval(line, {"x": torch.arange(60_000).reshape(150, 400)})
+        assert places is not None
+        assert places.tolist() == wanted.flatten().tolist()

@@ -18,10 +18,15 @@ from tests.stage.conftest import play_cell
 from tests.stage.test_autograd import _reads as _reads_as
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
+from torchreel.stage.frame import is_visible
 from torchreel.stage.nets.arrangement import Part, arrange, body
+from torchreel.stage.nets.chain import ModuleChain
 from torchreel.stage.nets.gate import CURVES
 from torchreel.stage.nets.links import INPUT, chain_of
+from torchreel.stage.nets.nodeview import NodeView
 from torchreel.stage.nets.selection import select
 from torchreel.stage.nets.shades import boxed, limit_of
 from torchreel.stage.training.curve import BINS, binned
@@ -351,3 +356,25 @@ def test_the_poster_of_a_training_loop_is_its_curve(play: Play) -> None:
     scene = play("xor")
     folded = next(cue for cue in scene.cues if cue.laps > 1)
     assert folded.start < scene.poster_time < folded.end
+
+
+@pytest.mark.parametrize("view", ["chain", "nodes"])
+def test_what_comes_in_a_play_takes_no_part_out_of_the_picture(trace: Trace, view: str) -> None:
+    """Manim lists the parts of what moves once, as a play begins, and goes on drawing them."""
+    own, canvas = trace.of_cell("flat"), Canvas(ARTBOARDS["film"], THEMES["dark"])
+    chain = chain_of(own, next(each for each in own.calls if each.parent is None), 16)
+    kind = ModuleChain if view == "chain" else NodeView
+    picture = kind(canvas, own, chain, canvas.artboard.stage)
+    reveal = (
+        picture.reveal
+        if isinstance(picture, NodeView)
+        else lambda share: picture.reveal(len(chain.links) - 1, share)
+    )
+    parts, seen = set(), set()
+    for share in np.linspace(0, 1, 41):
+        reveal(float(share))
+        parts.add(tuple(map(id, picture.get_family())))
+        filled = [each for each in picture.get_family() if is_visible(each)]
+        seen.add(len(filled))
+    assert len(parts) == 1
+    assert len(seen) >= 10  # the ten scores come one by one

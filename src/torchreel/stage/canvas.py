@@ -142,6 +142,27 @@ def paint(mobject: VMobject, fill: Color | None, line: Color | None, stroke: flo
     mobject.background_stroke_width = 0
 
 
+class Switch:
+    """Shows a mobject or hides it, while it stays a part of its group.
+
+    Manim lists the parts of what moves once, as a play begins: a part that leaves its group while
+    it plays would be drawn on, above what came for it.
+    """
+
+    def __init__(self, mobject: VMobject) -> None:
+        self._parts: list[Any] = mobject.get_family()
+        self._alphas = [
+            tuple(np.array(rgbas)[:, 3] for rgbas in (each.fill_rgbas, each.stroke_rgbas))
+            for each in self._parts
+        ]
+
+    def turn(self, on: bool) -> None:
+        """Show the mobject, or hide it."""
+        for part, (fill, stroke) in zip(self._parts, self._alphas, strict=True):
+            part.fill_rgbas[:, 3] = fill * on
+            part.stroke_rgbas[:, 3] = stroke * on
+
+
 def redraw(old: VGroup, new: VGroup) -> None:
     """Let the parts of ``old`` look and read as those of ``new``, as long as there are as many.
 

@@ -20,7 +20,7 @@ from torchreel.stage.graph.total import GradientSums
 from torchreel.stage.graph.tree import GraphTree
 from torchreel.stage.motion import BEAT, QUICK
 
-_RECORD = 1.2
+_RECORD = 1.0
 _INTO = 0.4
 _CROSS = 0.75
 _PASS_MOST = 5.0

@@ -12,7 +12,9 @@ from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.chips import Named
 from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
+from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.chain import ModuleChain
+from torchreel.stage.nets.funnel import Funnel
 from torchreel.stage.nets.handover import hand_over
 from torchreel.stage.nets.links import INPUT, Chain, chain_of
 from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
@@ -26,6 +28,9 @@ View = Literal["chain", "nodes"]
 _MOST_LINKS = 16
 _SPOTLIGHTS = 6
 _SWEEP = 1.4
+_NODE = 0.36
+"""Seconds that a node takes to collect what leads into it."""
+_LONGEST = 6.0
 
 
 class Network:
@@ -43,7 +48,7 @@ class Network:
         self._chains: dict[int, Chain | None] = {}
         self._seen: set[int] = set()
         self._call: int | None = None
-        self._brief = False
+        self._brief = self._first = False
         self._overview: ModuleChain | NodeView | None = None
         self._there: Group | None = None
         self._ends: dict[int, int] = {}
@@ -228,6 +233,7 @@ class Network:
 
     def _enter(self, root: ModuleCall, chain: Chain) -> None:
         self._brief = self._is_brief(root, chain)
+        self._first = root.module not in self._seen
         self._call = root.number
         self._seen.add(root.module)
         zone = self.canvas.artboard.stage
@@ -290,8 +296,8 @@ class Network:
         """Show the whole chain with all that came out."""
         overview = self._overview
         if isinstance(overview, NodeView):
-            draw = lambda t: overview.reveal(t)  # noqa: E731
-            self.scene.play(BlockAnimation(overview, draw, SLOW + HOLD))
+            time = min(_NODE * overview.count, _LONGEST) if self._first else SLOW + HOLD
+            self.scene.play(BlockAnimation(overview, overview.reveal, time))
             overview.reveal(1.0)
             return
         assert isinstance(overview, ModuleChain)
@@ -304,10 +310,18 @@ class Network:
             self._show(overview)
 
     def _reveal(self, overview: ModuleChain, place: int) -> None:
-        shown = overview.activations[place]
-        draw = lambda t: shown.reveal(ease(t))  # noqa: E731
-        self.scene.play(BlockAnimation(shown, draw, BEAT))
-        shown.reveal(1.0)
+        """Let what comes out of a link appear, row by row of its weight, which is lit."""
+        shown, part = overview.activations[place], overview.parts.get(place)
+        funnel = part if isinstance(part, Funnel) and self._first else None
+        time = BEAT if funnel is None else 2 * _SWEEP if isinstance(shown, Cells) else _SWEEP
+
+        def draw(t: float) -> None:
+            shown.reveal(ease(t))
+            if funnel is not None:
+                funnel.light_row(ease(t) if t < 1 else None)
+
+        self.scene.play(BlockAnimation(overview, draw, time))
+        draw(1.0)
 
     def _show(self, group: Group) -> None:
         """Let a picture take the stage from the one before."""

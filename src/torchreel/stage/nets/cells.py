@@ -7,7 +7,7 @@ from manim import VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage import numerals
-from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.canvas import Canvas, Label, Switch
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.column import size_label
@@ -48,10 +48,9 @@ class Cells(VGroup):
             )
             self.cell_width = text_width("−0.00", size) + canvas.artboard.px(10)
         fills = shade(numbers, limit, canvas.theme) if known and numbers is not None else None
-        self._parts = [
-            self._row(place, fills, lit=place == self.lit) for place in range(self.count)
-        ]
-        super().__init__()
+        rows = [self._row(place, fills, lit=place == self.lit) for place in range(self.count)]
+        super().__init__(*(part for row in rows for part in row))
+        self._switches = [tuple(Switch(part) for part in row) for row in rows]
         self.reveal(1.0)
 
     def _digits(self) -> list[str] | None:
@@ -71,12 +70,13 @@ class Cells(VGroup):
     def reveal(self, share: float) -> None:
         """Show the first ``share`` of the values; the greatest is lit when all are there."""
         there = round(self.count * share)
-        self.submobjects = []
-        for place, (empty, index, cell, lit) in enumerate(self._parts):
-            self.add(index[0 if share < 1 else -1])
-            self.add(cell if place < there else empty)
-            if share >= 1:
-                self.add(lit)
+        for place, (empty, index, chosen, cell, lit) in enumerate(self._switches):
+            best = share >= 1 and place == self.lit
+            index.turn(not best)
+            chosen.turn(best)
+            cell.turn(place < there)
+            empty.turn(place >= there)
+            lit.turn(share >= 1)
 
     def label(self, y: float, color: Color) -> VGroup:
         """Return how many features there are, to be written below."""
@@ -88,7 +88,8 @@ class Cells(VGroup):
         fills: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None,
         *,
         lit: bool,
-    ) -> tuple[VGroup, list[Label], VGroup, VGroup]:
+    ) -> tuple[VGroup, Label, Label, VGroup, VGroup]:
+        """Return a row's empty cell, its index plain and lit, its cell, and what marks it."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
         y = self.top + self.pitch * place
         inset = min(px(4), self.pitch * 0.07)
@@ -102,10 +103,9 @@ class Cells(VGroup):
             at = (self.middle_x, y + self.pitch / 2)
             size = canvas.artboard.floor
             cell.add(canvas.label(self.digits[place], *at, size, ink, source=source))
-        indices = [self._index(place, y + self.pitch / 2, lit=False)]
+        index, chosen = (self._index(place, y + self.pitch / 2, lit=on) for on in (False, True))
         marks = VGroup()
         if lit:
-            indices.append(self._index(place, y + self.pitch / 2, lit=True))
             ring = px(5)
             marks.add(
                 canvas.rectangle(
@@ -119,7 +119,7 @@ class Cells(VGroup):
                 )
             )
         marks.add(*self._bar(place, y, lit=lit))
-        return VGroup(empty), indices, cell, marks
+        return VGroup(empty), index, chosen, cell, marks
 
     def _at(self, place: int) -> tuple[int, ...]:
         return (0, place) if len(self.sample.record.shape) == 2 else (place,)

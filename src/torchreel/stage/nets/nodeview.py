@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from manim import Group, VGroup, VMobject
 
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.canvas import Canvas, Label, Switch
 from torchreel.stage.colors import Color, mix, signed
 from torchreel.stage.nets.links import INPUT, Chain, Link
 from torchreel.stage.nets.sample import Floats, Sample, sample_of
@@ -17,6 +19,8 @@ from torchreel.stage.nets.shades import ink, limit_of, shade
 _UNFOLLOWED = 0.34
 _GAP = 1.25
 """Room that dots take, in nodes."""
+_FILLED = 0.6
+"""When a node is filled, as a share of the time in which its lines come together."""
 
 
 class Layer:
@@ -46,11 +50,23 @@ class Layer:
         return chosen
 
 
+@dataclass(frozen=True)
+class Edge:
+    """The line of one weight into the node at place ``target`` of its layer, and its colours."""
+
+    line: VMobject
+    switch: Switch
+    target: int
+    color: Color
+    bright: Color
+
+
 class NodeView(Group):
     """The layers of a call whose parameters are all matrices, from left to right in ``zone``.
 
     The last layer's greatest node is followed: lines that do not lead into it are dim. ``reveal``
-    shows the layers one by one, as the data reaches them.
+    shows the nodes one by one, each with all the lines that lead into it; ``count`` is how many
+    there are after the first layer.
     """
 
     def __init__(self, canvas: Canvas, trace: Trace, chain: Chain, zone: Zone) -> None:
@@ -77,36 +93,46 @@ class NodeView(Group):
         self.edges = [self._edges(at) for at in range(len(self.matrices))]
         self.nodes = [self._nodes(at) for at in range(len(self.layers))]
         self.heads = self._heads()
-        super().__init__(*self.edges, *self.nodes, self.heads)
+        lines = VGroup(*(edge.line for edges in self.edges for edge in edges))
+        self.count = sum(len(layer.ys) for layer in self.layers[1:])
+        super().__init__(lines, *self.nodes, self.heads)
+        self.reveal(1.0)
 
     def reveal(self, share: float) -> None:
-        """Show the layers up to ``share`` of the way (0: the first alone, 1: all)."""
-        reached = share * len(self.matrices)
-        for at, group in enumerate(self.edges):
-            (self.add_to_back if at < reached else self.remove)(group)
-        for at, nodes in enumerate(self.nodes):
-            for empty, full in nodes.pairs:
-                nodes.remove(empty, full)
-                nodes.add_to_back(full if at <= reached else empty)
+        """Show ``share`` of the nodes (0: the first layer alone, 1: all); the one whose lines come
+        together now is the only one whose lines are bright."""
+        reached = share * self.count
+        before = 0
+        for edges, nodes in zip(self.edges, self.nodes[1:], strict=True):
+            for edge in edges:
+                since = reached - before - edge.target
+                bright = since <= 1 and share < 1
+                edge.line.stroke_rgbas[:, :3] = edge.bright if bright else edge.color
+                edge.switch.turn(since > 0)
+            for place, full in enumerate(nodes.full):
+                full.turn(reached - before - place > _FILLED)
+            nodes.light(share >= 1)
+            before += len(nodes.full)
 
-    def _edges(self, at: int) -> VGroup:
+    def _edges(self, at: int) -> list[Edge]:
         """Return one line for each weight between two layers, the heaviest painted last."""
         weight = self._matrix(self.matrices[at])
         left, right = self.layers[at], self.layers[at + 1]
         limit = limit_of(weight)
         last = at == len(self.matrices) - 1
-        found: list[tuple[float, VMobject]] = []
-        for j, y1 in zip(right.selection.indices, right.ys, strict=True):
+        found: list[tuple[float, Edge]] = []
+        for target, (j, y1) in enumerate(zip(right.selection.indices, right.ys, strict=True)):
             followed = not last or self.best is None or j == self.best
             for i, y0 in zip(left.selection.indices, left.ys, strict=True):
                 strength = min(1.0, abs(float(weight[j, i])) / limit)
-                color = signed(float(weight[j, i]), limit, self.canvas.theme.name)
+                bright = color = signed(float(weight[j, i]), limit, self.canvas.theme.name)
                 if not followed:
                     color = mix(self.canvas.theme.bg, color, _UNFOLLOWED)
                 width = self.canvas.artboard.px(1.0 + 3.6 * strength)
                 line = self.canvas.path([(left.x, y0), (right.x, y1)], color, width)
-                found.append((strength + (2 if followed and last else 0), line))
-        return VGroup(*(line for _, line in sorted(found, key=lambda each: each[0])))
+                edge = Edge(line, Switch(line), target, color, bright)
+                found.append((strength + (2 if followed and last else 0), edge))
+        return [edge for _, edge in sorted(found, key=lambda each: each[0])]
 
     def _nodes(self, at: int) -> Nodes:
         layer = self.layers[at]
@@ -143,7 +169,7 @@ class NodeView(Group):
 
 
 class Nodes(VGroup):
-    """The circles of one layer with their indices; ``pairs`` are each node empty and filled."""
+    """The circles of one layer with their indices; ``full`` fills each or leaves it empty."""
 
     def __init__(
         self,
@@ -157,16 +183,27 @@ class Nodes(VGroup):
     ) -> None:
         super().__init__()
         self.canvas, self.layer, self.radius = canvas, layer, radius
-        self.pairs: list[tuple[VMobject, VMobject]] = []
+        self.full: list[Switch] = []
+        self._best: tuple[Switch, Switch] | None = None
         for index, y, fill in zip(layer.selection.indices, layer.ys, fills, strict=True):
-            empty, full = self._circle(y, canvas.theme.surface), self._circle(y, fill)
-            self.pairs.append((empty, full))
-            self.add(full)
+            full = self._circle(y, fill)
+            self.full.append(Switch(full))
+            self.add(self._circle(y, canvas.theme.surface), full)
+            plain = VGroup(*self._index(index, y, lit=False, before=before))
+            self.add(plain)
             if index == best:
-                self.add(self._ring(y))
-            self.add(*self._index(index, y, lit=index == best, before=before))
+                lit = VGroup(self._ring(y), *self._index(index, y, lit=True, before=before))
+                self.add(lit)
+                self._best = (Switch(plain), Switch(lit))
         for y in layer.dots:
             self.add(*self._dots(y))
+
+    def light(self, on: bool) -> None:
+        """Light the greatest node, or let it look as the others."""
+        if self._best is not None:
+            plain, lit = self._best
+            plain.turn(not on)
+            lit.turn(on)
 
     def _circle(self, y: float, fill: Color) -> VMobject:
         r = self.radius

@@ -59,7 +59,8 @@ def index(stage: Stage, step: Step) -> None:
     blocks = stage.arrange("left_right", [source, *asked], [result], symbols=symbols, pads=pads)
     before, after = blocks[0], blocks[-1]
     if moves is None or not after.has_cells or not before.has_cells:
-        stage.play(stage.light(before))
+        places = _viewed(before.record, after.record) if moves is None else moves[:, 1]
+        stage.play(stage.light(before, places))
         stage.play(stage.land(after, run_time=motion.SLOW))
         stage.play(*stage.unlight())
     elif asked:
@@ -73,6 +74,17 @@ def _asked(stage: Stage, step: Step) -> list[TensorRecord]:
     _, *others = stage.operands(step)
     shown = [other for other in others if other.id != stage.operand(step)]
     return shown[:1] if len(shown) == 1 and shown[0].numel > 0 else []
+
+
+def _viewed(source: TensorRecord, result: TensorRecord) -> Places | None:
+    """Return from where a view reads its elements, by its offset and strides; None where it is no
+    view of a tensor that lies in memory as it is read."""
+    rows = np.cumprod((1, *source.shape[:0:-1]))[::-1]
+    if source.storage != result.storage or source.stride != tuple(rows[-len(source.shape) :]):
+        return None
+    steps = np.meshgrid(*(np.arange(size) for size in result.shape), indexing="ij")
+    places = sum((axis * by for axis, by in zip(steps, result.stride, strict=True)), np.int64(0))
+    return np.ravel(places + result.offset - source.offset).astype(np.int64)
 
 
 def _is_mask(asked: TensorRecord, source: TensorRecord) -> bool:
