@@ -1,9 +1,12 @@
 """The commands, run as a reader runs them."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -248,6 +251,77 @@ def test_animate_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.py", "mine.py"]
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("taken/film.mp4", "taken: it is a file, no folder to write to"),
+        ("taken/stills", "taken: it is a file, no folder to write to"),
+        ("folder.mp4", "folder.mp4: it is a folder"),
+    ],
+)
+def test_animate_asks_where_to_write_before_it_runs_the_script(
+    tmp_path: Path, out: str, said: str
+) -> None:
+    (tmp_path / "mine.py").write_text('open("ran", "w")\n')
+    (tmp_path / "taken").write_text("")
+    (tmp_path / "folder.mp4").mkdir()
+    ran = torchreel("animate", "mine.py", "-o", out, folder=tmp_path)
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("out", ["film.mp4", "film.gif", "stills"])
+def test_a_disk_without_room_is_an_error_without_a_traceback(tmp_path: Path, out: str) -> None:
+    """What is too large for a process looks to it as a full disk does."""
+    (tmp_path / "mine.py").write_text("import torch\nx = torch.arange(3)\n")
+    command = (sys.executable, "-m", "torchreel.cli", "animate", "mine.py", "-o", out)
+    ran = subprocess.run(
+        ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *command, "--quality", "draft"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "File too large\n    Is there room on the disk" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "leaked" not in ran.stderr
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_what_a_command_started_ends_with_it(tmp_path: Path, name: str) -> None:
+    """The script that it runs, and the folder that it writes in."""
+    script = """import os, pathlib
+pathlib.Path("written").write_text(str(os.getpid()))
+pathlib.Path("written").rename("pid")
+while True: pass
+"""
+    (tmp_path / "mine.py").write_text(script)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    number = getattr(signal, name)
+    with subprocess.Popen(
+        [sys.executable, "-m", "torchreel.cli", "trace", "mine.py"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        while not (tmp_path / "pid").exists():
+            assert command.poll() is None
+            time.sleep(0.1)
+        command.send_signal(number)
+        _, said = command.communicate()
+    assert command.returncode == 128 + number
+    assert "Traceback" not in said
+    assert not list(scratch.iterdir())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 TRACED = """import torch
 
 # %% made
@@ -340,6 +414,10 @@ def test_trace_says_what_it_cannot_read_or_write(tmp_path: Path) -> None:
     ran = torchreel("trace", "nothing.py", folder=tmp_path)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "nothing.py: the script cannot be read" in ran.stderr
+    for timeout in ("0", "-1", "nan", "1e99", "soon"):
+        ran = torchreel("trace", "nothing.py", "--timeout", timeout, folder=tmp_path)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "argument --timeout: " in ran.stderr
     (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(3)\nwhile True: pass\n")
     ran = torchreel("trace", "mine.py", "--timeout", "0.5", folder=tmp_path)
     assert ran.returncode == 1

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import codecs
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -29,8 +31,10 @@ _QUALITY_HELP = (
     "how fine the clips are: draft is half the size with 15 frames a second, standard has "
     "30, final 60 (default: %(default)s)"
 )
+_LONGEST = 1_000_000
 _SCRIPT_HELP = "a Python script that uses torch"
 _HINT = "torchreel COMMAND --help says more. To begin with: torchreel animate SCRIPT.py"
+_NO_FILE = "Is there room on the disk, and may torchreel read and write there?"
 
 
 # In other projects build/ may hold what is not ours.
@@ -47,15 +51,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run is None:
         parser.print_help(sys.stderr)
         return 2
+    _end_in_order()
     try:
         return int(options.run(options))
     except TorchReelError as error:
-        from torchreel.report import print_problems, terminal
-
-        print_problems(terminal(stderr=True), [error.problem])
-        return 1
+        problem = error.problem
+    except OSError as error:
+        place = error.filename2 or error.filename or ""
+        problem = Problem(str(place), error.strerror or str(error), _NO_FILE)
     except KeyboardInterrupt:
         return 130
+    from torchreel.report import print_problems, terminal
+
+    print_problems(terminal(stderr=True), [problem])
+    return 1
 
 
 def new(options: argparse.Namespace) -> int:
@@ -316,7 +325,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=600,
         metavar="SECONDS",
         help="end the script when it takes longer (default: %(default)s)",
@@ -339,6 +348,31 @@ class _Said:
         """Pass on some bytes."""
         sys.stderr.write(self._decoder.decode(chunk))
         sys.stderr.flush()
+
+
+def _seconds(text: str) -> float:
+    """Return a time limit; raises ArgumentTypeError where no limit can be made of a text."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds above 0 and up to {_LONGEST}"
+        )
+    return seconds
+
+
+def _end_in_order() -> None:
+    """Let the signals that end a command do it as Ctrl+C does: what it started ends with it."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):  # Windows has no SIGHUP
+                signal.signal(getattr(signal, name), leave)
 
 
 def _config_file(options: argparse.Namespace) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from torchreel.plan.traces import raised
 from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.render.job import Job, Look
 from torchreel.render.worker import Worker
+
+_ELSEWHERE = "Name another place with -o."
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,10 @@ def film(
     """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif,
     stills into the folder ``out`` where it has no ending.
 
-    Raises TorchReelError where there is nothing to film. A script that raises is filmed up to
-    there.
+    Raises TorchReelError where there is nothing to film, or where ``out`` cannot be written. A
+    script that raises is filmed up to there.
     """
+    _check(out)
     told, name = progress or Silent(), script.name
     told.started(name, "trace", ("new",))
     trace = tracer.trace_script(script, root=Path.cwd())  # as python SCRIPT would run it
@@ -50,6 +54,19 @@ def film(
     told.started(f"{name} as {out.name}", "clip", ("new",))
     length, warnings = _write(jobs, out, Path.cwd())
     return Film(out, length, tuple(warnings), raised(trace) if trace.error else None)
+
+
+def _check(out: Path) -> None:
+    """Raise where a film cannot be written: before the script is run, which may take long."""
+    folder = out.parent if out.suffix else out
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if out.suffix and out.is_dir():
+        raise TorchReelError(Problem(str(out), "it is a folder", "Give the film another name."))
+    if not there.is_dir():
+        what = "it is a file, no folder to write to"
+        raise TorchReelError(Problem(str(there), what, _ELSEWHERE))
+    if not os.access(there, os.W_OK):
+        raise TorchReelError(Problem(str(there), "this folder cannot be written to", _ELSEWHERE))
 
 
 def _shown(trace: Trace, cell: str | None) -> list[str]:
@@ -86,6 +103,9 @@ def _write(jobs: list[Job], out: Path, root: Path) -> tuple[float, list[Problem]
                 length = len(paths)
                 for path in paths:
                     path.replace(out / path.name)
+    except Exception:
+        worker.close()
+        raise
     except BaseException:
         worker.stop()
         raise

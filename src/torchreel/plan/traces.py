@@ -164,6 +164,7 @@ def _acts(part: Trace) -> set[str]:
 ADVICE = {
     "EOFError": "Nobody answers input() while a lesson is traced: write the value into the script.",
     "MemoryError": "It asked for more than half of the machine's memory: let it take less.",
+    "ModuleNotFoundError": "Install it where torchreel is installed, or put it beside the script.",
 }
 
 
