@@ -504,6 +504,9 @@ nearly = a * 0
 by_one = a * 1
 count_once = n * 1
 to_the_first = a ** 1
+mean_of_one = v[:1].mean()
+sum_over_one = v[:1].sum(0)
+running_sum = v[:1].cumsum(0)
 created = torch.ones(3)
 attention = F.scaled_dot_product_attention(cube, cube, cube)
 leaf.sum().backward()
@@ -875,7 +878,10 @@ def test_what_came_from_no_operand_is_not_made_up(traced: Trace) -> None:
     assert last_step(traced, "others", "created = torch.ones(3)").provenance == ()
 
 
-ARITHMETIC = ("by_one", "count_once", "to_the_first")
+ARITHMETIC = (
+    *("by_one", "count_once", "to_the_first"),
+    *("mean_of_one", "sum_over_one", "running_sum"),
+)
 """Lines whose results have the bits of an operand, and yet were computed."""
 
 

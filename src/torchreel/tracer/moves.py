@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchreel.tracer.replay import COPIES, Replay
+from torchreel.tracer.replay import COPIES, REDUCING, Replay
 
 Map = NDArray[np.int64]
 """(n, 2): for each element of a result the operand (of the tensors) and the place there, or -1."""
@@ -60,9 +60,11 @@ def find_moves(
 
 
 def _computes(call: Replay, operands: Sequence[torch.Tensor]) -> bool:
-    """Tell whether a call does arithmetic, though it leaves every value as it is: ``x * 1``."""
+    """Tell whether a call does arithmetic, though it leaves every value as it is: ``x * 1``, or the
+    mean of one."""
     inner = call.inner_ops(operands)
-    return inner.pointwise and not inner.names <= COPIES | CHOOSING
+    plain = COPIES | CHOOSING
+    return bool(inner.names & REDUCING) or (inner.pointwise and not inner.names <= plain)
 
 
 def is_data(

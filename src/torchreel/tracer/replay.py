@@ -53,6 +53,17 @@ COPIES = frozenset(["_to_copy", "clone", "copy_", "detach", "alias", "lift_fresh
 """Inner ops that leave every element where it is, beside those that torch declares pointwise."""
 
 
+REDUCING = frozenset(
+    [
+        *("sum", "nansum", "mean", "prod", "cumsum", "cumprod", "logsumexp", "linalg_vector_norm"),
+        *("max", "min", "amax", "amin", "aminmax", "cummax", "cummin", "median", "nanmedian"),
+        *("any", "all", "sort", "topk", "kthvalue", "mode", "avg_pool2d", "avg_pool3d"),
+        *("max_pool2d_with_indices", "max_pool3d_with_indices"),
+    ]
+)
+"""Inner ops that make a number of many, or choose one of many, though one may be all there is."""
+
+
 class Unmeasured(Exception):  # noqa: N818 (a finding, not an error)
     """Nothing truthful can be told of where the elements went; the message says why."""
 
