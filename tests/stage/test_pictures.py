@@ -59,7 +59,16 @@ def made() -> dict[str, object]:
 
 
 def solids(scene: LessonScene) -> list[Solid]:
-    return [each for each in scene.mobjects if isinstance(each, Solid)]
+    """What has colours of its own on stage, the picture before the plates that come from it."""
+    found = [each for each in scene.mobjects if isinstance(each, Solid)]
+    return sorted(found, key=lambda each: len(each.layers))
+
+
+def test_plates_come_from_behind_their_picture(traced: Trace) -> None:
+    scene = play_cell(traced, "bytes")
+    whole, *plates = solids(scene)
+    there = scene.mobjects
+    assert all(there.index(each) < there.index(whole) for each in plates)
 
 
 @pytest.mark.parametrize("artboard", ["page", "film"])

@@ -112,7 +112,7 @@ class Pictures:
         ]
         for solid in made:
             solid.fade_into(1.0)
-        self.scene.add(*made)
+        self.scene.add(*made, whole)  # they come from behind it
         self._there += made
         self.scene.play(
             *(
