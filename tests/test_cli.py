@@ -401,12 +401,13 @@ def test_trace_of_a_script_that_raises_says_where_and_lists_what_ran(tmp_path: P
 def test_trace_passes_on_what_a_script_writes_and_its_exit_status(tmp_path: Path) -> None:
     (tmp_path / "ends.py").write_text(
         "import atexit, sys\nimport torch\natexit.register(print, 'at exit')\n"
-        "for i in range(20):\n    print(i)\nprint('日本', file=sys.stderr)\nsys.exit(7)\n"
+        "for i in range(20):\n    print(i)\nprint('日本 [b]', end='', file=sys.stderr)\n"
+        "sys.exit(7)\n"
     )
     ran = torchreel("trace", "ends.py", folder=tmp_path)
     assert ran.returncode == 7
     laps = [str(i) for i in range(20)]
-    assert ran.stderr.splitlines()[:22] == [*laps, "日本", "at exit"]
+    assert ran.stderr.splitlines()[:21] == [*laps, "日本 [b]at exit"]
     assert "ends.py:7: the script ended itself with exit status 7" in ran.stderr
 
 

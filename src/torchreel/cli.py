@@ -6,7 +6,6 @@ What a command needs is imported when it runs, so that help and errors come at o
 from __future__ import annotations
 
 import argparse
-import codecs
 import shutil
 import signal
 import sys
@@ -177,16 +176,21 @@ def trace(options: argparse.Namespace) -> int:
     single numbers, such as a loss, are kept.
     """
     from torchreel.plan.traces import raised
-    from torchreel.report import Terminal, print_problems, terminal
+    from torchreel.report import print_problems, terminal
     from torchreel.store import put_trace, trace_json
     from torchreel.summary import summary
     from torchreel.tracer import trace_script
 
-    with Terminal() as progress:
-        progress.started(options.script.name, "trace", ("new",))
-        made = trace_script(
-            options.script, root=Path.cwd(), timeout=options.timeout, hear=_Said().hear
-        )
+    end = bytearray(b"\n")
+
+    def hear(chunk: bytes) -> None:
+        sys.stderr.buffer.write(chunk)
+        sys.stderr.buffer.flush()
+        end[:] = chunk[-1:]
+
+    made = trace_script(options.script, root=Path.cwd(), timeout=options.timeout, hear=hear)
+    if end != b"\n":
+        print(file=sys.stderr)
     if options.output is not None:
         put_trace(made, options.output)
     if options.json:
@@ -336,18 +340,6 @@ def _parser() -> argparse.ArgumentParser:
     command(doctor)
     course(command(clean))
     return parser
-
-
-class _Said:
-    """Passes on to stderr what a script writes, whole characters at a time."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def hear(self, chunk: bytes) -> None:
-        """Pass on some bytes."""
-        sys.stderr.write(self._decoder.decode(chunk))
-        sys.stderr.flush()
 
 
 def _seconds(text: str) -> float:
