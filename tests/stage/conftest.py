@@ -45,6 +45,8 @@ CELLS = {
     "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"
     "h = torch.cat([f, g])\nj = torch.stack([f, g])",
     "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",
+    "written_out": "x = torch.arange(3.0)\ny = torch.zeros(3)\ntorch.add(x, 1, out=y)\n"
+    "z = torch.zeros(6)\ntorch.cat([x, x], out=z)",
     "scales": "a = torch.tensor([0.01, -0.02])\nb = torch.tensor([100.0, 200.0])\nc = a + b",
     "scaled": "u = torch.tensor([[1.0, -2.5], [0.5, 3.0]])\nv = 10 - u\nw = 2 * u\nx = u ** 2",
     "columns_added": "u = torch.arange(5)\nv = u * 3\nw = u + v\nk = u >= v",

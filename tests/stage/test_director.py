@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.stage.conftest import CELLS
+from tests.stage.conftest import CELLS, play_cell, write_cells
 from torchreel.records import Drawn, TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
 from torchreel.stage.numerals import MINUS
+from torchreel.tracer import trace_script
 
 Staged = Callable[..., LessonScene]
 
@@ -124,6 +126,23 @@ def _reads_as(text: str, value: float | int | bool) -> bool:
     return number == value or (
         decimals is not None and number == pytest.approx(value, abs=0.51 * 10 ** -len(decimals[1]))
     )
+
+
+def test_arithmetic_that_comes_again_is_told_shortly(staged: Staged) -> None:
+    """Two lines of arithmetic, or a loop of it, are no longer than can be looked at."""
+    first, second = staged("scaled").cues[1:3]
+    assert second.end - second.start < 0.75 * (first.end - first.start)
+    assert staged("arithmetic").cues[2].start < 8
+
+
+def test_a_loop_of_arithmetic_is_told_shortly(tmp_path: Path) -> None:
+    lines = "x = torch.tensor([1.0, 2.0])\nfor i in range(100):\n    x = x * 0.5 + 1"
+    script = write_cells(tmp_path, {"laps": lines})
+    scene = play_cell(trace_script(script, root=tmp_path), "laps")
+    assert scene.warnings == []
+    assert scene.cues[-1].end < 17
+    laps = [cue.end - cue.start for cue in scene.cues[1:4]]
+    assert laps == sorted(laps, reverse=True)
 
 
 def test_every_element_and_size_of_the_lesson_is_drawn(staged: Staged) -> None:

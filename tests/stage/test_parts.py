@@ -293,8 +293,14 @@ def test_a_choreography_is_found_by_the_op() -> None:
     reshape = registry.find("torch.Tensor.reshape")
     assert reshape.tape
     assert registry.find("torch.Tensor.view").play is reshape.play
-    assert registry.find("torch.nn.functional.softmax").play.__name__ == "named_box"
+    assert registry.find("torch.nn.functional.elu").play.__name__ == "named_box"
     assert bare_name("torch.Tensor.T.__get__") == "T"
+
+
+@pytest.mark.parametrize("op", ["torch.add", "torch.Tensor.add_", "torch.nn.functional.relu"])
+def test_what_is_written_in_place_is_told_as_that_by_whatever_op(op: str) -> None:
+    assert registry.find(op, "written").play.__name__ == "write"
+    assert "stage/ops/write.py" in registry.sources([op])
 
 
 def test_a_clip_depends_on_the_files_of_its_ops_only() -> None:

@@ -46,6 +46,9 @@ from torchreel.stage.training.act import TrainingLoop
 _MOST = 3
 """The most tensors on stage before the first line."""
 
+_PACE = (1.0, 0.7, 0.55)
+"""How long a kind of op takes, of its first time, when a clip plays it again and again."""
+
 
 class LessonScene(Scene):
     """A scene that plays the trace of one cell.
@@ -75,6 +78,8 @@ class LessonScene(Scene):
         self._code: CodeBand | None = None
         self._meanwhile: list[Animation] = []
         self._gone: list[Mobject] = []
+        self._pace = 1.0
+        self._played: list[str] = []
         super().__init__(**kwargs)
 
     # What a scene author calls.
@@ -231,9 +236,20 @@ class LessonScene(Scene):
         else:
             self._leave(None)
             self._look_at_memory(self.stage.tape_of_step(step))
-            self._speak(step)
-            registry.find(step.op, self.stage.provenance(step)).play(self.stage, step)
+            self._play_op(step)
             self.stage.fill_memory(step)
+
+    def _play_op(self, step: Step) -> None:
+        """Play a step by its choreography; what computes is faster when the clip has played it
+        before, what moves or makes elements takes its time."""
+        plan = registry.find(step.op, self.stage.provenance(step))
+        name = plan.play.__name__
+        times = 0 if plan.fills == "identity" else self._played.count(name)
+        self.stage.times, self._pace = times, _PACE[min(times, len(_PACE) - 1)]
+        self._speak(step, meanwhile=times > 0)
+        plan.play(self.stage, step)
+        self._pace = 1.0
+        self._played.append(name)
 
     def _leave(self, playing: object) -> None:
         """Clear the stage of all but the act that plays."""
@@ -294,11 +310,11 @@ class LessonScene(Scene):
         else:
             self.play(light)
 
-    def _speak(self, step: Step) -> None:
+    def _speak(self, step: Step, *, meanwhile: bool) -> None:
         """Say the step in the shape strip; the first sentence of a clip is there from the start."""
         if self._strip is None:
             self._enter(step)
-        self._say(self._sentence(step))
+        self._say(self._sentence(step), meanwhile=meanwhile)
 
     def _say_nothing(self) -> None:
         self._finish_sentence()

@@ -68,16 +68,24 @@ class Facts:
     def changed(self, step: Step) -> NDArray[np.int64]:
         """Return the elements to which a step that writes gave another value; none where that is
         not known."""
-        before = self.values(self.record(self.operand(step)))
+        before = self.values(self.unwritten(step))
         after = self.values(self.record(step.results[0]))
         if before is None or after is None or before.shape != after.shape:
             return np.zeros(0, dtype=np.int64)
         same = (before == after) | ((before != before) & (after != after))
         return np.flatnonzero(~same.ravel())
 
+    def unwritten(self, step: Step) -> TensorRecord:
+        """Return what a step writes as it was before: the operand in the memory of its result."""
+        result, operands = self.record(step.results[0]), self.operands(step)
+        own = [each for each in operands if each.storage == result.storage]
+        return next((each for each in own if each.shape == result.shape), (own or operands)[0])
+
     def provenance(self, step: Step) -> str | None:
-        """Return how a step's first result came about: written in place, moves, feeds, opaque, or
-        None."""
+        """Return how a step's first result came about: written in place, moves, feeds, opaque,
+        nothing where there is none, or None."""
+        if not step.results:
+            return "nothing"
         if step.written:
             return "written"
         return next((each.kind for each in step.provenance if each.result == 0), None)

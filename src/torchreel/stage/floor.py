@@ -27,7 +27,8 @@ _EDGE = 9.5
 class Floor(Facts):
     """The blocks on stage and the zones in which they are placed.
 
-    ``blocks`` are in the order in which they came; ``block`` is the last of them.
+    ``blocks`` are in the order in which they came; ``block`` is the last of them. ``times`` is how
+    often the clip has told an op of the kind that plays: what is known is told shortly.
     """
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
@@ -35,6 +36,7 @@ class Floor(Facts):
         self.scene = scene
         self.canvas = canvas
         self.blocks: list[TensorBlock] = []
+        self.times = 0
         self.free: Zone = canvas.artboard.stage
         self._props: list[Mobject] = []
         plans = [registry.find(step.op, self.provenance(step)) for step in trace.steps]

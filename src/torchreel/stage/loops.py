@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import groupby
 
 from torchreel.records import Drawn, Run, Step, Trace
-from torchreel.stage import motion
 from torchreel.stage.arrangement import Family
 from torchreel.stage.stage import Stage
 
@@ -16,8 +15,8 @@ SLOW_LAPS = 3
 _MOST = 3
 """The most tensors that are shown at the end of a loop."""
 
-_PACE = (1.0, 0.6, 0.4)
-_QUICK = 0.25
+_PACE = (1.0, 0.5, 0.3)
+_QUICK = 0.2
 
 
 class Loops:
@@ -134,6 +133,6 @@ def play_many(stage: Stage, run: Run) -> None:
     stage.names |= {key: record.id for key, record in new.items()}
     if alike and all(block.has_cells for block in blocks):
         pairs = zip(blocks, new.values(), strict=True)
-        stage.play(*(stage.write(block, record, motion.SLOW) for block, record in pairs))
+        stage.play(*(stage.write(block, record) for block, record in pairs))
     elif alike:
         stage.arrange(family, list(new.values()), bare=len(new) > 1)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
-PROVENANCE = ("written", "moves", "feeds")
+WRITTEN, NOTHING = "written", "nothing"
+PROVENANCE = (WRITTEN, "moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
@@ -75,8 +76,7 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
     names = {bare_name(op) for op in ops}
     known = _modules()
     stems = {known[name] for name in names if name in known}
-    if any(name not in known for name in names):
-        stems |= {known[name] for name in (FALLBACK, *PROVENANCE) if name in known}
+    stems |= {known[name] for name in (FALLBACK, *PROVENANCE) if name in known}
     files = [*STAGE.glob("*.py"), *(STAGE / "ops" / f"{stem}.py" for stem in stems)]
     for folder, drawn in FOLDERS.items():
         if names & drawn:
@@ -86,10 +86,15 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
 
 def find(op: str, provenance: str | None = None) -> Choreography:
     """Return the choreography of a qualified op: its own, that of what was seen of the step
-    ("written", "moves", "feeds"), or the named box."""
+    ("written", "moves", "feeds"), or the named box.
+
+    What is written in place is told as that, by whatever op: ``add_``, ``relu(inplace=True)``,
+    ``add(out=)``; what made "nothing" is the named box.
+    """
     known = _modules_once()
-    options = (bare_name(op), provenance if provenance in PROVENANCE else FALLBACK)
-    name = next((each for each in options if each in known), FALLBACK)
+    seen = provenance if provenance in PROVENANCE else FALLBACK
+    own = () if provenance in (WRITTEN, NOTHING) else (bare_name(op),)
+    name = next((each for each in (*own, seen) if each in known), FALLBACK)
     stem = known[name]
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")
     for function in vars(module).values():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from torchreel.records import Drawn, Shape, Step, TensorRecord
 from torchreel.spelling import bare_name, spell
 from torchreel.stage import motion, numerals
@@ -20,9 +18,7 @@ from torchreel.stage.seen import own, stretched
 from torchreel.stage.shaperows import ShapeRows, rows_height
 from torchreel.stage.signs import BINARY, REFLECTED, RELATIONS
 from torchreel.stage.stage import Stage
-
-_HOLDS = (0.6, 0.35, 0.25)
-"""How long each of the first results is looked at: the first one longest."""
+from torchreel.stage.telling import HOLDS, tell
 
 _LONGEST = 6
 _NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
@@ -100,17 +96,13 @@ def elementwise(stage: Stage, step: Step) -> None:
         spoken=[word for word in words if isinstance(word, Drawn)],
         line=True,
     )
-    for told, element in enumerate(_told(block, result.shape)):
-        before = block.cells_of(np.arange(element))
-        if len(before) and not block.pose.shown[before].all():
-            stage.play(stage.land(block, np.arange(element), motion.BEAT))
-        stage.play(
-            *(stage.light(each, [element]) for each in sources),
-            *stage.write_line(_line(words, sources, block, element)),
-        )
-        stage.play(stage.land(block, [element], motion.QUICK), stage.light(block, [element]))
-        stage.scene.wait(_HOLDS[told])
-    stage.play(stage.land(block))
+    tell(
+        stage,
+        sources,
+        block,
+        _told(block, result.shape),
+        lambda element: _line(words, sources, block, element),
+    )
 
 
 def stretch(
@@ -217,7 +209,7 @@ def _line(
 def _told(block: TensorBlock, shape: Shape) -> list[int]:
     """Return the results that are told one by one: the first two, and one further on."""
     drawn = [int(each) for each in block.elements]
-    if len(drawn) <= len(_HOLDS):
+    if len(drawn) <= len(HOLDS):
         return drawn
     columns = shape[-1]
     further = columns + min(2, columns - 1) if len(shape) > 1 else 2

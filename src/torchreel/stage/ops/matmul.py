@@ -31,7 +31,7 @@ def matmul(stage: Stage, step: Step) -> None:
     if batched and max(a.numel, b.numel, c.numel) <= _MOST and c.numel:
         first = [matrix(each, 0) if len(each.shape) > 2 else each for each in (a, b, c)]
         if all(len(each.shape) == 2 for each in first):
-            _corner(stage, step, (first[0], first[1], first[2]), told=2)
+            _corner(stage, step, (first[0], first[1], first[2]), told=1 if stage.times else 2)
     if batched or bias or not (a.numel and b.numel and c.numel):
         signs = ["@", *(["+"] * len(bias)), "="]
         *blocks, block = stage.arrange("left_right", [a, b, *bias], [c], symbols=signs)
@@ -39,7 +39,7 @@ def matmul(stage: Stage, step: Step) -> None:
             _row_by_row(stage, blocks, block)
         stage.play(stage.land(block))
         return
-    _corner(stage, step, (a, b, c), told=3)
+    _corner(stage, step, (a, b, c), told=1 if stage.times else 3)
 
 
 def _parts(stage: Stage, step: Step) -> list[TensorRecord]:

@@ -71,14 +71,16 @@ def reduction(stage: Stage, step: Step) -> None:
         return
     groups = groups_of(source, dims)
     chosen = [_chosen(stage, step, source, first, group, n) for n, group in enumerate(groups)]
-    for told in range(min(len(groups), 2)):
+    ones = range(min(len(groups), 2))
+    ones = ones[-1:] if stage.times else ones  # one is enough where the clip has told it
+    for told in ones:
         parts = _line(stage, step, dims, block, made[0], groups[told], told)
         written = stage.write_line(parts) if parts else []
         stage.play(stage.light(block, groups[told]), *written)
-        stage.scene.wait(motion.QUICK if told else motion.BEAT)
+        stage.scene.wait(motion.QUICK if told > ones[0] else motion.BEAT)
         stage.play(stage.light(made[0], [told]))
         _squash(stage, block, made, {told: chosen[told]}, motion.BEAT)
-    rest = {n: chosen[n] for n in range(2, len(groups))}
+    rest = {n: chosen[n] for n in range(len(groups)) if n not in ones}
     if rest:
         _squash(stage, block, made, rest, motion.SLOW)
 

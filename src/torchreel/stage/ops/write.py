@@ -17,7 +17,10 @@ from torchreel.stage.stage import Stage
 @choreography("written", tape=True, fills="identity")
 def write(stage: Stage, step: Step) -> None:
     """Play a step that writes into memory that is there already."""
-    source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
+    source, result = stage.unwritten(step), stage.record(step.results[0])
+    if source.shape != result.shape:  # ``out=`` grows
+        stage.exchange(result)
+        return
     block, changed = _block(stage, source), stage.changed(step)
     slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
     known = stage.follows(slots)
