@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from manim import Animation
 
 from tests.stage.conftest import play_cell
 from torchreel.records import Run, Trace
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.block import BlockAnimation
+from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.director import LessonScene
+from torchreel.stage.ops import transpose as transpose_file
+from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.threads import Threads
@@ -241,3 +244,29 @@ def test_a_badge_stands_above_the_bracket_of_a_row_over_its_memory(staged: Stage
     (badge,) = [each for each in scene.drawn if each.cue == 1 and each.source == "dtype"]
     assert badge.text == str(torch.arange(12, dtype=torch.float64).dtype).removeprefix("torch.")
     assert not scene.warnings
+
+
+def test_no_row_that_swings_passes_over_a_column_that_has_landed(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    covered: list[bool] = []
+    swing = transpose_file._swing
+
+    def watch(stage: Stage, before: TensorBlock, after: TensorBlock) -> Animation:
+        animation, home = swing(stage, before, after), after.placement.pose
+        column = np.arange(12) % 3
+        for alpha in np.linspace(0, 0.99, 40):
+            animation.interpolate(float(alpha))
+            pose = after.pose
+            landed = np.abs(pose.corners - home.corners).max(axis=1) < 1
+            for here in np.flatnonzero(landed & pose.shown):
+                others = pose.shown & (column != column[here])
+                apart = np.abs(pose.corners[others] - pose.corners[here]).max(axis=1)
+                covered.append(bool((apart < 0.7 * pose.size).any()))
+        animation.interpolate(0)
+        return animation
+
+    monkeypatch.setattr(transpose_file, "_swing", watch)
+    play_cell(trace, "transposed", until="t = y.T")
+    assert len(covered) > 20
+    assert not any(covered)

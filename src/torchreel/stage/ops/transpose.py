@@ -61,8 +61,8 @@ def transpose(stage: Stage, step: Step) -> None:
 
 
 def _swing(stage: Stage, before: TensorBlock, after: TensorBlock) -> Animation:
-    """Return the animation in which each row of a table swings into its column; the cells of more
-    dimensions fly, one after the other in memory order."""
+    """Return the animation in which each row of a table swings into its column, the last one first,
+    so that none crosses another; the cells of more dimensions fly, one after the other."""
     places = memory_positions(before.record).ravel()
     found = {int(place): cell for cell, place in enumerate(places)}
     cells = np.array([found[int(p)] for p in memory_positions(after.record).ravel()])
@@ -76,7 +76,7 @@ def _swing(stage: Stage, before: TensorBlock, after: TensorBlock) -> Animation:
     last = _first_of(home.corners, row, column, rows)
 
     def draw(alpha: float) -> None:
-        turned = motion.staggered(alpha, rows)
+        turned = motion.staggered(alpha, rows)[::-1]  # the last goes farthest, and first
         angle = turned * np.pi / 2
         along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         side = size + (home.size - size) * turned
