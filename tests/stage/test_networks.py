@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_autograd import _reads as _reads_as
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
@@ -378,3 +378,39 @@ def test_what_comes_in_a_play_takes_no_part_out_of_the_picture(trace: Trace, vie
         seen.add(len(filled))
     assert len(parts) == 1
     assert len(seen) >= 10  # the ten scores come one by one
+
+
+PLAIN = {
+    "lstm": ("rnn = nn.LSTM(8, 6)\nout, _ = rnn(torch.rand(3, 2, 8))", {"24×8", "24×6"}),
+    "attention": (
+        "mha = nn.MultiheadAttention(16, 2)\nq = torch.rand(3, 2, 16)\nout, _ = mha(q, q, q)",
+        {"48×16", "16×16"},
+    ),
+    "embedding": ("emb = nn.Embedding(6, 6)\nout = emb(torch.tensor([[1, 2]]))", {"6×6"}),
+    "linear": ("fc = nn.Linear(9, 5)\nout = fc(torch.rand(2, 9))", {"5×9"}),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    cells = {name: lines for name, (lines, _) in PLAIN.items()}
+    head = "import torch\nfrom torch import nn\n"
+    script = write_cells(tmp_path_factory.mktemp("plain"), cells, head)
+    return trace_script(script, root=script.parent)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", PLAIN)
+def test_a_module_shows_all_its_matrices_and_a_row_only_where_it_makes_a_feature(
+    plain: Trace, cell: str, artboard: str
+) -> None:
+    own = plain.of_cell(cell)
+    (call,) = (each for each in own.calls if each.parent is None)
+    (link,) = chain_of(own, call, 16).links
+    assert link.weight is not None
+    matrices = {"×".join(map(str, own.tensor(each).shape)) for each in (link.weight, *link.others)}
+    assert matrices == PLAIN[cell][1]
+    assert link.by_rows == (cell == "linear")
+    scene = play_cell(plain, cell, artboard)
+    assert scene.warnings == []
+    assert {each.text for each in scene.drawn if each.source == "shape"} >= matrices

@@ -17,7 +17,7 @@ from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
 from torchreel.stage.nets.gate import Gate, has_picture
 from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.links import INPUT, Chain, Link
-from torchreel.stage.nets.sample import Sample, sample_of, weight_of
+from torchreel.stage.nets.sample import Sample, matrices_of, sample_of, weight_of
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.text import text_width
 
@@ -106,7 +106,14 @@ class ModuleChain(Identified):
             name = module_label(canvas, link.name, link.module, slot.center_x, y, size)
             self.know(("name", link.name), name)
         kernels = len(self.trace.tensor(link.weight).shape) == 4
-        return Funnel(canvas, slot, weight_of(self.trace, link.weight), kernels=kernels)
+        return Funnel(
+            canvas,
+            slot,
+            weight_of(self.trace, link.weight),
+            kernels=kernels,
+            by_rows=link.by_rows,
+            others=matrices_of(self.trace, link.others),
+        )
 
     def _skips(self) -> VGroup:
         """Return the ways around links, as arcs over the chain."""

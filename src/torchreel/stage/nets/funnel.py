@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from manim import Group, VGroup, VMobject
 
@@ -16,13 +18,16 @@ from torchreel.stage.picture import Picture, wiped
 
 _LINE, _LIT = 4.0, 6.0
 _TINT = 0.2
+_BESIDE = 3
+"""So many matrices at most stand side by side in a funnel."""
 
 
 class Funnel(Group):
     """The trapezoid of one module's call in its slot; ``weight`` is a matrix of its numbers.
 
     Rows of the texture are what goes out, columns what comes in, so that a row stands at the height
-    of the feature that it makes. ``kernels``: the matrix is of kernels side by side, all square.
+    of the feature that it makes, if it makes one (``by_rows``). ``kernels``: the matrix is of
+    kernels side by side, all square. ``others`` are further matrices, beside the weight.
     """
 
     def __init__(
@@ -32,11 +37,13 @@ class Funnel(Group):
         weight: Floats | None,
         *,
         kernels: bool = False,
+        by_rows: bool = False,
+        others: Sequence[Floats] = (),
         lit: bool = False,
     ) -> None:
         self.canvas = canvas
         self.slot = slot
-        self.rows = 0 if weight is None or kernels else len(weight)
+        self.rows = len(weight) if weight is not None and by_rows else 0
         self.tiled = weight.shape if kernels and weight is not None else None
         theme, px = canvas.theme, canvas.artboard.px
         gap = px(8)
@@ -57,24 +64,34 @@ class Funnel(Group):
         self.row = VMobject()
         self.picture: Picture | None = None
         super().__init__(self.body)
+        self.zones = self._beside(1 + len(others))
         if weight is not None:
-            reduced = boxed(weight, self.inner.height, self.inner.width)
-            colors = shade(reduced, limit_of(weight), theme)
-            self._colors = colors
-            self.picture = Picture(canvas, colors, self.inner)
-            self.add(self.picture)
+            limit = limit_of(weight, *others)
+            colors = [
+                shade(boxed(each, zone.height, zone.width), limit, theme)
+                for each, zone in zip((weight, *others), self.zones, strict=False)
+            ]
+            self._colors = colors[0]
+            pictures = [
+                Picture(canvas, each, zone) for each, zone in zip(colors, self.zones, strict=True)
+            ]
+            self.picture = pictures[0]
+            self.add(*pictures)
         edge = px(2)
-        self.add(
-            canvas.rectangle(
-                self.inner.x - edge / 2,
-                self.inner.y - edge / 2,
-                self.inner.width + edge,
-                self.inner.height + edge,
-                line=theme.param,
-                stroke=edge,
-            ),
-            self.row,
-        )
+        for zone in self.zones:
+            box = (zone.x - edge / 2, zone.y - edge / 2, zone.width + edge, zone.height + edge)
+            self.add(canvas.rectangle(*box, line=theme.param, stroke=edge))
+        self.add(self.row)
+
+    def _beside(self, count: int) -> list[Zone]:
+        """Return where matrices stand side by side, the first few of them."""
+        count = min(count, _BESIDE)
+        gap = self.canvas.artboard.px(10) if count > 1 else 0.0
+        width = (self.inner.width + gap) / count
+        return [
+            Zone(self.inner.x + place * width, self.inner.y, width - gap, self.inner.height)
+            for place in range(count)
+        ]
 
     def reveal(self, share: float) -> None:
         """Show the first ``share`` of the weight's rows; the rest are empty."""
@@ -116,6 +133,23 @@ def module_label(canvas: Canvas, text: str, module: int, x: float, y: float, siz
     """Return a module's name, centred."""
     source = Drawn(0, text, "module", module=module)
     return VGroup(canvas.label(text, x, y, size, canvas.theme.param, source=source))
+
+
+def weight_labels(
+    canvas: Canvas, records: Sequence[TensorRecord], x: float, y: float, room: float
+) -> VGroup:
+    """Return the sizes of parameters side by side, centred; none where not all have room."""
+    size, unit = canvas.artboard.type_chip, canvas.artboard.unit
+    labels = [weight_label(canvas, each, x, y) for each in records]
+    gap = size * unit
+    whole = sum(label.width for label in labels) + gap * (len(labels) - 1)
+    if whole >= room * unit:
+        return VGroup()
+    at = labels[0].get_center()[0] - whole / 2
+    for label in labels:
+        label.shift(np.array([at + label.width / 2 - label.get_center()[0], 0.0, 0.0]))
+        at += label.width + gap
+    return VGroup(*labels)
 
 
 def weight_label(canvas: Canvas, record: TensorRecord, x: float, y: float) -> VGroup:

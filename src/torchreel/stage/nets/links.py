@@ -20,7 +20,9 @@ class Link:
 
     ``weight`` is the largest parameter of the module (of all its tree, where the call stands for
     calls within), ``sources`` the links whose results go in (INPUT: the module's own operand),
-    ``result`` the tensor that comes out. ``name`` is what it is called in the forward.
+    ``result`` the tensor that comes out. ``name`` is what it is called in the forward. ``others``
+    are the further matrices of a module that does not call modules for them (the second of an
+    LSTM's, an attention's projection). ``by_rows``: each row of the weight makes one feature.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Link:
     step: int | None = None
     module: int | None = None
     weight: int | None = None
+    others: tuple[int, ...] = ()
+    by_rows: bool = False
     folded: bool = False
 
     @property
@@ -96,6 +100,8 @@ def _links(trace: Trace, call: ModuleCall, depth: int) -> list[Link]:
 
 def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
     module = trace.modules[call.module]
+    weight = _weight(trace, call, whole=bool(within))
+    others = () if within or weight is None else _others(trace, call, weight)
     return Link(
         name=module.path.split(".")[-1] or module.name or module.kind,
         kind=module.kind,
@@ -104,7 +110,9 @@ def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
         result=call.results[0],
         call=call.number,
         module=module.number,
-        weight=_weight(trace, call, whole=bool(within)),
+        weight=weight,
+        others=others,
+        by_rows=module.kind == "Linear" and not others,
         folded=bool(within),
     )
 
@@ -139,16 +147,32 @@ def _weight(trace: Trace, call: ModuleCall, *, whole: bool) -> int | None:
     ]
     own = [tensor for each in tree for tensor in each.parameters.values()]
     weight = max(own, key=lambda tensor: trace.tensor(tensor).numel, default=None)
-    if weight is None:
-        return None
-    name, shape = trace.tensor(weight).name, trace.tensor(weight).shape
+    return None if weight is None else _then(trace, call, weight)
+
+
+def _others(trace: Trace, call: ModuleCall, weight: int) -> tuple[int, ...]:
+    """Return the further matrices that a call worked with itself, those of its tree included."""
+    module = trace.modules[call.module]
+    tree = [each for each in trace.modules if each is module or _inside(trace, each, module)]
+    own = [tensor for each in tree for tensor in each.parameters.values()]
+    first = trace.tensor(weight).name
+    return tuple(
+        _then(trace, call, tensor)
+        for tensor in own
+        if len(trace.tensor(tensor).shape) == 2 and trace.tensor(tensor).name != first
+    )
+
+
+def _then(trace: Trace, call: ModuleCall, parameter: int) -> int:
+    """Return a parameter as it was when the call worked with it, where one of its ops tells."""
+    name, shape = trace.tensor(parameter).name, trace.tensor(parameter).shape
     for step in trace.steps:
         if step.call == call.number:
             for tensor in _tensors(step):
                 record = trace.tensor(tensor)
                 if record.name == name and record.shape == shape and name:
                     return tensor
-    return weight
+    return parameter
 
 
 def _inside(trace: Trace, module: ModuleRecord, root: ModuleRecord) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,12 @@ def weight_of(trace: Trace, tensor: int) -> Floats | None:
     if numbers.ndim == 4:
         return _kernels(numbers.reshape(-1, *numbers.shape[2:]))
     return numbers.reshape(len(numbers), -1) if numbers.ndim else numbers.reshape(1, 1)
+
+
+def matrices_of(trace: Trace, tensors: Iterable[int]) -> list[Floats]:
+    """Return those of these parameters whose numbers are known, as matrices."""
+    found = (weight_of(trace, each) for each in tensors)
+    return [each for each in found if each is not None]
 
 
 def _kernels(numbers: Floats) -> Floats:

@@ -12,11 +12,11 @@ from torchreel.stage.nets.arrangement import Part, Slot, arrange
 from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.chain import activation, gate_of, kind_of, title_size
 from torchreel.stage.nets.column import Portrait
-from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
+from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.lens import Lens, window_of
 from torchreel.stage.nets.links import INPUT, Chain
-from torchreel.stage.nets.sample import sample_of, weight_of
+from torchreel.stage.nets.sample import matrices_of, sample_of, weight_of
 from torchreel.stage.text import text_width
 
 
@@ -50,11 +50,9 @@ class Spotlight(Identified):
         for each in (self.source, self.result):
             self.know(("size", each.sample.record.id), each.label(size_y, canvas.theme.text))
         if self.link.weight is not None:
-            record = trace.tensor(self.link.weight)
+            records = [trace.tensor(each) for each in (self.link.weight, *self.link.others)]
             x = self._slot("funnel").center_x
-            label = weight_label(canvas, record, x, size_y)
-            if label.width < 0.9 * self._between() * canvas.artboard.unit:
-                self.add(label)
+            self.add(weight_labels(canvas, records, x, size_y, 0.9 * self._between()))
         self.add(self.thread)
 
     def reveal(self, share: float) -> None:
@@ -62,7 +60,7 @@ class Spotlight(Identified):
         self.result.reveal(share)
         if self.lens is not None:
             self.lens.reveal(share)
-        if self.funnel is None:
+        if self.funnel is None or not self.funnel.rows:
             return
         self.funnel.light_row(share if 0 < share < 1 else None)
         if 0 < share < 1 and self.after.numbers is not None and self.after.numbers.ndim == 1:
@@ -142,7 +140,13 @@ class Spotlight(Identified):
         assert link.module is not None
         kernels = len(self.trace.tensor(link.weight).shape) == 4
         self.funnel = Funnel(
-            canvas, slot, weight_of(self.trace, link.weight), kernels=kernels, lit=True
+            canvas,
+            slot,
+            weight_of(self.trace, link.weight),
+            kernels=kernels,
+            by_rows=link.by_rows,
+            others=matrices_of(self.trace, link.others),
+            lit=True,
         )
         size = title_size(canvas, link.name, slot.width)
         top = slot.top_over(text_width(link.name, size))
