@@ -40,6 +40,7 @@ CELLS = {
     "matmul": "A = torch.tensor([[1, 2, 0], [0, 1, 3]])\n"
     "B = torch.tensor([[2, 0, 1, 1], [1, 3, 0, 2], [0, 1, 2, 1]])\nC = A @ B",
     "transposed": "y = torch.arange(12).reshape(3, 4)\nt = y.T\nc = t.contiguous()",
+    "transposed_narrow": "y = torch.arange(12).reshape(2, 6)\nt = y.T\nc = t.contiguous()",
     "picked": "x = torch.arange(12).reshape(3, 4)\nr = x[1]\nc = x[:, 1:3]\nv = x[x > 6]",
     "ranks_apart": "x = torch.arange(24)\nf = x.reshape(2, 2, 2, 3)",
     "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"

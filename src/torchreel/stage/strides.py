@@ -66,7 +66,10 @@ class StrideArrows(VGroup):
         if not rank:
             parts.append((")", theme.muted, None))
         size = float(board.type_chip)
-        x = (left + right) / 2 - sum(text_width(text, size) for text, _, _ in parts) / 2
+        width = sum(text_width(text, size) for text, _, _ in parts)
+        if width > right - left + board.px(_ROOM[0]):  # beside a narrow block stands another
+            width -= text_width(parts.pop(0)[0], size)
+        x = (left + right - width) / 2
         for text, color, said in parts:
             if text.strip():
                 told = said or Drawn(0, text.strip(), "sign")
