@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -138,6 +139,71 @@ def test_a_build_with_a_problem_says_it_last_and_once_and_fails(course: Path) ->
     assert ran.stdout.rstrip().endswith("Its cells are: pair, single.")
     assert "Traceback" not in said
     assert (course / "site/index.html").is_file()
+
+
+def test_a_page_that_is_no_utf8_is_a_problem_and_the_site_stays(course: Path) -> None:
+    published = (course / "site/small/index.html").read_bytes()
+    (course / "lessons/small/index.md").write_bytes(b"# Small\n\ncaf\xe9\n")
+    for arguments in (("build", "--quality", "draft"), ("status",)):
+        ran = torchreel(*arguments, folder=course)
+        assert ran.returncode == 1
+        assert "lessons/small/index.md:3: the page's text cannot be decoded" in ran.stderr
+        assert "Save it as UTF-8." in ran.stderr
+        assert "Traceback" not in ran.stderr
+    assert (course / "site/small/index.html").read_bytes() == published
+
+
+def test_a_page_and_a_script_may_be_as_windows_saves_them(course: Path) -> None:
+    """A byte order mark first, and two characters at the end of a line."""
+    for name in ("index.md", "lesson.py"):
+        file = course / "lessons/small" / name
+        text = file.read_text().replace("# Small\n", "---\ntitle: Tall\n---\n\n# Small\n")
+        file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    ran = torchreel("build", "--quality", "draft", folder=course)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    page = (course / "site/small/index.html").read_text(encoding="utf-8")
+    assert "\ufeff" not in page
+    assert "<title>Tall" in page
+    assert page.count("</torchreel-clip>") == 2
+
+
+def test_an_interrupted_build_leaves_nothing_half_made_and_loses_nothing(course: Path) -> None:
+    published = (course / "site/small/index.html").read_bytes()
+    script = course / "lessons/small/lesson.py"
+    script.write_text(SCRIPT.replace("arange(4)", "arange(6)[2:]"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "torchreel.cli", "build", "--quality", "draft"],
+        cwd=course,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stderr is not None
+        said = command.stderr.readline()
+        assert said.startswith("traced lessons/small/lesson.py")
+        command.send_signal(signal.SIGINT)
+        said += command.stderr.read()
+    assert command.returncode == 130
+    assert "Traceback" not in said
+    assert not [path for path in (course / "build").rglob(".*") if path.name != ".gitignore"]
+    assert (course / "site/small/index.html").read_bytes() == published
+    ran = torchreel("build", "--quality", "draft", folder=course)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "traced" not in ran.stdout
+
+
+def test_serve_asks_for_its_address_before_it_builds(tmp_path: Path) -> None:
+    (tmp_path / "mkdocs.yml").write_text(CONFIG)
+    (tmp_path / "lessons").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        for address in (taken, "127.0.0.1:99999"):
+            ran = torchreel("serve", "-a", address, folder=tmp_path)
+            assert ran.returncode == 1
+            assert f"✗ {address}: " in ran.stderr
+            assert "Choose another with --address" in ran.stderr
+            assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "build").exists()
 
 
 def test_status_is_a_line_for_each_thing_that_is_stale(course: Path) -> None:

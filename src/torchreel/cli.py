@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -137,6 +138,7 @@ def serve(options: argparse.Namespace) -> int:
 
     file = _config_file(options)
     with _mkdocs_log(problems=True):
+        _check_address(*_load(file, options, dev_addr=options.address).dev_addr)
         serve_site(config_file=str(file), dev_addr=options.address)
     return 0
 
@@ -385,13 +387,24 @@ def _root(options: argparse.Namespace) -> Path:
     return _config_file(options).resolve().parent
 
 
-def _load(file: Path, options: argparse.Namespace) -> MkDocsConfig:
+def _check_address(host: str, port: int) -> None:
+    """Raise where nothing can be served: before the first build, which may take long."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except (OSError, OverflowError) as error:
+        what = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        remedy = "Choose another with --address HOST:PORT."
+        raise TorchReelError(Problem(f"{host}:{port}", what, remedy)) from error
+
+
+def _load(file: Path, options: argparse.Namespace, **settings: Any) -> MkDocsConfig:
     """Return a site's settings, strict; what is wrong with them is a TorchReelError."""
     from mkdocs.config import load_config
     from mkdocs.exceptions import ConfigurationError
 
     try:
-        return load_config(config_file=str(file), strict=True)
+        return load_config(config_file=str(file), strict=True, **settings)
     except ConfigurationError as error:
         raise TorchReelError(Problem(options.config, error.format_message())) from error
 

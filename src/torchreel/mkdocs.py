@@ -17,6 +17,7 @@ from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.config.config_options import ExtraScriptValue
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
@@ -25,7 +26,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import CountHandler, get_relative_url
 
 from torchreel import plan
-from torchreel.records import Problem
+from torchreel.records import Problem, TorchReelError
 from torchreel.report import Terminal
 from torchreel.site.artifacts import ClipFiles
 from torchreel.site.assets import assets
@@ -80,8 +81,12 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         """Make what is stale, once for all languages."""
         site = self._building
         if not site.depth:
-            with Terminal() as progress:
-                self.made = plan.build(site.project, progress=progress, quality=self.config.quality)
+            quality = self.config.quality
+            try:
+                with Terminal() as progress:
+                    self.made = plan.build(site.project, progress=progress, quality=quality)
+            except TorchReelError as error:
+                raise PluginError(f"✗ {error}") from error
             for problem in self.made.problems:
                 site.report(problem)
             for warning in self.made.warnings:
@@ -155,6 +160,11 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
 
     def on_build_error(self, *, error: Exception) -> None:
         """Leave the published site as it was."""
+        if self._site:
+            self._site.close()
+
+    def on_shutdown(self) -> None:
+        """Leave nothing behind where a build was interrupted."""
         if self._site:
             self._site.close()
 

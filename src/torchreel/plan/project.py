@@ -60,7 +60,10 @@ class Wanted:
 
 
 def survey(project: Project) -> Wanted:
-    """Return what the lessons of a project want made."""
+    """Return what the lessons of a project want made.
+
+    Raises TorchReelError where a page is no text: MkDocs cannot go on then, either.
+    """
     scripts: dict[str, None] = {}
     wanted = Wanted((), {}, [])
     missing: set[str] = set()
@@ -82,7 +85,11 @@ def survey(project: Project) -> Wanted:
 def _requests(project: Project, page: Path, wanted: Wanted) -> list[ClipRequest]:
     name = project.relative(page)
     try:
-        return clip_requests(page.read_text(encoding="utf-8"), name)
+        return clip_requests(page.read_text(encoding="utf-8-sig"), name)
+    except UnicodeDecodeError as error:
+        line = page.read_bytes().count(b"\n", 0, error.start) + 1
+        what = f"the page's text cannot be decoded: {error.reason}"
+        raise TorchReelError(Problem(f"{name}:{line}", what, "Save it as UTF-8.")) from None
     except TorchReelError as error:
         wanted.problems.append((name, error.problem))
         return []

@@ -110,7 +110,7 @@ class Embedding:
             page = in_language(self.page, language, self.home)
             if not (project / page).is_file():
                 continue
-            for piece in parse((project / page).read_text(encoding="utf-8"), page):
+            for piece in parse((project / page).read_text(encoding="utf-8-sig"), page):
                 if isinstance(piece, ClipBlock) and piece.items and self._same(piece):
                     try:
                         items = pair(piece.items, self.shown, page)
