@@ -122,6 +122,18 @@ def test_a_lesson_reads_without_javascript(browser: Browser, course: Course, nam
     context.close()
 
 
+def test_every_picture_comes_without_javascript(browser: Browser, course: Course) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    came: set[str] = set()
+    page.on("requestfinished", lambda request: came.add(request.url))
+    page.goto(course.url + PAGES["shape-en"], wait_until="load")
+    for cell in ("reshape", "unsqueeze"):
+        page.locator(f"#clip-{cell} video").scroll_into_view_if_needed()
+        digest = course.clip("shape", cell).digest[:8]
+        assert f"{course.url}clips/shape/{cell}-{digest}.webp" in came
+    page.close()
+
+
 def test_each_language_leads_to_the_other(page: Page, course: Course) -> None:
     page.goto(course.url + PAGES["shape-en"])
     assert page.evaluate("document.documentElement.lang") == "en"

@@ -211,19 +211,6 @@ def test_full_screen_on_a_phone_on_its_side(
     page.close()
 
 
-def test_a_clip_that_the_address_names_does_not_wait_to_be_scrolled_to(
-    page: Page, course: Course
-) -> None:
-    page.goto(course.url + SHAPE)
-    Player.of(page, 1)
-    video = page.locator("#clip-unsqueeze video")
-    assert video.evaluate("video => video.loading") == "lazy"
-    page.goto(course.url + SHAPE + "#unsqueeze-2")
-    page.reload()
-    Player.of(page, 1).expect_line(2)
-    assert video.evaluate("video => video.loading") == "eager"
-
-
 def test_buttons_stand_under_the_picture(player: Player) -> None:
     picture = player.video.bounding_box()
     buttons = player.find(".tr-controls").bounding_box()

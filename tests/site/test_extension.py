@@ -211,13 +211,6 @@ def test_the_figure_stands_without_a_script(root: Path) -> None:
     assert f"<strong>{value('12')}</strong>" in html
 
 
-def test_pictures_below_the_first_wait_until_they_are_scrolled_to(root: Path) -> None:
-    html, _ = render(root, f"{BLOCK}\n\n{BLOCK}")
-    first, second = re.findall(r"<video[^>]*>", html)
-    assert 'loading="lazy"' not in first
-    assert 'loading="lazy"' in second
-
-
 def test_code_is_one_element_a_line_with_the_shapes_it_made(root: Path) -> None:
     html, _ = render(root, BLOCK)
     code = html.partition("<code>")[2].partition("</code>")[0]

@@ -194,13 +194,12 @@ class _PutFigures(BlockProcessor):
         if show == "card":
             self._card(parent, embedding, figure)
             return
-        lazy = bool(self.page.clips)  # the page's first picture is in sight at once
         clip = SubElement(parent, "torchreel-clip", {"class": "tr-clip", "data-show": show})
         if embedding.cell.name not in self.page.clips:
             self.page.clips.append(embedding.cell.name)
             clip.set("id", f"clip-{embedding.cell.name}")
         frame = SubElement(clip, "figure", {"class": "tr-figure"})
-        frame.text = self.md.htmlStash.store(figure.html(show, lazy=lazy))
+        frame.text = self.md.htmlStash.store(figure.html(show))
         if show == "all":
             clip.set("data-clip", figure.key)
             clip.append(embedding.transcript(figure, quotes))

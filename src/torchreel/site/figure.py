@@ -44,16 +44,16 @@ class Figure:
     alt: str
     url: Callable[[str], str]
 
-    def html(self, show: str, *, lazy: bool = False) -> str:
-        """Return the figure; ``show`` is of ``SHOW``; a ``lazy`` one waits to be scrolled to."""
+    def html(self, show: str) -> str:
+        """Return the figure; ``show`` is one of ``SHOW``."""
         if show == "poster":
             return _frame(self.poster())
         if show == "loop":
-            return _frame(self._video(lazy, loops=True), self._loop_button(), self._now())
+            return _frame(self._video(loops=True), self._loop_button(), self._now())
         parts = [self._buttons(), '<p class="tr-caption" hidden></p>']
         if show == "all":
             parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
-        return _frame(self._video(lazy), *parts)
+        return _frame(self._video(), *parts)
 
     @property
     def key(self) -> str:
@@ -100,10 +100,10 @@ class Figure:
                 return True
         return False
 
-    def _video(self, lazy: bool, *, loops: bool = False) -> str:
+    def _video(self, *, loops: bool = False) -> str:
         clip = self.files.clip
         poster, mp4 = self.url("poster"), self.url("mp4")
-        kind = ("loop muted" if loops else "controls") + (' loading="lazy"' if lazy else "")
+        kind = "loop muted" if loops else "controls"
         return (
             f'<video {kind} preload="none" playsinline width="{clip.width}"'
             f' height="{clip.height}" style="--tr-ratio: {self.ratio}"'

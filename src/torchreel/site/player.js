@@ -204,7 +204,6 @@
       this.leaving = new AbortController();
       this.video = this.querySelector("video");
       if (!this.video) return;
-      if (this.named()) this.video.loading = "eager"; // or its tracks wait to be scrolled to
       this.figure = this.querySelector("figure");
       this.reel ||= new Reel(this.video, () => this.show());
       // A page that instant navigation brought was parsed under the address of the page before it.
@@ -336,16 +335,11 @@
       this.reel.go(this.stepOf(this.cuesOf(item)), true);
     }
 
-    // The step of this clip that the address names.
-    named() {
+    // The address names a step of this clip: rest on it.
+    linked() {
       const name = decodeURIComponent(location.hash.slice(1));
       const item = name && document.getElementById(name);
-      return item && item !== this && this.contains(item) ? item : null;
-    }
-
-    linked() {
-      const item = this.named();
-      if (!item) return; // else rest on it
+      if (!item || !this.contains(item) || item === this) return;
       const [first] = this.cuesOf(item);
       this.reel.go(this.reel.steps.find(step => step.step === first), false);
       requestAnimationFrame(() => this.scrollIntoView({ block: "start" }));
