@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import Animation, FadeIn, FadeOut
+from manim import Animation, FadeIn, FadeOut, VGroup
 
 from torchreel.records import Step, TensorRecord
 from torchreel.spelling import bare_name
 from torchreel.stage import motion
+from torchreel.stage.agreement import Agreement
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.form import Places
 from torchreel.stage.layout import Mode
 from torchreel.stage.products import Products, fitting, longest
 from torchreel.stage.registry import choreography
-from torchreel.stage.seen import matrix, turned
+from torchreel.stage.seen import Seen, matrix, turned
 from torchreel.stage.stage import Stage
 
 _HOLDS = (0.7, 0.35, 0.2)
@@ -66,7 +67,7 @@ def _corner(
     rows = a.shape[0] if len(a.shape) > 1 else 1
     count = b.shape[1] if len(b.shape) > 1 else 1
     cells = len(block.elements) > 0
-    held: Products | None = None
+    held: VGroup | None = _agreement(stage, left, above, c)
     for number, place in enumerate(_told(rows, count, told) if inner else []):
         i, j = divmod(place, count)
         row, column = i * inner + np.arange(inner), j + count * np.arange(inner)
@@ -81,13 +82,13 @@ def _corner(
             *_dimmed(stage, above, column),
         )
         terms = list(zip(row.tolist(), column.tolist(), strict=True))
-        held = _products(stage, step, (left, above), block, terms, place)
-        if held is not None:
+        held = listed = _products(stage, step, (left, above), block, terms, place)
+        if listed is not None:
             lasting = motion.QUICK if number == 0 else 0.12
-            for product in held.rows:
+            for product in listed.rows:
                 stage.play(FadeIn(product, run_time=lasting))
-            stage.play(FadeIn(held.total, run_time=motion.QUICK))
-            stage.keep(held)
+            stage.play(FadeIn(listed.total, run_time=motion.QUICK))
+            stage.keep(listed)
         if cells:
             stage.play(stage.land(block, [place], motion.QUICK), stage.light(block, [place]))
         stage.scene.wait(_HOLDS[number])
@@ -95,6 +96,20 @@ def _corner(
         stage.land(block, run_time=motion.SLOW),
         *(stage.dim(each, np.zeros(0, dtype=np.int64)) for each in (left, above) if each.has_cells),
     )
+
+
+def _agreement(
+    stage: Stage, left: TensorBlock, above: TensorBlock, made: TensorRecord
+) -> VGroup | None:
+    """Show that the inner sizes agree, and vanish; None where the clip has shown it, or an operand
+    is seen in another shape than its own."""
+    records = [left.record, above.record, made]
+    if stage.times or any(isinstance(each, Seen) or not each.shape for each in records[:2]):
+        return None
+    shown = Agreement(stage.canvas, left, above, made, stage.free)
+    stage.play(stage.put(shown, motion.BEAT))
+    stage.scene.wait(motion.HOLD)
+    return shown
 
 
 def _row_by_row(stage: Stage, blocks: list[TensorBlock], block: TensorBlock) -> None:
