@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from manim import tempconfig
@@ -108,6 +109,16 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     return trace_script(script, root=script.parent)
 
 
+class _Blind(CairoRenderer):
+    """Plays animations to their ends and draws nothing: what stands on stage is what is tested."""
+
+    def update_frame(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def save_static_frame_data(self, *_: Any, **__: Any) -> None:
+        pass
+
+
 def play_cell(
     trace: Trace,
     cell: str,
@@ -116,8 +127,8 @@ def play_cell(
     until: str | None = None,
     kind: type[LessonScene] = LessonScene,
 ) -> LessonScene:
-    """Play a cell of a trace, up to a line where one is given, without drawing the frames between
-    the lines; ``kind`` is its scene."""
+    """Play a cell of a trace, up to a line where one is given, without drawing any frame;
+    ``kind`` is its scene."""
     board = ARTBOARDS[artboard]
     options = {
         "dry_run": True,
@@ -130,7 +141,7 @@ def play_cell(
         "verbosity": "ERROR",
     }
     with tempconfig(options):
-        renderer = CairoRenderer(skip_animations=True)
+        renderer = _Blind(skip_animations=True)
         scene = (kind if until is None else _until(until))(
             trace.of_cell(cell), artboard, theme, renderer=renderer
         )

@@ -77,10 +77,15 @@ class Bracket(VGroup):
         """Return the animation that moves the bracket ``distance`` pixels away from its block."""
         return Shift(self, self._canvas.artboard.unit * distance * self._out, run_time)
 
+    @property
+    def along(self) -> int:
+        """The dimension whose size it tells."""
+        assert self.label.source is not None
+        return self.label.source.index[0]
+
     def speak_of(self, record: TensorRecord, dims: dict[int, int]) -> None:
         """Let the size be that of another tensor's dimension; ``dims`` maps old dims to new."""
-        assert self.label.source is not None
-        dim = dims[self.label.source.index[0]]
+        dim = dims[self.along]
         assert str(record.shape[dim]) == self.label.text, "a bracket never changes its number"
         self.label.source = Drawn(0, self.label.text, "size", record.id, (dim,))
 

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from torchreel.records import TensorRecord
 from torchreel.stage import motion
+from torchreel.stage.block import TensorBlock
 from torchreel.stage.cast import Cast
 from torchreel.stage.wirebox import WireBoxes
 
@@ -67,6 +68,7 @@ class Stage(Cast):
         assert block is not None
         boxes = next((each for each in block.boxes if each.dim == dim), None)
         if boxes is None:
+            self._drop_bracket(block, dim)
             boxes = WireBoxes(self.canvas, block, record, dim)
             self.wrap(boxes)
         block.boxes.remove(boxes)
@@ -76,3 +78,10 @@ class Stage(Cast):
             self.play(*(bracket.push(-boxes.pad, motion.QUICK) for bracket in block.brackets))
         for other in block.boxes:
             other.dim -= other.dim > dim
+
+    def _drop_bracket(self, block: TensorBlock, dim: int) -> None:
+        """Let the bracket of a dimension go, where it has one: wire boxes bring their own."""
+        gone = [each for each in block.brackets if each.along == dim]
+        if gone:
+            block.brackets = [each for each in block.brackets if each.along != dim]
+            self.play(*(each.leave() for each in gone))
