@@ -286,6 +286,19 @@ def test_animate_writes_stills_into_a_folder(tmp_path: Path) -> None:
     assert (first != second).any()
 
 
+def test_a_still_is_named_after_its_cell_as_far_as_a_file_can_be(tmp_path: Path) -> None:
+    """Two cells whose names differ never share a file."""
+    long = "n" * 300
+    cells = "".join(f"# %% {name}\nx = torch.ones(1)\n" for name in ("../a/b", f"{long}1", long))
+    (tmp_path / "mine.py").write_text(f"import torch\n{cells}")
+    ran = torchreel("animate", "mine.py", "-o", "look", "--artboard", "page", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    stems = ("..-a-b-3", f"{'n' * 60}-5", f"{'n' * 60}-7")
+    assert sorted(path.name for path in (tmp_path / "look").iterdir()) == [
+        f"{stem}-{end}.png" for stem in stems for end in ("01", "cues", "motion")
+    ]
+
+
 def test_animate_films_a_script_up_to_the_line_that_raises(tmp_path: Path) -> None:
     """As by Python, it runs in the folder where the command is given."""
     (tmp_path / "scripts").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,10 @@ PHONE = 358
 """Width in pixels of a frame on a sheet: that of a player on a phone."""
 
 _GAP, _COLUMNS = 8, 4
+
+_LONGEST = 60
+_NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+"""Characters that no system takes, or one of them does not, in the name of a file."""
 
 
 class _Kept:
@@ -43,6 +48,7 @@ def write_stills(job: Job, folder: Path) -> tuple[list[Path], tuple[Flaw, ...]]:
     ``<cell>-<cue>.png`` is the frame at the end of a cue, ``<cell>-cues.png`` a sheet of these,
     ``<cell>-motion.png`` a sheet of four frames a second.
     """
+    name = _file_name(job)
     job = replace(job, look=replace(job.look, quality=STILLS))
     kept = _Kept()
     with Movie(job.look.size, job.look.fps, sinks=[kept]) as movie:
@@ -50,12 +56,18 @@ def write_stills(job: Job, folder: Path) -> tuple[list[Path], tuple[Flaw, ...]]:
     paths = []
     ends = [kept.frames[round(cue.end * movie.fps) - 1] for cue in played.cues]
     for cue, pixels in zip(played.cues, ends, strict=True):
-        paths.append(folder / f"{job.cell}-{cue.number:02}.png")
+        paths.append(folder / f"{name}-{cue.number:02}.png")
         Image.fromarray(pixels).save(paths[-1])
-    for name, frames in (("cues", ends), ("motion", kept.frames)):
-        paths.append(folder / f"{job.cell}-{name}.png")
+    for sheet, frames in (("cues", ends), ("motion", kept.frames)):
+        paths.append(folder / f"{name}-{sheet}.png")
         _sheet(frames).save(paths[-1])
     return paths, played.warnings
+
+
+def _file_name(job: Job) -> str:
+    """Return a cell's name where it can be a file's; else what can, and the cell's first line."""
+    name = _NO_NAME.sub("-", job.cell)[:_LONGEST]
+    return name if name == job.cell else f"{name}-{min(job.lines.values())}"
 
 
 def _sheet(frames: Sequence[Pixels]) -> Image.Image:
