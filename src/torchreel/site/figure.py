@@ -210,7 +210,8 @@ class Figure:
         )
         cell = escape(self.cell.name)
         return (
-            f'<div class="tr-bar"><span class="tr-source">{source} <span># %% {cell}</span></span>'
+            '<div class="tr-bar" data-search-exclude>'
+            f'<span class="tr-source">{source} <span># %% {cell}</span></span>'
             f'<span class="tr-files">{self._copy()}{links}</span></div>'
         )
 
