@@ -72,7 +72,7 @@ class Landing(Floor):
             block.fade_into(1.0)
             self.landed(block)
             return self.fading(block, 1.0, 0.0, run_time or motion.BEAT)
-        group, lane = _groups(len(cells)), lane_of(home, cells, before)
+        group, lane = groups(len(cells)), lane_of(home, cells, before)
         lasting = run_time or max(motion.QUICK, min(motion.SLOW, 0.09 * (1 + len(cells))))
 
         def draw(alpha: float) -> None:
@@ -107,7 +107,7 @@ class Landing(Floor):
         first, so that none passes another on the same way."""
         home, before = block.pose, block.pose.shown.copy()
         cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
-        group = _groups(len(cells))[_rank_on_the_way(starts, home.corners[cells])]
+        group = groups(len(cells))[_rank_on_the_way(starts, home.corners[cells])]
         first = size or home.size
 
         def draw(alpha: float) -> None:
@@ -217,7 +217,7 @@ def _rank_on_the_way(starts: Points, ends: Points) -> NDArray[np.int64]:
     return rank
 
 
-def _groups(count: int) -> NDArray[np.int64]:
+def groups(count: int) -> NDArray[np.int64]:
     """Return which of at most 64 parts each of ``count`` cells arrives with."""
     parts = max(1, min(count, _GROUPS))
     return np.arange(count) * parts // max(1, count)

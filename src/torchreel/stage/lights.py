@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 
@@ -15,8 +15,14 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.floor import Floor
 from torchreel.stage.focus import Focus
 from torchreel.stage.line import Part, WrittenLine, size_of_line
-from torchreel.stage.rulers import IndexRulers
-from torchreel.stage.strides import Hops
+
+
+@runtime_checkable
+class Lamp(Protocol):
+    """A prop that is lit, or part of which is."""
+
+    def put_out(self) -> bool:
+        """Put out what is lit; tell whether nothing is left of the prop then."""
 
 
 class Lights(Floor):
@@ -54,9 +60,7 @@ class Lights(Floor):
         keys = [id(block) for block in blocks] or list(self._lights)
         lights: list[Mobject] = [self._lights.pop(key) for key in keys if key in self._lights]
         if not blocks:
-            for rulers in (prop for prop in self._props if isinstance(prop, IndexRulers)):
-                rulers.light(())
-            lights += [prop for prop in self._props if isinstance(prop, Hops)]
+            lights += [prop for prop in self._props if isinstance(prop, Lamp) and prop.put_out()]
             self._props = [prop for prop in self._props if prop not in lights]
         return [FadeOut(light, run_time=run_time) for light in lights]
 

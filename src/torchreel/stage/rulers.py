@@ -59,6 +59,11 @@ class IndexRulers(VGroup):
             asked = dim < len(wanted) and index in wanted[dim]
             paint(label, theme.focus if asked else theme.muted, None, 0)
 
+    def put_out(self) -> bool:
+        """Put no index in focus; the rulers stay."""
+        self.light(())
+        return False
+
     def _write(self, index: int, dim: int, place: tuple[float, float]) -> None:
         last = dim == len(self.block.record.shape) - 1
         told = (index,) if last else (dim, index)

@@ -132,6 +132,10 @@ class Hops(VGroup):
             rings.append(tape.frame_of(target, canvas.theme.text))
         self.add(*rings, *arcs)
 
+    def put_out(self) -> bool:
+        """Tell that hops go when something else is lit."""
+        return True
+
 
 def _arc(
     canvas: Canvas, start: tuple[float, float], end: tuple[float, float], color: Color

@@ -9,12 +9,11 @@ import numpy as np
 from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.landing import lane_of
+from torchreel.stage.landing import groups, lane_of
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
 _DROP = 0.8
-_PARTS = 64
 
 
 @choreography(
@@ -68,7 +67,7 @@ def _drop(stage: Stage, block: TensorBlock, record: TensorRecord) -> None:
     """Let the cells fall onto their slots, and the memory fill as they land."""
     home = block.pose
     count = len(home.corners)
-    group = np.arange(count) * min(count, _PARTS) // count
+    group = groups(count)
     lane = lane_of(home, np.arange(count), np.zeros(count, dtype=bool))
 
     def fall(alpha: float) -> None:
