@@ -245,6 +245,15 @@ def test_what_is_written_in_place_keeps_its_name(staged: Callable[..., LessonSce
         assert staged("sliced_write", until=line).stage.former == {}
 
 
+def test_what_is_written_without_a_name_keeps_the_code_that_made_it(tmp_path: Path) -> None:
+    lines = "x = torch.arange(6).reshape(2, 3)\nx[0].mul_(2)"
+    script = write_cells(tmp_path, {"row": lines})
+    scene = play_cell(trace_script(script, root=tmp_path), "row")
+    (read,) = [each for each in scene.trace.steps if each.expression == "x[0]"]
+    strip = [each.text for each in scene.drawn if (each.cue, each.source) == (2, "code")]
+    assert strip.count(read.expression) >= 2
+
+
 def test_a_tensor_without_a_name_shows_the_code_that_made_it(
     staged: Callable[..., LessonScene],
 ) -> None:

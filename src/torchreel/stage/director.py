@@ -407,9 +407,12 @@ class LessonScene(Scene):
         operands = dict.fromkeys(each.tensor for each in step.operands if each.tensor is not None)
         before = [self.stage.named(self.stage.record(tensor)) for tensor in operands]
         after = [self.stage.named(self.stage.record(tensor)) for tensor in step.results]
-        if step.written and before and after and before[0].name is None:
+        if step.written and before and after:
             # What is written in place keeps its name.
-            before[0] = Named(after[0].name, before[0].record)
+            if after[0].name is None:
+                after[0] = replace(before[0], record=after[0].record)
+            elif before[0].name is None:
+                before[0] = Named(after[0].name, before[0].record)
         lap = None if self.playing is None else self.loops.counter(self.playing)
         return Sentence(tuple(before), step, tuple(after), lap=lap)
 
