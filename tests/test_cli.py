@@ -477,6 +477,27 @@ def test_trace_of_a_script_that_raises_says_where_and_lists_what_ran(tmp_path: P
     assert json.loads(ran.stdout)["error"]["line"] == 3
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("torch.zeros(10**13)", "let it take less"),
+        (
+            "import argparse; p = argparse.ArgumentParser(); p.add_argument('n'); p.parse_args()",
+            "It is given none: let each have a default.",
+        ),
+        ("import nowhere_to_be_found", "Install it where torchreel is installed"),
+    ],
+)
+def test_what_to_do_follows_from_what_a_script_raised(
+    tmp_path: Path, line: str, advice: str
+) -> None:
+    (tmp_path / "mine.py").write_text(f"import torch\n{line}\n")
+    ran = torchreel("trace", "mine.py", folder=tmp_path)
+    assert ran.returncode in (1, 2)
+    assert "✗ mine.py:2: " in ran.stderr
+    assert advice in ran.stderr
+
+
 def test_trace_passes_on_what_a_script_writes_and_its_exit_status(tmp_path: Path) -> None:
     (tmp_path / "ends.py").write_text(
         "import atexit, sys\nimport torch\natexit.register(print, 'at exit')\n"

@@ -167,6 +167,11 @@ ADVICE = {
     "ModuleNotFoundError": "Install it where torchreel is installed, or put it beside the script.",
 }
 
+TORCH_MEMORY = "can't allocate memory"
+"""What torch says in its RuntimeError where Python would raise MemoryError."""
+
+USAGE = 2
+"""The exit status of argparse where an argument is missing."""
 
 ENDS = {
     TIME_LIMIT: "Let it do less, make sure that its loop ends, or give it more time.",
@@ -185,11 +190,13 @@ def raised(trace: Trace) -> Problem:
     if error.type == "SystemExit":
         said = "" if error.message == str(error.status) else f": {error.message}"
         what = f"the script ended itself with exit status {error.status}{said}"
-        return Problem(where, what, "Let it reach its end, or end it with sys.exit(0).")
+        advice = "Let it reach its end, or end it with sys.exit(0)."
+        if error.status == USAGE:
+            advice = "Does it want arguments? It is given none: let each have a default."
+        return Problem(where, what, advice)
+    kind = "MemoryError" if TORCH_MEMORY in error.message else error.type
     return Problem(
         where,
         f"the script raised {error.type}" + (f": {error.message}" if error.message else ""),
-        ADVICE.get(
-            error.type, "Mend the line, or catch the exception where the lesson is about it."
-        ),
+        ADVICE.get(kind, "Mend the line, or catch the exception where the lesson is about it."),
     )
