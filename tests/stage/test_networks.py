@@ -414,3 +414,45 @@ def test_a_module_shows_all_its_matrices_and_a_row_only_where_it_makes_a_feature
     scene = play_cell(plain, cell, artboard)
     assert scene.warnings == []
     assert {each.text for each in scene.drawn if each.source == "shape"} >= matrices
+
+
+TWO_LOSSES = """
+import torch
+
+torch.manual_seed(0)
+a, b = (torch.tensor([0.3, 0.4], requires_grad=True) for _ in range(2))
+one, two = torch.optim.SGD([a], lr=0.1), torch.optim.SGD([b], lr=0.1)
+
+# %% two
+for step in range(8):
+    first = (a * a).sum()
+    one.zero_grad()
+    first.backward()
+    one.step()
+    second = (b * b).sum()
+    two.zero_grad()
+    second.backward()
+    two.step()
+"""
+
+
+def test_what_a_pass_began_at_is_no_share(tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text(TWO_LOSSES)
+    trace = trace_script(tmp_path / "two.py", root=tmp_path)
+    scene = play_cell(trace, "two", "film")
+    assert scene.warnings == []
+    assert not [each.text for each in scene.drawn if each.text.endswith("%")]
+
+
+def test_no_way_around_crosses_a_size(trace: Trace) -> None:
+    own = trace.of_cell("skip")
+    chain = chain_of(own, next(each for each in own.calls if each.parent is None), 12)
+    for board in ARTBOARDS.values():
+        canvas = Canvas(board, THEMES["dark"])
+        picture = ModuleChain(canvas, own, chain, board.stage)
+        ((line, _),) = picture._skips()
+        for place, label in picture.sizes.items():
+            left, right = label.get_left()[0], label.get_right()[0]
+            x, y = line.points[:, 0], line.points[:, 1]
+            beside = (x > left) & (x < right)
+            assert not beside.any() or y[beside].max() < label.get_bottom()[1], place

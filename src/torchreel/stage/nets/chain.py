@@ -119,9 +119,11 @@ class ModuleChain(Identified):
         """Return the ways around links, as arcs over the chain."""
         group = VGroup()
         ends = {slot.part.place: slot for slot in self.slots if slot.part.kind not in ("arrow",)}
+        below = self.size_y + self.canvas.artboard.type_title * 0.62  # what the sizes take
+        low = min(self.zone.bottom - self.canvas.artboard.px(6), below)
         for source, target in self.chain.skips:
             if source in ends and target in self.parts:
-                group.add(_arc(self.canvas, ends[source], self._gate_slot(target), self.zone))
+                group.add(_arc(self.canvas, ends[source], self._gate_slot(target), low))
         return group
 
     def _gate_slot(self, place: int) -> Slot:
@@ -257,12 +259,11 @@ def _dots(canvas: Canvas, slot: Slot) -> VGroup:
     )
 
 
-def _arc(canvas: Canvas, source: Slot, target: Slot, zone: Zone) -> VGroup:
+def _arc(canvas: Canvas, source: Slot, target: Slot, low: float) -> VGroup:
     px = canvas.artboard.px
     bottom = source.center_y + max(source.left, source.right) / 2
-    start = (source.x + source.width * 0.88, bottom + px(2))
+    start = (source.x + source.width, bottom + px(2))
     end = (target.center_x, target.center_y + min(px(37), target.width * 0.44) + px(8))
-    low = min(zone.bottom - px(6), bottom + canvas.artboard.type_title * 1.75)
     corner = px(16)
     path = [
         start,

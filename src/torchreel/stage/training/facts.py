@@ -132,19 +132,26 @@ def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
     return False
 
 
-def _loss(trace: Trace, loop: int) -> int | None:
-    names = {
+def _losses(trace: Trace) -> set[str]:
+    """Return the names of what backward passes began at."""
+    return {
         name for each in trace.backwards for root in each.roots for name in each.nodes[root].names
     }
+
+
+def _loss(trace: Trace, loop: int) -> int | None:
+    names = _losses(trace)
     named = [at for at, each in enumerate(trace.series) if each.kind == "name"]
     own = [at for at in named if trace.series[at].statement == loop]
     return next((at for at in own if trace.series[at].name in names), next(iter(own), None))
 
 
 def _share(trace: Trace, loop: int, loss: int | None) -> int | None:
-    """Return a series of the loop, not the loss, whose values all are from 0 to 1."""
+    """Return a series of the loop, no loss, whose values all are from 0 to 1."""
+    losses = _losses(trace)
     for at, each in enumerate(trace.series):
-        if each.kind == "name" and each.statement == loop and at != loss:
+        named = each.kind == "name" and each.name not in losses
+        if named and each.statement == loop and at != loss:
             values = points_of(trace, at)[:, 1]
             if len(values) and values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0:
                 return at
