@@ -106,8 +106,10 @@ class Oracle:
             for steps, values in self._made(run, moment):
                 for number, held in zip(steps, values, strict=True):
                     self.held |= dict.fromkeys(self.trace.steps[number].results, held)
-            for number in run.steps:  # of a model that moves, or that an optimizer steps
+            for number in run.steps:  # of a model that is built, moves, or that an optimizer steps
                 step = self.trace.steps[number]
+                made = [(self.trace.tensor(each).name, each) for each in step.results]
+                self._find_parameters(made, after)
                 used = [each.tensor for each in step.operands if each.tensor is not None]
                 names = [self.trace.tensor(each).name for each in used]
                 self._find_parameters(zip(names, step.results, strict=False), after)
