@@ -254,6 +254,12 @@ def test_what_is_written_without_a_name_keeps_the_code_that_made_it(tmp_path: Pa
     assert strip.count(read.expression) >= 2
 
 
+def test_a_new_module_is_not_told_as_the_line_before(tmp_path: Path) -> None:
+    script = write_cells(tmp_path, {"net": "x = torch.ones(2)\nnet = torch.nn.Linear(2, 1)"})
+    scene = play_cell(trace_script(script, root=tmp_path), "net")
+    assert [[each.cue, each.text] for each in scene.drawn if each.source == "op"] == [[1, "ones"]]
+
+
 def test_a_tensor_without_a_name_shows_the_code_that_made_it(
     staged: Callable[..., LessonScene],
 ) -> None:

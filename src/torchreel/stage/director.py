@@ -230,8 +230,8 @@ class LessonScene(Scene):
             plain = self._sentence(step) if act is self._pictures else None
             if (sentence := plain or act.sentence(step)) is not None:
                 self._say(sentence, meanwhile=True)
-            elif act is not self.network:
-                self._say_nothing()
+            elif act is not self.network or step.number == self.trace.runs[step.run].steps[0]:
+                self._say_nothing()  # what is said there is of an earlier line
             act.play(step)
         else:
             self._leave(None)
