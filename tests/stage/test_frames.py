@@ -59,6 +59,17 @@ def test_small_values_have_a_scale_of_their_own_beside_large_ones(staged: Staged
     assert limits["b"] == limits["c"] == fills.limit == pytest.approx(200, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("cell", "names", "kind"), [("matmul", "ABC", "hue"), ("multiplied", "Wvabc", "value")]
+)
+def test_a_product_has_a_colour_a_tensor_where_all_its_numbers_are_whole(
+    staged: Staged, cell: str, names: str, kind: str
+) -> None:
+    stage = staged(cell).stage
+    records = [stage.record(stage.names[name]) for name in names]
+    assert {stage.fills.kind(each) for each in records} == {kind}
+
+
 def _pixel(frame: Frame, place: NDArray[np.float64], artboard: str) -> NDArray[np.float64]:
     scale = frame.shape[1] / ARTBOARDS[artboard].width
     x, y = (round(float(value) * scale) for value in place)

@@ -21,9 +21,10 @@ from torchreel.stage.memory import memory_positions, values_of
 from torchreel.stage.seen import Seen
 
 FillKind = Literal["identity", "hue", "rows", "value"]
-"""identity: an element keeps the colour of its place in memory; hue: one colour a tensor; rows: a
-part of the ramp a tensor, so that rows and columns of a broadcast are told apart (integers only,
-else by value); value: the signed value map. The later one wins where ops differ."""
+"""identity: an element keeps the colour of its place in memory; hue: one colour a tensor (where
+all products of the clip are of whole numbers, else by value); rows: a part of the ramp a tensor, so
+that rows and columns of a broadcast are told apart (integers only, else by value); value: the
+signed value map. The later one wins where ops differ."""
 
 Points = NDArray[np.float64]
 
@@ -189,6 +190,13 @@ class Fills:
 
     def _decide(self) -> None:
         self._of_family: dict[int, FillKind] = {}
+        whole_products = all(
+            self._are_whole(tensor)
+            for step in self.trace.steps
+            if self._kinds[step.number] == "hue"
+            for tensor in (*step.results, *(each.tensor for each in step.operands))
+            if tensor is not None
+        )
         for step in self.trace.steps:
             kind = self._kinds[step.number]
             if any(
@@ -197,6 +205,8 @@ class Fills:
             ):
                 kind = "identity"
             operands = [each.tensor for each in step.operands if each.tensor is not None]
+            if kind == "hue" and not whole_products:
+                kind = "value"
             for tensor in (*operands, *step.results):
                 root = self._root(tensor)
                 whole = "float" not in self.trace.tensor(tensor).dtype
@@ -220,6 +230,14 @@ class Fills:
             kind = self._of_family.get(root, "identity")
             if root not in self._ranked[kind]:
                 self._ranked[kind].append(root)
+
+    def _are_whole(self, tensor: int) -> bool:
+        """Tell whether a tensor is known to hold whole numbers only, of whatever dtype."""
+        values = values_of(self.trace, self.trace.tensor(tensor))
+        if values is None or np.iscomplexobj(values):
+            return False
+        numbers = values.astype(np.float64)
+        return bool(np.all(np.trunc(numbers) == numbers))
 
     def _scales(self) -> dict[int, float]:
         """Return the full colour's value by family of tensors (its root)."""
