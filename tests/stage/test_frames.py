@@ -30,7 +30,7 @@ def test_cells_keep_their_colour_through_every_move(
     def keep_frame(self: LessonScene, run: Run, start: float) -> None:
         end_cue(self, run, start)
         assert isinstance(self.renderer, CairoRenderer)
-        self.renderer.update_frame(self, ignore_skipping=True)
+        CairoRenderer.update_frame(self.renderer, self, ignore_skipping=True)
         block = self.stage.block
         assert block is not None
         pose = block.pose
