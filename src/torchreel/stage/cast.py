@@ -363,12 +363,12 @@ class Cast(Following, Labels, Lights, Landing):
             if block.ghosts is not None:
                 self.scene.add(block.ghosts, block)
             animations += self._labels_growing(block)
-        animations += [
-            self.put(self._symbol(mark, box, spoken)) for mark in shown.marks if mark.text.strip()
-        ]
+        for mark in shown.marks:
+            animations += [self.put(part) for part in self._symbol(mark, box, spoken)]
         self.play(*animations)
 
-    def _symbol(self, mark: Mark, box: Step | None, spoken: Sequence[Drawn]) -> Mobject:
+    def _symbol(self, mark: Mark, box: Step | None, spoken: Sequence[Drawn]) -> VGroup:
+        """Return the words of a symbol, or the box that is this step's op and its lit edge."""
         if box is not None and mark.text.strip() == spell(box):
             return self.named_box(box, mark.x, mark.y)
         facts = {each.text: each for each in spoken}

@@ -247,6 +247,7 @@ class LessonScene(Scene):
         times = 0 if plan.fills == "identity" else self._played.count(name)
         self.stage.times, self._pace = times, _PACE[min(times, len(_PACE) - 1)]
         self._speak(step, meanwhile=times > 0)
+        self._meanwhile += self.stage.unlight_boxes()
         plan.play(self.stage, step)
         self._pace = 1.0
         self._played.append(name)

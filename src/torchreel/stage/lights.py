@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
+from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup, VMobject
 
 from torchreel.records import Drawn, Step, Trace
 from torchreel.spelling import spell
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, paint
 from torchreel.stage.floor import Floor
 from torchreel.stage.focus import Focus
 from torchreel.stage.line import Part, WrittenLine, size_of_line
@@ -23,6 +23,16 @@ class Lamp(Protocol):
 
     def put_out(self) -> bool:
         """Put out what is lit; tell whether nothing is left of the prop then."""
+
+
+class Edge(VMobject):
+    """The lit edge of the box of an op: it lies on the box's own quiet one, and goes as the next
+    step begins; the box may stay."""
+
+    def __init__(self, canvas: Canvas, box: VMobject) -> None:
+        super().__init__()
+        self.points = box.points.copy()
+        paint(self, None, canvas.theme.focus, float(box.stroke_width))
 
 
 class Lights(Floor):
@@ -63,6 +73,12 @@ class Lights(Floor):
             lights += [prop for prop in self._props if isinstance(prop, Lamp) and prop.put_out()]
             self._props = [prop for prop in self._props if prop not in lights]
         return [FadeOut(light, run_time=run_time) for light in lights]
+
+    def unlight_boxes(self, run_time: float = motion.QUICK) -> list[Animation]:
+        """Return the animations in which the boxes of ops that were played go dark."""
+        edges = [prop for prop in self._props if isinstance(prop, Edge)]
+        self._props = [prop for prop in self._props if prop not in edges]
+        return [FadeOut(edge, run_time=run_time) for edge in edges]
 
     def dim(
         self,
@@ -124,7 +140,7 @@ class Lights(Floor):
         self.play(FadeOut(group, run_time=motion.QUICK))
 
     def named_box(self, step: Step, x: float, y: float) -> VGroup:
-        """Return a box with the op's name around a middle in pixels."""
+        """Return a box with the op's name around a middle in pixels, and its lit edge."""
         artboard, theme = self.canvas.artboard, self.canvas.theme
         text, size = spell(step), artboard.type_title
         source = Drawn(0, text, "op", step=step.number)
@@ -137,7 +153,7 @@ class Lights(Floor):
             2 * size,
             radius=artboard.px(14),
             fill=theme.surface2,
-            line=theme.focus,
+            line=theme.line,
             stroke=artboard.px(4),
         )
-        return VGroup(box, label)
+        return VGroup(VGroup(box, label), Edge(self.canvas, box))
