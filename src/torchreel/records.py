@@ -606,9 +606,10 @@ class Drawn:
     (``MulBackward0``), or a "derivative" of step ``step`` (``index`` holds the place in the result,
     the operand, and the place in it). In arithmetic: a "literal" that step ``step`` works with
     (``index`` holds its position in ``Step.operands``), or a "product" of two elements of its
-    operands (``index`` holds the operand and the place in it, twice). A line that was "printed"
-    (``index`` holds the run's position and the line's; the text ends with ``…`` where it is cut),
-    or how many lines are left out (``⋮ +3``; ``index`` holds the first of them).
+    operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
+    that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
+    the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
+    (``⋮ +3``; ``index`` holds the first of them).
     """
 
     cue: int

@@ -1,4 +1,5 @@
-"""What a line prints stands on stage: word for word, below the tensors, cut where it must be."""
+"""What a line prints stands on stage: word for word, below the tensors, wrapped where rows are free
+and cut where none is."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from torchreel.records import PRINTED_KEPT, Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
 from torchreel.stage.terminal import screen
+from torchreel.stage.text import wrap
 from torchreel.tracer import trace_script
 
 CELLS = {
@@ -27,6 +29,9 @@ CELLS = {
     "print(x.shape, x.dtype)\n"
     "y = x + 1\nprint(y.sum())",
     "long": "w = torch.arange(300)\nprint(w)\nprint(w / 7)\nprint('a' * 200)\nv = w + 1",
+    "wrapped": "w = torch.ones(3)\nprint('a' * 200)\nprint('b' * 3000 + '\\nc')\nv = w + 1",
+    "hidden": "torch.manual_seed(0)\nrnn = torch.nn.RNN(3, 4)\no, h = rnn(torch.ones(2, 3))\n"
+    "print(o)\nprint(h)",
     "tape": "x = torch.arange(12)\ny = x.view(3, 4)\nprint(y)\nprint('a\\tb\\n\\n  c…')\n"
     "z = y.reshape(2, 6)",
     "added": "a = torch.arange(6).reshape(2, 3)\nb = a + 10\nprint(a, b)\nc = a * b",
@@ -99,28 +104,36 @@ def test_what_is_shown_is_what_a_run_without_the_tracer_prints(
         calls = printed.get(first[cue.statement], [])
         shown = _shown(scene, cue.number)
         if not calls or not calls[cue.lap - 1].strip():
-            assert all(before[each.index] == each.text for each in shown), "as it was before"
+            assert not shown or _joined(shown) == before, "as it was before"
             continue
         _compare(shown, calls[cue.lap - 1], slice_)
-        compared, before = compared + 1, {each.index: each.text for each in shown}
+        compared, before = compared + 1, _joined(shown)
     assert compared >= (cell != "blank")
+
+
+def _joined(shown: list[Drawn]) -> dict[tuple[int, ...], str]:
+    """Return what is shown of each line, its rows put together."""
+    found: dict[tuple[int, ...], str] = defaultdict(str)
+    for each in shown:
+        found[each.index] += each.text
+    return dict(found)
 
 
 def _compare(shown: list[Drawn], text: str, trace: Trace) -> None:
     """Compare every line on stage with what was printed, and count what is left out."""
     lines = [line.expandtabs().rstrip() for line in text.rstrip().split("\n")]
-    rows = [each for each in shown if not re.match(r"⋮( \+\d+)?$", each.text)]
+    more = [each.text for each in shown if re.match(r"⋮( \+\d+)?$", each.text)]
+    rows = _joined([each for each in shown if each.text not in more])
     assert rows
-    for each in rows:
-        run, row = each.index
+    for (run, row), told in rows.items():
         assert trace.runs[run].printed == text[:PRINTED_KEPT]
         whole = lines[row]
-        cut = each.text.endswith("…") and each.text != whole
-        assert each.text == (whole[: len(each.text) - 1] + "…" if cut else whole)
-    blank = sum(not line for line in lines[: rows[-1].index[1] + 1])
-    assert len(rows) == rows[-1].index[1] + 1 - blank, "no line is passed over"
-    left_out = len(lines) - rows[-1].index[1] - 1
-    more = [each.text for each in shown if each not in rows]
+        cut = told.endswith("…") and told != whole
+        assert told == (whole[: len(told) - 1] + "…" if cut else whole)
+    last = max(row for _, row in rows)
+    blank = sum(not line for line in lines[: last + 1])
+    assert len(rows) == last + 1 - blank, "no line is passed over"
+    left_out = len(lines) - last - 1
     if len(text) > PRINTED_KEPT:
         assert more == ["⋮"]
     elif left_out:
@@ -154,19 +167,48 @@ def test_an_act_with_a_picture_of_its_own_is_left_alone(staged: Staged) -> None:
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
-def test_a_long_line_is_cut_with_dots(staged: Staged, artboard: str) -> None:
-    (line,) = _shown(staged("long", artboard), 4)
-    assert line.text == "a" * (len(line.text) - 1) + "…"
-    assert 40 < len(line.text) < 200
+def test_a_long_line_goes_on_in_the_next_row(staged: Staged, artboard: str) -> None:
+    *full, last = [each.text for each in _shown(staged("wrapped", artboard), 2)]
+    assert full
+    assert len({len(each) for each in full}) == 1
+    assert len(full[0]) > 40
+    assert 0 < len(last) <= len(full[0])
+    assert "".join([*full, last]) == "a" * 200
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_line_is_cut_with_dots_where_no_row_is_free(staged: Staged, artboard: str) -> None:
+    *rows, last, after = [each.text for each in _shown(staged("wrapped", artboard), 3)]
+    assert len(rows) >= 1
+    assert all(each == "b" * len(last) for each in rows)
+    assert last == "b" * (len(last) - 1) + "…"
+    assert after == "c", "the row of the next line is not taken"
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 def test_a_wide_character_takes_two_columns(staged: Staged, artboard: str) -> None:
     scene = staged("scripts", artboard)
-    (short,), (long,) = _shown(scene, 2), _shown(scene, 3)
+    (short,), rows = _shown(scene, 2), _shown(scene, 3)
     assert short.text == "損失は 0.5 한국어 中文"
-    assert long.text == "あ" * (len(long.text) - 1) + "…"
-    assert 15 < len(long.text) < 60
+    assert len(rows) > 1
+    assert "".join(each.text for each in rows) == "あ" * 60
+    assert 15 < len(rows[0].text) < 60
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", [""]),
+        ("abcd", ["abcd"]),
+        ("abcde", ["abcd", "e"]),
+        ("abcdabcd", ["abcd", "abcd"]),
+        ("abcあい", ["abc", "あい"]),
+        ("abce\u0301f", ["abce\u0301", "f"]),
+        ("  a    b", ["  a ", "   b"]),
+    ],
+)
+def test_a_line_is_wrapped_as_on_a_terminal(text: str, pieces: list[str]) -> None:
+    assert wrap(text, 4) == pieces
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)

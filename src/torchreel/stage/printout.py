@@ -1,4 +1,7 @@
-"""What a line printed, as a terminal shows it: its first lines, in the room below the stage."""
+"""What a line printed, as a terminal shows it: its first lines, in the room below the stage.
+
+A line that is too long goes on in the next row, as long as rows are free; else it is cut.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame
 from torchreel.stage.strip import Band
 from torchreel.stage.terminal import screen
-from torchreel.stage.text import ADVANCE, columns, cut, text_width
+from torchreel.stage.text import ADVANCE, columns, cut, text_width, wrap
 
 _LINE = 1.2
 """From one line to the next, in em."""
@@ -57,7 +60,7 @@ class Printout(Band):
     """Lines of text on a panel at the lower edge of a zone, or in the middle of an empty stage;
     what has no room is cut, and says so.
 
-    ``position`` is that of the run in ``Trace.runs``, ``rows`` how many lines are shown, ``whole``
+    ``position`` is that of the run in ``Trace.runs``, ``rows`` how many rows are shown, ``whole``
     tells that the trace kept all that was printed, ``lap`` the lap of a loop it belongs to.
     """
 
@@ -75,13 +78,14 @@ class Printout(Band):
         board, theme = canvas.artboard, canvas.theme
         size = _size(lines, zone, board)
         wide, most = _fits(size, zone, board)
-        self.rows = min(len(lines), most)
-        more = _more(len(lines) - self.rows, whole)
-        room = [wide] * (self.rows - 1) + [wide - (columns(more) + _BETWEEN if more else 0)]
-        shown = [cut(line, each) for line, each in zip(lines, room, strict=False)]
-        widths = [columns(line) for line in shown]
+        count = min(len(lines), most)
+        more = _more(len(lines) - count, whole)
+        taken = columns(more) + _BETWEEN if more else 0
+        shown = _rows(lines[:count], wide, most, taken)
+        self.rows = len(shown)
+        widths = [columns(text) for _, text in shown]
         if more:
-            widths[-1] += columns(more) + _BETWEEN
+            widths[-1] += taken
         pad_x, step = board.px(_PAD_X), size * _LINE
         width = text_width("m" * max(widths), size) + 2 * pad_x
         height = self.rows * step + 2 * board.px(_PAD_Y)
@@ -101,16 +105,35 @@ class Printout(Band):
             )
         )
         x, y = left + pad_x, top + board.px(_PAD_Y) + step / 2
-        for row, line in enumerate(shown):
-            source = Drawn(0, line, "printed", index=(position, row))
+        for row, (line, text) in enumerate(shown):
+            source = Drawn(0, text, "printed", index=(position, line))
             self.add(
-                canvas.label(line, x, y + row * step, size, theme.text, align=0, source=source)
+                canvas.label(text, x, y + row * step, size, theme.text, align=0, source=source)
             )
         if more:
-            x += text_width(shown[-1] + "m" * _BETWEEN, size)
+            x += text_width(shown[-1][1] + "m" * _BETWEEN, size)
             y += (self.rows - 1) * step
-            source = Drawn(0, more, "printed", index=(position, self.rows))
+            source = Drawn(0, more, "printed", index=(position, count))
             self.add(canvas.label(more, x, y, size, theme.muted, align=0, source=source))
+
+
+def _rows(lines: Sequence[str], wide: int, most: int, taken: int) -> list[tuple[int, str]]:
+    """Return what stands in each of at most so many rows, and of which line it is.
+
+    Rows that are free go to the first lines that need them, one is kept for each line after; what
+    has no room then is cut. ``taken`` columns of the last row are not free.
+    """
+    shown: list[tuple[int, str]] = []
+    for number, line in enumerate(lines):
+        last = number == len(lines) - 1
+        free = most - len(shown) - (len(lines) - 1 - number)
+        pieces = wrap(line, wide)
+        kept = pieces[: free - 1]
+        rest = "".join(pieces[free - 1 :])
+        shown += [(number, each) for each in kept]
+        if rest or not kept:
+            shown.append((number, cut(rest, wide - taken if last else wide)))
+    return shown
 
 
 def _more(left_out: int, whole: bool) -> str:

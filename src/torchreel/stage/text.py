@@ -48,6 +48,18 @@ def cut(text: str, most: int) -> str:
     return text + "…"
 
 
+def wrap(text: str, most: int) -> list[str]:
+    """Return ``text`` in pieces of so many columns, as a terminal of that width shows it."""
+    pieces, at = [""], 0
+    for character in text:
+        at += _columns(character)
+        if at > most and pieces[-1]:
+            pieces.append("")
+            at = _columns(character)
+        pieces[-1] += character
+    return pieces
+
+
 @functools.cache
 def unknown(text: str) -> str:
     """Return the characters of a text that no font of this machine has."""
