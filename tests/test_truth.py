@@ -175,6 +175,10 @@ class Oracle:
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
         return held is not None and _reads(drawn.text, held.value[drawn.index].item())
 
+    def _norm(self, drawn: Drawn) -> bool:
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        return held is not None and _reads(drawn.text, held.value.norm().item())
+
     def _fact(self, drawn: Drawn, fact: Callable[[Held], str]) -> bool:
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
         return held is not None and drawn.text == fact(held)

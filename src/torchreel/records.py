@@ -609,7 +609,7 @@ class Drawn:
     operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
-    (``⋮ +3``; ``index`` holds the first of them).
+    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor.
     """
 
     cue: int
@@ -640,6 +640,7 @@ class Drawn:
         "printed",
         "bytes",
         "products",
+        "norm",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

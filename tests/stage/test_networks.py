@@ -94,6 +94,16 @@ CELLS = {
     "short": "one = nn.Linear(3, 2)\nadam = torch.optim.Adam(one.parameters())\n"
     "for lap in range(2):\n    adam.zero_grad()\n    loss = one(torch.ones(4, 3)).square().mean()\n"
     "    loss.backward()\n    adam.step()",
+    "rivals": "maker = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))\n"
+    "critic = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))\n"
+    "m_opt = torch.optim.Adam(maker.parameters())\n"
+    "c_opt = torch.optim.SGD(critic.parameters(), lr=0.1)\n"
+    "for lap in range(6):\n    fake = maker(X)\n"
+    "    c_loss = F.mse_loss(critic(X), Y) + critic(fake.detach()).square().mean()\n"
+    "    c_opt.zero_grad()\n    c_loss.backward()\n    c_opt.step()\n"
+    "    m_loss = (critic(fake) - 1).square().mean()\n"
+    "    m_opt.zero_grad()\n    m_loss.backward()\n"
+    "    nn.utils.clip_grad_norm_(maker.parameters(), 0.01)\n    m_opt.step()",
     "wide": "long = nn.Sequential(*[each for _ in range(8) for each in "
     "(nn.Linear(24, 24), nn.GELU())])\nout = long(torch.randn(2, 24))",
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
@@ -207,23 +217,25 @@ def test_every_number_of_a_training_loop_is_that_of_an_untraced_run(
     step = f"{keep}.named_parameters()}})); optimizer.step(); kept[-1] += (right.item(),)"
     exec(compile(lines + CELLS["xor"].replace("optimizer.step()", step), "xor.py", "exec"), names)
     scene, own = play("xor"), trace.of_cell("xor")
-    seen: dict[str, set[int]] = {"loss": set(), "right": set(), "gradient": set()}
+    seen: dict[str, set[int]] = {"loss": set(), "right": set()}
     for each in drawn(scene, "series"):
         if len(each.index) != 3:
             continue
         number, first, last = each.index
         series = own.series[number]
-        if series.kind == "gradient":
-            values = [lap[1][series.name][0].norm().item() for lap in names["kept"]]
-        else:
-            values = [lap[0 if series.name == "loss" else 2] for lap in names["kept"]]
+        values = [lap[0 if series.name == "loss" else 2] for lap in names["kept"]]
         value = float(np.mean(values[first - 1 : last]))
         percent = each.text.endswith("%")
         assert each.text == f"{round(100 * value)}%" if percent else _reads_as(each.text, value)
-        seen["gradient" if series.kind == "gradient" else series.name].add(last)
-    assert seen["loss"] >= {*range(1, SLOW_LAPS + 1), 40}
+        seen[series.name].add(last)
+    assert seen["loss"] >= {40}
     assert seen["right"] >= {40}
-    assert seen["gradient"] == {*range(1, SLOW_LAPS + 1)}
+    slow = names["kept"][:SLOW_LAPS]
+    told = _told_of_passes(scene, own)
+    assert [name for name, _, _ in told] == ["loss"] * SLOW_LAPS
+    for (_, loss, norm), (value, weights, _) in zip(told, slow, strict=True):
+        assert _reads_as(loss, value)
+        assert _reads_as(norm, weights["0.weight"][0].norm().item())
     laps = {each.text for each in drawn(scene, "lap")}
     assert laps >= {"1/40", "2/40", "3/40", "40/40"}
     training = training_of(own)
@@ -232,6 +244,53 @@ def test_every_number_of_a_training_loop_is_that_of_an_untraced_run(
         if 0 < lap < len(names["kept"]):  # the weights as the next lap's step met them
             before = names["kept"][lap][1][training.weight][1].numpy()
             assert np.array_equal(weight.reshape(before.shape), before.astype(float))
+
+
+def _told_of_passes(scene: LessonScene, trace: Trace) -> list[tuple[str, ...]]:
+    """Return the loss's name, its value and the norm that the cue of each backward pass tells."""
+    passes = {each.step for each in trace.backwards}
+    numbers = [cue.number for cue in scene.cues if cue.laps == 1 and passes & {*cue.steps}]
+    return [
+        tuple(
+            next(each.text for each in drawn(scene, source) if each.cue == number)
+            for source in ("name", "value", "norm")
+        )
+        for number in numbers
+    ]
+
+
+def test_each_of_two_losses_is_told_by_its_own_name_value_and_gradient(
+    play: Play, trace: Trace
+) -> None:
+    """Replays two models that train each other, one of them clipped after its pass."""
+    kept: list[tuple[str, float, float]] = []
+    names: dict[str, Any] = {"__name__": "__main__", "kept": kept}
+    lines = HEAD + "\n".join(CELLS[cell] for cell in itertools.takewhile("rivals".__ne__, CELLS))
+    told = CELLS["rivals"]
+    for loss, model in (("c_loss", "critic"), ("m_loss", "maker")):
+        norm = f"{model}[0].weight.grad.norm().item()"
+        keep = f"kept.append(('{loss}', {loss}.item(), {norm}))"
+        told = told.replace(f"{loss}.backward()", f"{loss}.backward(); {keep}")
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(lines + "\n" + told, "rivals.py", "exec"), names)
+    own = trace.of_cell("rivals")
+    passes = _told_of_passes(play("rivals"), own)
+    assert len(passes) == 2 * SLOW_LAPS
+    for (name, loss, norm), (its_name, its_loss, its_norm) in zip(
+        passes, kept[: 2 * SLOW_LAPS], strict=True
+    ):
+        assert name == its_name
+        assert _reads_as(loss, its_loss)
+        assert _reads_as(norm, its_norm)
+    training = training_of(own)
+    assert training is not None
+    stepped = [each for each in own.optimizers if each.kind == "SGD"]
+    first = own.values[stepped[0].updates[0].before].reshape(3, 2)
+    last = own.values[stepped[-1].updates[0].after].reshape(3, 2)
+    versions = versions_of(own, training)
+    assert len(versions) == len(stepped) + 1  # none of the other model's weight of the same name
+    assert np.array_equal(versions[0][1], first.astype(float))
+    assert np.array_equal(versions[-1][1], last.astype(float))
 
 
 def test_laps_get_cues_one_by_one_then_one_for_the_rest(play: Play, trace: Trace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
-from torchreel.records import Drawn, OptimizerStep, ParameterUpdate, Run, Trace
+from torchreel.records import Backward, Drawn, OptimizerStep, ParameterUpdate, Run, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
@@ -18,14 +18,17 @@ from torchreel.stage.training.facts import (
     SLOW_LAPS,
     Training,
     features_of,
+    first_matrix,
+    loss_of,
+    norm_of,
+    pass_of,
     points_of,
     shown_runs,
     station_of,
     training_of,
-    value_at,
     versions_of,
 )
-from torchreel.stage.training.ring import BACKWARD, STEP, TrainingRing
+from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, TrainingRing
 from torchreel.stage.training.tiles import TILES, Change, TileShelf, liveliest, tiles_of
 
 _PACE = (0.8, 0.45, 0.25)
@@ -45,7 +48,7 @@ class TrainingLoop:
         self.training = training_of(trace) if trace.optimizers else None
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
-        self._loss: Drawn | None = None
+        self._pass: Backward | None = None
         self._gradient: Drawn | None = None
 
     def runs(self, runs: list[Run]) -> list[Run]:
@@ -90,29 +93,23 @@ class TrainingLoop:
 
     def _play_station(self, training: Training, run: Run) -> None:
         station = station_of(self.trace, run)
-        if station == 0 or (station == 1 and self._lap_of_loss != run.lap):
-            self._loss = None
-        change = None
-        if station == 1 and training.loss is not None:
-            text = value_at(self.trace, training.loss, run.lap)
-            if text is not None:
-                self._loss = Drawn(0, text, "series", index=(training.loss, run.lap, run.lap))
-        if station == STEP:
-            change = self._change(training, run)
+        if self._pass is None or station in (FORWARD, LOSS, BACKWARD):
+            self._pass = pass_of(self.trace, run) or self._pass
+        now = max(run.steps, default=-1)
+        name, loss = (None, None) if self._pass is None else loss_of(self.trace, self._pass, now)
+        change = self._change(training, run) if station == STEP else None
         emptied = self._emptied(run)
         if emptied is not None:
             self._gradient = None
-        if station == BACKWARD:
-            self._gradient = self._norm(training, run)
+        if station == BACKWARD and self._pass is not None:
+            self._gradient = norm_of(self.trace, self._pass)
         first = self._ring is None
         if self._ring is None:
             self.leave()
-            name = "?" if training.loss is None else self.trace.series[training.loss].name
-            source = Drawn(0, name, "series", index=(training.loss or 0,))
             zone = self.canvas.artboard.stage
             features = features_of(self.trace, training)
-            self._ring = TrainingRing(self.canvas, zone, features, source)
-        self._ring.light(station, self._loss, change, self._gradient, emptied)
+            self._ring = TrainingRing(self.canvas, zone, features)
+        self._ring.light(station, name, loss, change, self._gradient, emptied)
         chips = self._chips(training, run)
         if first and self.scene.renderer.time > 0:
             self.scene.play(*(FadeIn(each, run_time=QUICK) for each in (self._ring, chips)))
@@ -129,29 +126,13 @@ class TrainingLoop:
                 return Drawn(0, bare_name(step.op), "op", step=number)
         return None
 
-    def _norm(self, training: Training, run: Run) -> Drawn | None:
-        """Return the norm of the weight's gradient that a lap's backward pass left."""
-        for number, series in enumerate(self.trace.series):
-            own = series.statement == training.statement and series.kind == "gradient"
-            if own and series.name == training.weight:
-                text = value_at(self.trace, number, run.lap)
-                if text is not None:
-                    return Drawn(0, text, "series", index=(number, run.lap, run.lap))
-        return None
-
-    @property
-    def _lap_of_loss(self) -> int:
-        return self._loss.index[1] if self._loss is not None else 0
-
     def _change(self, training: Training, run: Run) -> Change | None:
         """Return what the step of a run did to the tile that it changed most."""
         step = next(
             (each for each in self.trace.optimizers if each.step in run.steps),
             None,
         )
-        update = next(
-            (each for each in (step.updates if step else ()) if each.name == training.weight), None
-        )
+        update = None if step is None else first_matrix(self.trace, step)
         if step is None or update is None:
             return None
         before = weight_of(self.trace, update.before)
@@ -161,7 +142,7 @@ class TrainingLoop:
         row = liveliest(before, after, 1)[0]
         other, sign = self._other(step, update, before, after)
         source = Drawn(0, sign, "sign")
-        limit = self._limit(training)
+        limit = limit_of(before, *(weight for _, weight in versions_of(self.trace, training)))
         return Change(self.canvas, tiles_of(before)[row], tiles_of(other)[row], sign, limit, source)
 
     def _other(
@@ -174,10 +155,6 @@ class TrainingLoop:
             if gradient is not None:
                 return gradient, "−η"
         return after - before, "+"
-
-    def _limit(self, training: Training) -> float:
-        versions = versions_of(self.trace, training)
-        return limit_of(*(weight for _, weight in versions))
 
     def _chips(self, training: Training, run: Run) -> VGroup:
         texts: list[tuple[Drawn, ...]] = []

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchreel.records import OptimizerStep, Run, Statement, Trace
+from torchreel.records import (
+    Backward,
+    Drawn,
+    OptimizerStep,
+    ParameterUpdate,
+    Run,
+    Statement,
+    Trace,
+)
 from torchreel.spelling import bare_name
 from torchreel.stage import numerals
 from torchreel.stage.nets.links import chain_of
@@ -46,9 +54,9 @@ def training_of(trace: Trace) -> Training | None:
         body = frozenset(number for number in statements if _inside(statements, number, loop))
         laps = sum(each.laps for each in trace.loops if each.statement == loop)
         loss = _loss(trace, loop)
-        return Training(
-            loop, body, laps, loss, _share(trace, loop, loss), _first_matrix(step, trace)
-        )
+        first = first_matrix(trace, step)
+        weight = first.name if first is not None else ""
+        return Training(loop, body, laps, loss, _share(trace, loop, loss), weight)
     return None
 
 
@@ -57,24 +65,69 @@ def points_of(trace: Trace, series: int) -> Floats:
     return np.asarray(trace.arrays[trace.series[series].array], dtype=float)
 
 
-def value_at(trace: Trace, series: int, lap: int) -> str | None:
-    """Return the text of a series' value at a lap; None where that lap has none."""
-    points = points_of(trace, series)
-    found = points[points[:, 0] == lap]
-    if not len(found):
-        return None
-    value = float(found[0, 1])
+def pass_of(trace: Trace, run: Run) -> Backward | None:
+    """Return the backward pass that a run works for: its own, that of the loss that it makes, else
+    the next one; None where none follows."""
+    made = {tensor for number in run.steps for tensor in trace.steps[number].results}
+    for each in trace.backwards:
+        if each.step in run.steps or any(each.nodes[root].tensor in made for root in each.roots):
+            return each
+    return next((each for each in trace.backwards if each.step > max(run.steps, default=-1)), None)
+
+
+def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Drawn | None]:
+    """Return the name and the value of what a pass began at, as far as step ``now`` knows them."""
+    if not began.roots:
+        return None, None
+    root = began.nodes[began.roots[0]]
+    if root.tensor is None:
+        return None, None
+    name = Drawn(0, root.names[0], "name", tensor=root.tensor) if root.names else None
+    values = trace.values.get(root.tensor)
+    if values is None or values.size != 1 or root.step is None or root.step > now:
+        return name, None
+    index = (0,) * len(trace.tensor(root.tensor).shape)
+    text = _text(float(values.item()))
+    return name, None if text is None else Drawn(0, text, "value", tensor=root.tensor, index=index)
+
+
+def norm_of(trace: Trace, began: Backward) -> Drawn | None:
+    """Return the norm of the gradient that a pass left of the weight that is stepped next.
+
+    Between the pass and the step the gradient may have changed (clipped, added to): then the norm
+    that the optimizer met is not the pass's, and there is one only where all values are known.
+    """
+    left = {each.tensor: each.after for each in began.accumulations}
+    for step in trace.optimizers:
+        update = first_matrix(trace, step)
+        if step.step < began.step or update is None or update.before not in left:
+            continue
+        gradient = left[update.before]
+        norm = update.gradient_norm if update.gradient == gradient else None
+        if norm is None and gradient in trace.values:
+            norm = float(np.linalg.norm(trace.values[gradient].astype(float)))
+        text = None if norm is None else _text(norm)
+        return None if text is None else Drawn(0, text, "norm", tensor=gradient)
+    return None
+
+
+def _text(value: float) -> str | None:
     return numerals.write(value, 6) or numerals.write(value, 6, 1)
 
 
 def versions_of(trace: Trace, training: Training) -> list[tuple[int, Floats]]:
     """Return the laps after which the weight is known, and its versions; lap 0 is before them."""
     found: list[tuple[int, Floats]] = []
+    memories: set[int] = set()  # two models may have parameters of one name
     for step in trace.optimizers:
         run = trace.runs[trace.steps[step.step].run]
         update = next((each for each in step.updates if each.name == training.weight), None)
         if update is None or run.statement not in training.body:
             continue
+        storages = {trace.tensor(each).storage for each in (update.before, update.after)}
+        if memories and not memories & storages:
+            continue
+        memories |= storages
         before, after = weight_of(trace, update.before), weight_of(trace, update.after)
         if before is not None and not found:
             found.append((run.lap - 1, before))
@@ -158,11 +211,12 @@ def _share(trace: Trace, loop: int, loss: int | None) -> int | None:
     return None
 
 
-def _first_matrix(step: OptimizerStep, trace: Trace) -> str:
+def first_matrix(trace: Trace, step: OptimizerStep) -> ParameterUpdate | None:
+    """Return the update of the first matrix that a step changed, else of its first parameter."""
     for update in step.updates:
         if len(trace.tensor(update.before).shape) >= 2:
-            return update.name
-    return step.updates[0].name if step.updates else ""
+            return update
+    return next(iter(step.updates), None)
 
 
 def station_of(trace: Trace, run: Run) -> int | None:

@@ -23,14 +23,14 @@ _GAP_X, _GAP_Y = 0.13, 0.14
 class TrainingRing(Group):
     """Cards 1 to 4, clockwise from the top left, with arrows from each to the next.
 
-    ``features`` are the sizes of the layers that data passes, ``loss`` the series' name. One card
-    and the arrow into it are lit; :meth:`light` says which. An unknown loss is ``?``.
+    ``features`` are the sizes of the layers that data passes. One card and the arrow into it are
+    lit; :meth:`light` says which. An unknown loss is ``?``.
     """
 
-    def __init__(self, canvas: Canvas, zone: Zone, features: Sequence[int], loss: Drawn) -> None:
+    def __init__(self, canvas: Canvas, zone: Zone, features: Sequence[int]) -> None:
         self.canvas, self.zone = canvas, zone
         self.features = list(features)
-        self.loss_name = loss
+        self.loss_name: Drawn | None = None
         self.lit: int | None = None
         self.loss: Drawn | None = None
         self.change: Change | None = None
@@ -47,18 +47,19 @@ class TrainingRing(Group):
     def light(
         self,
         station: int | None,
+        name: Drawn | None = None,
         loss: Drawn | None = None,
         change: Change | None = None,
         gradient: Drawn | None = None,
         emptied: Drawn | None = None,
     ) -> None:
-        """Light a station, and say the loss and what the step changed, as far as they are known.
+        """Light a station; tell the loss by name and what the step changed, as far as known.
 
         ``gradient`` is the norm of the gradient that is there, ``emptied`` the name of the op that
         has just thrown it away: then the card in which it was is lit.
         """
         self.lit = BACKWARD if emptied is not None and station is None else station
-        self.loss, self.change = loss, change
+        self.loss_name, self.loss, self.change = name, loss, change
         self.gradient, self.emptied = gradient, emptied
         self.submobjects = []
         for place, card in enumerate(self.cards):
@@ -166,21 +167,24 @@ class TrainingRing(Group):
     def _loss(self) -> VGroup:
         canvas, artboard = self.canvas, self.canvas.artboard
         card = self.cards[LOSS]
-        name = self.loss_name.text
-        x = card.x + artboard.px(72)
-        y = card.y + artboard.px(15 + 22)
-        room = card.right - x - artboard.px(16)
-        size = min(artboard.type_chip, room / text_width(name, 1.0))
-        muted = canvas.theme.muted
-        label = canvas.label(
-            name, x, y, size, muted, weight="Medium", align=0, source=self.loss_name
-        )
+        group = VGroup()
+        if self.loss_name is not None:
+            name = self.loss_name.text
+            x = card.x + artboard.px(72)
+            y = card.y + artboard.px(15 + 22)
+            room = card.right - x - artboard.px(16)
+            size = min(artboard.type_chip, room / text_width(name, 1.0))
+            muted = canvas.theme.muted
+            source = self.loss_name
+            group.add(
+                canvas.label(name, x, y, size, muted, weight="Medium", align=0, source=source)
+            )
         value = self.loss or Drawn(0, "?", "sign")
         ink = canvas.theme.line if self.loss is None else self._ink(LOSS, canvas.theme.text)
         room = card.width - artboard.px(40)
         big = min(artboard.px(84), room / text_width(value.text, 1.0))
         at = (card.center_x, card.center_y + artboard.px(18))
-        return VGroup(label, canvas.label(value.text, *at, big, ink, source=value))
+        return group.add(canvas.label(value.text, *at, big, ink, source=value))
 
     def _step(self) -> Group:
         if self.change is None:
