@@ -10,7 +10,7 @@ from pathlib import Path
 def torchreel(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ``torchreel`` with these arguments in a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "torchreel.cli", *arguments],
+        [sys.executable, "-m", "torchreel", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -172,7 +172,7 @@ def test_an_interrupted_build_leaves_nothing_half_made_and_loses_nothing(course:
     script = course / "lessons/small/lesson.py"
     script.write_text(SCRIPT.replace("arange(4)", "arange(6)[2:]"))
     with subprocess.Popen(
-        [sys.executable, "-m", "torchreel.cli", "build", "--quality", "draft"],
+        [sys.executable, "-m", "torchreel", "build", "--quality", "draft"],
         cwd=course,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -268,6 +268,39 @@ def test_animate_films_any_script(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.mp4", "mine.py", "out"]
 
 
+def test_animate_ends_a_script_at_its_limit_and_films_it_until_then(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(3)\nwhile True: pass\n")
+    late = torchreel("animate", "mine.py", "--timeout", "soon", folder=tmp_path)
+    assert late.returncode == 2
+    assert "argument --timeout: 'soon' is no number of seconds" in late.stderr
+    limit = ("--timeout", "0.5", "-o", "look", "--artboard", "page")
+    ran = torchreel("animate", "mine.py", *limit, folder=tmp_path)
+    assert ran.returncode == 1
+    assert "mine.py:3: the script did not end within 0.5 seconds" in ran.stderr
+    assert any((tmp_path / "look").glob("*-01.png"))
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (
+            "import argparse; p = argparse.ArgumentParser('mine'); p.add_argument('n')\n"
+            "p.parse_args()",
+            "2; the last line it wrote: mine: error: the following arguments are required: n",
+        ),
+        ("raise SystemExit('no data')", "1: no data"),
+        ("raise SystemExit(3)", "3"),
+    ],
+)
+def test_animate_says_why_a_script_ended_itself(tmp_path: Path, end: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(f"import torch\n{end}\n")
+    ran = torchreel("animate", "mine.py", folder=tmp_path)
+    assert ran.returncode == 1
+    told = ran.stderr.splitlines()[0]
+    assert told.startswith("✗ mine.py:")
+    assert told.partition(" the script ended itself with exit status ")[2] == said
+
+
 def test_animate_writes_stills_into_a_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SCRIPT)
     ran = torchreel("animate", "mine.py", "-o", "look", "--artboard", "page", folder=tmp_path)
@@ -355,7 +388,7 @@ def test_animate_asks_where_to_write_before_it_runs_the_script(
 def test_a_disk_without_room_is_an_error_without_a_traceback(tmp_path: Path, out: str) -> None:
     """What is too large for a process looks to it as a full disk does."""
     (tmp_path / "mine.py").write_text("import torch\nx = torch.arange(3)\n")
-    command = (sys.executable, "-m", "torchreel.cli", "animate", "mine.py", "-o", out)
+    command = (sys.executable, "-m", "torchreel", "animate", "mine.py", "-o", out)
     ran = subprocess.run(
         ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *command, "--quality", "draft"],
         cwd=tmp_path,
@@ -383,7 +416,7 @@ while True: pass
     scratch.mkdir()
     number = getattr(signal, name)
     with subprocess.Popen(
-        [sys.executable, "-m", "torchreel.cli", "trace", "mine.py"],
+        [sys.executable, "-m", "torchreel", "trace", "mine.py"],
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,

@@ -29,7 +29,7 @@ class Project:
 
     def build(self, *, fails: bool = False) -> str:
         """Run ``torchreel build``, check its exit status and return what it printed."""
-        command = [sys.executable, "-m", "torchreel.cli", "build", "--quality", "draft"]
+        command = [sys.executable, "-m", "torchreel", "build", "--quality", "draft"]
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
         done = subprocess.run(
             command,

@@ -152,6 +152,7 @@ def animate(options: argparse.Namespace) -> int:
     from torchreel.plan.film import film
     from torchreel.render.job import Look
     from torchreel.report import Terminal, print_problems, print_warnings, terminal
+    from torchreel.site.words import counted
 
     out = options.output or Path(options.script.name).with_suffix(".mp4")
     if out.suffix not in (".mp4", ".gif", "") or (not out.suffix and out.is_file()):
@@ -160,9 +161,16 @@ def animate(options: argparse.Namespace) -> int:
         raise TorchReelError(Problem(str(out), what, remedy))
     look = Look(options.artboard, options.theme, options.quality)
     with Terminal() as progress:
-        made = film(options.script, out, look=look, cell=options.cell, progress=progress)
+        made = film(
+            options.script,
+            out,
+            look=look,
+            cell=options.cell,
+            timeout=options.timeout,
+            progress=progress,
+        )
     said = f"{made.length:.1f} s, {out.stat().st_size / 1000:.0f} kB"
-    terminal().print(f"{made.path}: {said if out.suffix else f'{made.length:.0f} stills'}")
+    terminal().print(f"{made.path}: {said if out.suffix else counted(round(made.length), 'still')}")
     print_warnings(terminal(stderr=True), made.warnings)
     if made.problem:
         print_problems(terminal(stderr=True), [made.problem])
@@ -278,6 +286,15 @@ def _parser() -> argparse.ArgumentParser:
     def quality(made: argparse.ArgumentParser) -> None:
         made.add_argument("--quality", choices=QUALITIES, default="standard", help=_QUALITY_HELP)
 
+    def timeout(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--timeout",
+            type=_seconds,
+            default=600,
+            metavar="SECONDS",
+            help="end the script when it takes longer (default: %(default)s)",
+        )
+
     made = command(new)
     made.add_argument(
         "lesson",
@@ -315,6 +332,7 @@ def _parser() -> argparse.ArgumentParser:
         "--theme", choices=THEMES, default="dark", help="the colours (default: %(default)s)"
     )
     quality(made)
+    timeout(made)
     made = command(trace)
     made.add_argument("script", type=Path, metavar="SCRIPT", help=_SCRIPT_HELP)
     made.add_argument(
@@ -329,13 +347,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the whole trace as JSON instead, numbers included: for programs",
     )
-    made.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=600,
-        metavar="SECONDS",
-        help="end the script when it takes longer (default: %(default)s)",
-    )
+    timeout(made)
     made = command(status)
     course(made)
     quality(made)
@@ -459,7 +471,3 @@ def _mkdocs_log(*, problems: bool) -> Iterator[None]:
         yield
     finally:
         state.logger.removeHandler(state.stream)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

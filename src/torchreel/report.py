@@ -16,6 +16,7 @@ from rich.table import Table
 from torchreel.plan import Build, Outcome
 from torchreel.plan.outcome import What
 from torchreel.records import Problem
+from torchreel.site.words import counted
 
 _VERBS = {"trace": "running", "clip": "rendering"}
 _COLORS = {"failed": "bold red", "rendered": "green", "traced": "green", "stale": "yellow"}
@@ -104,7 +105,7 @@ def told(why: Iterable[str]) -> str:
 def table(build: Build) -> Table:
     """Return the table of what a build made, reused or failed to make."""
     made = sum(outcome.state in ("rendered", "traced") for outcome in build.outcomes)
-    title = f"{made} made, {len(build.problems)} problems, {build.seconds:.1f} s"
+    title = f"{made} made, {counted(len(build.problems), 'problem')}, {build.seconds:.1f} s"
     table = Table(caption=title, caption_justify="left", box=None, pad_edge=False)
     for name in ("clip", "", "seconds", "kB", "why"):
         table.add_column(name, justify="right" if name in ("seconds", "kB") else "left")

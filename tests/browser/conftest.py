@@ -75,7 +75,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
     url = f"http://127.0.0.1:{port}/"
     write_course(root)
     subprocess.run(
-        [sys.executable, "-m", "torchreel.cli", "build", "--quality", "draft"],
+        [sys.executable, "-m", "torchreel", "build", "--quality", "draft"],
         cwd=root,
         env={**os.environ, "SITE_URL": url},
         check=True,

@@ -45,7 +45,7 @@ def served(course: Course, tmp_path: Path) -> Iterator[Course]:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "torchreel.cli", "serve", "-a", address],
+            [sys.executable, "-m", "torchreel", "serve", "-a", address],
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=log,

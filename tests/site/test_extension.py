@@ -384,6 +384,7 @@ def test_show_leaves_out_what_it_does_not_name(root: Path) -> None:
         ("`{{ reshape:y.shape`", 1, "not closed on its line", r"\{{"),
         ("/// clip | reshape\n    alt: {{ q.shape }}\n///", 2, "called 'q'", "x, y, z"),
         (f"/// clip | reshape\n{TWO}", 1, "2 items for 3 statements", "3. z = x.reshape(2, 2, 3)"),
+        ("/// clip | reshape\n\n1. One.\n///", 1, "has 1 item for 3 statements", "3. z = x"),
         (f"/// clip | loop\n{TWO}", 1, "2 items for 4 statements", "        1. t = y / 3"),
         ("/// clip | reshape\n    spede: 2\n///", 2, "unknown option 'spede'", "alt"),
         ("text\n\n/// clip | reshape\n", 3, "not closed", "`///`"),

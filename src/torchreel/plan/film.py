@@ -7,10 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from torchreel import tracer
 from torchreel.plan.clips import lines_of
 from torchreel.plan.outcome import Progress, Silent
-from torchreel.plan.traces import raised
+from torchreel.plan.traces import run_script
 from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.render.job import Job, Look
 from torchreel.render.worker import Worker
@@ -35,25 +34,28 @@ def film(
     *,
     look: Look | None = None,
     cell: str | None = None,
+    timeout: float = 600.0,
     progress: Progress | None = None,
 ) -> Film:
     """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif,
     stills into the folder ``out`` where it has no ending.
 
-    Raises TorchReelError where there is nothing to film, or where ``out`` cannot be written. A
-    script that raises is filmed up to there.
+    ``timeout`` is how many seconds the script may take. A script that raises, or that does not end
+    in time, is filmed up to there. Raises TorchReelError where there is nothing to film, or where
+    ``out`` cannot be written.
     """
     _check(out)
     told, name = progress or Silent(), script.name
     told.started(name, "trace", ("new",))
-    trace = tracer.trace_script(script, root=Path.cwd())  # as python SCRIPT would run it
+    # As python SCRIPT would run it.
+    trace, problem = run_script(script, root=Path.cwd(), timeout=timeout)
     jobs = [
         Job(trace.of_cell(each), look or Look(artboard="film"), None, lines_of(trace, each))
-        for each in _shown(trace, cell)
+        for each in _shown(trace, cell, problem)
     ]
     told.started(f"{name} as {out.name}", "clip", ("new",))
     length, warnings = _write(jobs, out, Path.cwd())
-    return Film(out, length, tuple(warnings), raised(trace) if trace.error else None)
+    return Film(out, length, tuple(warnings), problem)
 
 
 def _check(out: Path) -> None:
@@ -69,8 +71,11 @@ def _check(out: Path) -> None:
         raise TorchReelError(Problem(str(there), "this folder cannot be written to", _ELSEWHERE))
 
 
-def _shown(trace: Trace, cell: str | None) -> list[str]:
-    """Return the cells to film: those with something to show, or the one that is asked for."""
+def _shown(trace: Trace, cell: str | None, problem: Problem | None) -> list[str]:
+    """Return the cells to film: those with something to show, or the one that is asked for.
+
+    Raises TorchReelError where there is none: with the script's own problem, if it has one.
+    """
     known = [each.name for each in trace.cells]
     if cell is not None and cell not in known:
         raise TorchReelError(
@@ -83,8 +88,7 @@ def _shown(trace: Trace, cell: str | None) -> list[str]:
     if not names:
         what = "there is nothing to film: no torch op ran in a cell"
         remedy = "Let a line of it compute with torch, such as x = torch.arange(12)."
-        problem = Problem(trace.script, what, remedy)
-        raise TorchReelError(raised(trace) if trace.error else problem)
+        raise TorchReelError(problem or Problem(trace.script, what, remedy))
     return names
 
 

@@ -32,6 +32,7 @@ from torchreel.store import (
     variable_digest,
     write_trace,
 )
+from torchreel.tracer.process import LOG_KEPT
 
 _SUMMARY = "summary.json"
 _MISSING = "missing"
@@ -112,9 +113,9 @@ class Traces:
         """Trace a script and keep what came of it; raises TorchReelError."""
         path = self._project.root / script
         before = file_digest(path)
-        trace = tracer.trace_script(path, root=self._project.root)
-        if trace.error:
-            raise TorchReelError(raised(trace))
+        trace, problem = run_script(path, root=self._project.root)
+        if problem:
+            raise TorchReelError(problem)
         inputs = {script: before, **trace.inputs, **self._fixed}
         summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace))
         folder = self._store.trace_folder(summary.digest)
@@ -180,8 +181,27 @@ ENDS = {
 }
 
 
-def raised(trace: Trace) -> Problem:
-    """Return the problem of a script that did not come to its end."""
+def run_script(script: Path, *, root: Path, timeout: float = 600.0) -> tuple[Trace, Problem | None]:
+    """Run a script whose output nobody sees; return its trace, and why it did not come to its end.
+
+    ``timeout`` is in seconds. Raises TorchReelError where there is no trace.
+    """
+    heard = bytearray()
+
+    def hear(chunk: bytes) -> None:
+        heard.extend(chunk)
+        del heard[:-LOG_KEPT]
+
+    trace = tracer.trace_script(script, root=root, timeout=timeout, hear=hear)
+    return trace, raised(trace, heard.decode(errors="replace")) if trace.error else None
+
+
+def raised(trace: Trace, output: str = "") -> Problem:
+    """Return the problem of a script that did not come to its end.
+
+    ``output`` is the end of what it wrote, where that was not shown: a script that ended itself
+    says why in its last line.
+    """
     error = trace.error
     assert error is not None
     where = f"{trace.script}:{error.line}" if error.line else trace.script
@@ -189,6 +209,8 @@ def raised(trace: Trace) -> Problem:
         return Problem(where, error.message, ENDS[error.type])
     if error.type == "SystemExit":
         said = "" if error.message == str(error.status) else f": {error.message}"
+        if not said and (wrote := output.strip().splitlines()):
+            said = f"; the last line it wrote: {wrote[-1]}"
         what = f"the script ended itself with exit status {error.status}{said}"
         advice = "Let it reach its end, or end it with sys.exit(0)."
         if error.status == USAGE:

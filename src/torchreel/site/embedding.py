@@ -19,7 +19,7 @@ from torchreel.site.quotes import Quotes
 from torchreel.site.references import Moment
 from torchreel.site.source import ClipBlock, Item, parse
 from torchreel.site.statements import Shown, shown_statements
-from torchreel.site.words import LANGUAGES, language_of
+from torchreel.site.words import LANGUAGES, counted, language_of
 
 _ANY_TAG = re.compile(r"<[^>]+>")
 
@@ -128,7 +128,8 @@ def pair(items: Sequence[Item], shown: Sequence[Shown], where: str) -> dict[int,
         return {}
     paired: dict[int, Item] = {}
     if not _pair(items, shown, paired):
-        what = f"the transcript has {_count(items)} items for {_count(shown)} statements"
+        told = counted(_count(items), "item")
+        what = f"the transcript has {told} for {counted(_count(shown), 'statement')}"
         raise TorchReelError(
             Problem(where, what, "Write one item each, or none at all:\n" + _outline(shown))
         )

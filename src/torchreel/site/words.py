@@ -189,3 +189,8 @@ def language_of(page: str, home: str = "en") -> str:
     """Return a page's language by its suffix (``index.ja.md`` is Japanese), else ``home``."""
     suffix = page.removesuffix(".md").rpartition(".")[2]
     return suffix if suffix in LANGUAGES else home
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are, in English: ``1 item``, ``2 items``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
