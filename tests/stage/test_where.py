@@ -63,13 +63,13 @@ def test_every_frame_can_be_read_and_is_what_torch_made(
 @pytest.mark.parametrize(
     ("cell", "line"),
     [
-        ("number", "where ( F , −2. , 0.0 ) = 0."),
-        ("method", "where ( F , −2. , 8. ) = 8."),
-        ("named", "where ( F , −2. , 2. ) = 2."),
-        ("numbers", "where ( F , 1 , 0 ) = 0"),
-        ("stretched", "where ( F , nan , 5 ) = 5."),
-        ("never", "where ( F , 1. , −1.5 ) = −1.50"),
-        ("scalar", "where ( T , 1. , 2. ) = 1."),
+        ("number", "where ( False , −2. , 0.0 ) = 0."),
+        ("method", "where ( False , −2. , 8. ) = 8."),
+        ("named", "where ( False , −2. , 2. ) = 2."),
+        ("numbers", "where ( False , 1 , 0 ) = 0"),
+        ("stretched", "where ( False , nan , 5 ) = 5."),
+        ("never", "where ( False , 1. , −1.5 ) = −1.50"),
+        ("scalar", "where ( True , 1. , 2. ) = 1."),
     ],
 )
 def test_the_last_choice_is_written_out(staged: Staged, cell: str, line: str) -> None:
