@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torchreel.records import Provenance, Step, Trace
 
 SETUP = """\
+import copy
 import math
 import torch
 import torch.nn.functional as F
@@ -209,6 +210,7 @@ MOVES = [
     moves("odd.masked_fill(sure, 0.0)", odd=0),
     moves("leaf.T", leaf=0),
     moves("torch.nn.Parameter(a).view(12)", a=0),
+    moves("copy.deepcopy(turned)", turned=0),
     moves("torch.atleast_2d(v)", v=0),
     moves("torch.swapaxes(a, 0, 1)"),
     moves("torch.narrow(a, 1, 1, 2)"),
@@ -501,6 +503,11 @@ by_unit = m @ torch.eye(3, dtype=torch.int64)
 histogram = torch.histc(a, 4)
 zeros = torch.zeros_like(a)
 nearly = a * 0
+joined = torch.cat([whole, w])
+told = torch.cat([sure, v])
+longer = torch.cat([w, w.double()])
+filled_in = torch.zeros(2, 3)
+filled_in[0] = whole
 by_one = a * 1
 count_once = n * 1
 to_the_first = a ** 1
@@ -876,6 +883,28 @@ def test_what_came_from_no_operand_is_not_made_up(traced: Trace) -> None:
     assert (moved == -1).all()
     assert provenance(last_step(traced, "others", "nearly = a * 0")).kind == "feeds"
     assert last_step(traced, "others", "created = torch.ones(3)").provenance == ()
+
+
+CONVERTED = {
+    "joined = torch.cat([whole, w])": {"whole": range(3), "w": range(3, 6)},
+    "told = torch.cat([sure, v])": {"sure": range(6), "v": range(6, 10)},
+    "longer = torch.cat([w, w.double()])": {"w": range(3)},
+    "filled_in[0] = whole": {"whole": range(3)},
+}
+"""Lines, and where in their result the elements of each name are."""
+
+
+@pytest.mark.parametrize("text", CONVERTED)
+def test_what_gets_another_dtype_is_no_constant(text: str, traced: Trace) -> None:
+    step = last_step(traced, "others", text)
+    held = traced.names_after("others")
+    for name, places in CONVERTED[text].items():
+        fed, derivatives = measured(traced, step, held[name])
+        expected = np.zeros_like(fed)
+        expected[list(places), range(len(places))] = True
+        assert np.array_equal(fed, expected), name
+        slopes = derivatives[fed]
+        assert (slopes == 1).all() if PLAIN[name].is_floating_point() else np.isnan(slopes).all()
 
 
 ARITHMETIC = (

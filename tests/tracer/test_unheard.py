@@ -60,6 +60,13 @@ p.add_(1)
 longer = torch.arange(4.0)
 longer.resize_(8)
 longer.zero_()
+# %% out
+joined = torch.zeros(0)
+torch.cat([y, y], out=joined)
+added = torch.zeros(0)
+torch.add(y, 1, out=added)
+product = torch.zeros(0)
+torch.mm(torch.ones(2, 3), torch.ones(3, 2), out=product)
 # %% nested
 nest = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
 # %% load
@@ -174,6 +181,13 @@ def test_the_names_hold_what_they_hold_without_the_tracer(shared: Trace, transfo
             [
                 *("arange", "resize_ view", "unsqueeze_ view", "squeeze_ view", "t_ view"),
                 *("add_ written", "arange", "resize_ view", "zero_ written"),
+            ],
+        ),
+        (
+            "out",
+            [
+                *("zeros", "cat written", "zeros", "add written"),
+                *("zeros", "ones", "ones", "mm written"),
             ],
         ),
         ("nested", ["ones", "ones", "nested_tensor"]),

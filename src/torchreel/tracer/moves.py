@@ -54,9 +54,45 @@ def find_moves(
         for i, found in enumerate(maps):
             if found is not None and found.size and (found == -1).all() and not constant:
                 maps[i] = None  # what seems constant may be a comparison that was never true
+        if _converts(call, operands, labelled, maps):
+            return None
         if any(found is not None for found in maps):
             return None if _computes(call, operands) else maps
     return None
+
+
+def _converts(
+    call: Replay,
+    operands: Sequence[torch.Tensor],
+    labelled: frozenset[int],
+    maps: Sequence[Map | None],
+) -> bool:
+    """Tell whether what seems constant are elements of an operand that was held, as another dtype:
+    ``cat`` of integers and floats makes floats of all.
+
+    Where an index or a mask is another, a constant stays or an element comes in its place.
+    """
+    constants = [np.zeros(0, bool) if found is None else found[:, 0] == -1 for found in maps]
+    if not any(places.any() for places in constants):
+        return False
+    base = [_label(t, 0, i) if i in labelled else t for i, t in enumerate(operands)]
+    usual = [_bytes(result) for result in call([t.clone() for t in base])]
+    labels = {row.tobytes() for i in labelled for row in _bytes(base[i])}
+    for i in frozenset(range(len(operands))) - labelled:
+        for run in (5, 6) if operands[i].dtype == torch.bool else (0,):
+            given = [_label(t, run, i) if i == j else t.clone() for j, t in enumerate(base)]
+            try:
+                came = [_bytes(result) for result in call(given)]
+            except FAILS:
+                continue
+            if [len(rows) for rows in came] != [len(rows) for rows in usual]:
+                continue
+            for places, rows, before in zip(constants, came, usual, strict=True):
+                for place in np.flatnonzero(places):
+                    row = rows[place].tobytes()
+                    if row != before[place].tobytes() and row not in labels:
+                        return True
+    return False
 
 
 def _computes(call: Replay, operands: Sequence[torch.Tensor]) -> bool:

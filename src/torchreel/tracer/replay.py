@@ -111,6 +111,8 @@ class Replay:
             raise Unmeasured("it cannot be run on other values")
         self._func = torch.Tensor.cpu if func is torch.Tensor.cuda else func
         # What was in ``out`` does not matter: without it the same is computed.
+        if name == "__deepcopy__":
+            args = (args[0], {})  # nor what was copied before
         self._args = [_frozen(value) for value in args]
         self._kwargs = {key: _frozen(value) for key, value in kwargs.items() if key != "out"}
         self._inner: InnerOps | None = None

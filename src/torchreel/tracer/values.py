@@ -99,5 +99,5 @@ def array_of(tensor: torch.Tensor) -> Array | None:
 
 
 def _array(tensor: torch.Tensor) -> Array:
-    array: Array = tensor.numpy()
+    array: Array = tensor.numpy().copy()  # its own would keep the tensor alive, to be counted
     return array
