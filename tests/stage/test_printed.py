@@ -211,6 +211,14 @@ def test_a_line_is_wrapped_as_on_a_terminal(text: str, pieces: list[str]) -> Non
     assert wrap(text, 4) == pieces
 
 
+def test_a_character_that_no_font_has_is_told_once_a_clip(tmp_path: Path) -> None:
+    cell = "n = '\U0010fffd'\nx = torch.arange(4)\nprint(n, x)\ny = x + 1\nz = y + 1"
+    script = write_cells(tmp_path, {"sign": cell})
+    scene = play_cell(trace_script(script, root=tmp_path), "sign", "film")
+    assert len(scene.cues) == 4
+    assert [(each.cue, each.what[:11]) for each in scene.warnings] == [(1, "no font on ")]
+
+
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 def test_a_progress_bar_is_its_last_line_and_the_lap_stays(staged: Staged, artboard: str) -> None:
     scene = staged("bars", artboard)

@@ -88,17 +88,24 @@ def flaws_at_rest(frame: Frame, before: Frame | None) -> list[str]:
     return found if before is None else [*found, *_still_lit(frame, before)]
 
 
+def lacking(frame: Frame) -> list[str]:
+    """Return which characters no font of this machine has, a sentence for each text that has some:
+    said once, it holds for all frames that follow."""
+    signs = dict.fromkeys(unknown(text.text) for text in frame.texts)
+    return [
+        f"no font on this machine has {each!r}, and \N{REPLACEMENT CHARACTER} is shown: "
+        f"install one that has it, such as {_FONTS}"
+        for each in signs
+        if each
+    ]
+
+
 def _alone(text: Written, artboard: Artboard) -> list[str]:
     found = []
     if text.size < artboard.floor - 0.01:
         found.append(
             f"{text.text!r} is {text.size:.0f} px high, too small to read: "
             f"{artboard.floor:.0f} is the least"
-        )
-    if lacking := unknown(text.text):
-        found.append(
-            f"no font on this machine has {lacking!r}, and \N{REPLACEMENT CHARACTER} is shown: "
-            f"install one that has it, such as {_FONTS}"
         )
     right, bottom = text.left + text.width, text.top + text.height
     inside = (

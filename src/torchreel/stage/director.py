@@ -25,7 +25,7 @@ from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS, Zone
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.checker import Frame, flaws, flaws_at_rest
+from torchreel.stage.checker import Frame, flaws, flaws_at_rest, lacking
 from torchreel.stage.chips import Named, lap_width
 from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
@@ -480,6 +480,8 @@ class LessonScene(Scene):
         """Note what is wrong with the frame as it stands, and return it."""
         frame = frame_of(Parts.of(self.mobjects), self.canvas)
         self._warn(flaws(frame, self.canvas.artboard))
+        said = {each.what for each in self.warnings}
+        self._warn([each for each in lacking(frame) if each not in said])
         return frame
 
     def _check_at_rest(self) -> None:
