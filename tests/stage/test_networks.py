@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from manim import FadeIn
 
 from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_autograd import _reads as _reads_as
@@ -29,6 +30,7 @@ from torchreel.stage.nets.links import INPUT, chain_of
 from torchreel.stage.nets.nodeview import NodeView
 from torchreel.stage.nets.selection import select
 from torchreel.stage.nets.shades import boxed, limit_of
+from torchreel.stage.nets.thing import ModelThing
 from torchreel.stage.training.curve import BINS, binned
 from torchreel.stage.training.facts import SLOW_LAPS, training_of, versions_of
 from torchreel.stage.training.tiles import liveliest, tiles_of
@@ -104,6 +106,7 @@ CELLS = {
     "    m_loss = (critic(fake) - 1).square().mean()\n"
     "    m_opt.zero_grad()\n    m_loss.backward()\n"
     "    nn.utils.clip_grad_norm_(maker.parameters(), 0.01)\n    m_opt.step()",
+    "asked": "guess = xor(X)",
     "wide": "long = nn.Sequential(*[each for _ in range(8) for each in "
     "(nn.Linear(24, 24), nn.GELU())])\nout = long(torch.randn(2, 24))",
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
@@ -409,6 +412,23 @@ def test_rows_of_pictures_become_tiles_and_the_liveliest_are_chosen() -> None:
     assert [tile.shape for tile in tiles_of(weight)] == [(28, 28)] * 4
     assert liveliest(weight, after, 2) == [0, 2]
     assert [tile.shape for tile in tiles_of(np.zeros((4, 2)))] == [(4, 2)]
+
+
+@pytest.mark.parametrize("cell", ["asked", "single"])
+def test_a_clip_of_a_network_begins_with_it_there(trace: Trace, cell: str) -> None:
+    opening: list[type] = []
+
+    class Opening(LessonScene):
+        def play(self, *animations: Any, **settings: Any) -> None:
+            if not self.renderer.time:
+                coming: set[object] = {
+                    each.mobject for each in animations if isinstance(each, FadeIn)
+                }
+                opening.extend(type(each) for each in self.mobjects if each not in coming)
+            super().play(*animations, **settings)
+
+    play_cell(trace, cell, kind=Opening)
+    assert {NodeView, ModelThing} & {*opening}
 
 
 def test_the_poster_of_a_training_loop_is_its_curve(play: Play) -> None:

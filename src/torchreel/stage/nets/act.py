@@ -160,11 +160,7 @@ class Network:
     def _build(self, model: ModelThing) -> None:
         """Let a model that was just made fill with its weights."""
         model.reveal(0.0)
-        if self._there is None and self.scene.renderer.time == 0:
-            self.scene.add(model)
-            self._there = model
-        else:
-            self._show(model)
+        self._show(model)
         self.scene.play(BlockAnimation(model, lambda t: model.reveal(ease(t)), SLOW))
         model.reveal(1.0)
 
@@ -324,8 +320,11 @@ class Network:
         draw(1.0)
 
     def _show(self, group: Group) -> None:
-        """Let a picture take the stage from the one before."""
-        hand_over(self.scene, self._there, group)
+        """Let a picture take the stage from the one before; a clip begins with it."""
+        if self._there is None and self.scene.renderer.time == 0:
+            self.scene.add(group)
+        else:
+            hand_over(self.scene, self._there, group)
         self._there = group
 
     def _take_off(self) -> None:
