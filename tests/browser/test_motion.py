@@ -73,7 +73,7 @@ def test_the_heros_film_waits_for_the_pictures_of_the_page(page: Page, course: C
     assert "webp" in asked
     assert "mp4" not in asked
     held[0].continue_()
-    hero.expect_state("!video.paused")
+    hero.expect_state("!video.paused && video.currentTime > 0")
     assert "mp4" in asked
 
 
