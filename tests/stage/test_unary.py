@@ -45,9 +45,13 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
 def test_every_frame_can_be_read_and_is_what_torch_made(
     staged: Staged, cell: str, artboard: str
 ) -> None:
-    scene = staged(cell, artboard)
+    check_result(staged(cell, artboard), CELLS[cell])
+
+
+def check_result(scene: LessonScene, code: str) -> None:
+    """Check that nothing was warned of, and that ``y`` is whole and as a plain run makes it."""
     scope: dict[str, Any] = {"torch": torch}
-    exec(CELLS[cell], scope)
+    exec(code, scope)
     assert scene.warnings == []
     block = scene.block("y")
     assert block.pose.shown.all()

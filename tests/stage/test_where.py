@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.stage.conftest import play_cell, write_cells
-from tests.stage.test_director import _reads_as
+from tests.stage.test_unary import check_result
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
@@ -49,15 +49,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
 def test_every_frame_can_be_read_and_is_what_torch_made(
     staged: Staged, cell: str, artboard: str
 ) -> None:
-    scene = staged(cell, artboard)
-    scope: dict[str, Any] = {"torch": torch}
-    exec(CELLS[cell], scope)
-    assert scene.warnings == []
-    block = scene.block("y")
-    assert block.pose.shown.all()
-    for drawn in scene.drawn:
-        if drawn.source == "value" and drawn.tensor == block.record.id:
-            assert _reads_as(drawn.text, scope["y"][drawn.index].item())
+    check_result(staged(cell, artboard), CELLS[cell])
 
 
 @pytest.mark.parametrize(

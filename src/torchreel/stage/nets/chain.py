@@ -105,15 +105,7 @@ class ModuleChain(Identified):
             y = max(top - size * 0.62, self.zone.y + size * 0.5)
             name = module_label(canvas, link.name, link.module, slot.center_x, y, size)
             self.know(("name", link.name), name)
-        kernels = len(self.trace.tensor(link.weight).shape) == 4
-        return Funnel(
-            canvas,
-            slot,
-            weight_of(self.trace, link.weight),
-            kernels=kernels,
-            by_rows=link.by_rows,
-            others=matrices_of(self.trace, link.others),
-        )
+        return funnel_of(canvas, slot, self.trace, link)
 
     def _skips(self) -> VGroup:
         """Return the ways around links, as arcs over the chain."""
@@ -178,6 +170,20 @@ def gate_of(
         else Drawn(0, text, "op", step=link.step)
     )
     return Gate(canvas, slot, link.kind, source, lit=lit, radius=radius)
+
+
+def funnel_of(canvas: Canvas, slot: Slot, trace: Trace, link: Link, *, lit: bool = False) -> Funnel:
+    """Return the funnel of a link with a weight."""
+    assert link.weight is not None
+    return Funnel(
+        canvas,
+        slot,
+        weight_of(trace, link.weight),
+        kernels=len(trace.tensor(link.weight).shape) == 4,
+        by_rows=link.by_rows,
+        others=matrices_of(trace, link.others),
+        lit=lit,
+    )
 
 
 def gate_text(link: Link) -> str:

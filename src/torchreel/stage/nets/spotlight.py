@@ -10,13 +10,13 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint
 from torchreel.stage.nets.arrangement import Part, Slot, arrange
 from torchreel.stage.nets.cells import Cells
-from torchreel.stage.nets.chain import activation, gate_of, kind_of, title_size
+from torchreel.stage.nets.chain import activation, funnel_of, gate_of, kind_of, title_size
 from torchreel.stage.nets.column import Portrait
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.lens import Lens, window_of
 from torchreel.stage.nets.links import INPUT, Chain
-from torchreel.stage.nets.sample import matrices_of, sample_of, weight_of
+from torchreel.stage.nets.sample import sample_of
 from torchreel.stage.text import text_width
 
 
@@ -136,18 +136,8 @@ class Spotlight(Identified):
 
     def _funnel(self, slot: Slot) -> list[Mobject]:
         canvas, link = self.canvas, self.link
-        assert link.weight is not None
         assert link.module is not None
-        kernels = len(self.trace.tensor(link.weight).shape) == 4
-        self.funnel = Funnel(
-            canvas,
-            slot,
-            weight_of(self.trace, link.weight),
-            kernels=kernels,
-            by_rows=link.by_rows,
-            others=matrices_of(self.trace, link.others),
-            lit=True,
-        )
+        self.funnel = funnel_of(canvas, slot, self.trace, link, lit=True)
         size = title_size(canvas, link.name, slot.width)
         top = slot.top_over(text_width(link.name, size))
         y = max(top - size * 0.7, self.zone.y + size * 0.5)
