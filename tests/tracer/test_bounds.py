@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from torchreel.records import Statistics, TensorRecord, Trace
 from torchreel.store import write_trace
@@ -281,11 +282,15 @@ KINDS = [
     (torch.tensor([1.5, -2.0]).to(torch.float8_e4m3fn), [1.5, -2.0]),
     (torch.tensor([1 + 2j, 3 - 1j]), [[1, 2], [3, -1]]),
     (torch.tensor([1 + 2j, 3 - 1j]).conj(), [[1, -2], [3, 1]]),
+    (torch.tensor([1 + 2j, 3 - 1j]).conj().imag, [-2, 1]),
+    (torch.view_as_complex(torch.tensor([[1.0, 2.0]], dtype=torch.half)), [[1, 2]]),
     (torch.tensor([True, False]), [True, False]),
     (torch.tensor([1, 2], dtype=torch.uint16), [1, 2]),
     (torch.eye(2).to_sparse(), None),
     (torch.ones(2, device="meta"), None),
     (torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged), None),
+    (FakeTensorMode().from_tensor(torch.ones(2)), None),
+    (torch.empty(2, dtype=torch.bits8), None),
     (torch.arange(6.0).reshape(2, 3).t()[1:, ::1], [[1, 4], [2, 5]]),
 ]
 

@@ -8,8 +8,11 @@ more than the sum of the three: 384 MiB.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -23,13 +26,11 @@ WHOLE, WHOLE_BYTES = 131_072, 64 << 20
 
 TEXTURE_BYTES = 64 << 20
 
-PLAIN_DTYPES = (torch.float32, torch.int64, torch.float64, torch.bool)
-"""Dtypes that NumPy holds as they are: most tensors have one of these."""
-
 UNREADABLE = (RuntimeError, NotImplementedError, TypeError, ValueError)
 """What torch raises where a tensor has no storage, strides, version or values to read (meta,
 sparse, nested, inside vmap)."""
 
+_from_numpy = torch.from_numpy  # the tracer stands before it while a script runs
 
 is_transformed = torch._C._functorch.is_functorch_wrapped_tensor
 """Tells a tensor that torch.func puts in the place of one of the script's, for one example or one
@@ -75,29 +76,39 @@ def array_of(tensor: torch.Tensor) -> Array | None:
 
     bfloat16 and float8 are widened to float32, quantized ones dequantized, complex ones are pairs.
     """
-    if tensor.layout != torch.strided or tensor.device.type == "meta":
+    if not _is_readable(tensor):
         return None
-    if tensor.dtype in PLAIN_DTYPES and tensor.device.type == "cpu":
-        with suppress(*UNREADABLE):  # one that stands for its negative
-            # Torch copies: memory that NumPy has held once can no longer be resized.
-            return _array(tensor.detach().clone(memory_format=torch.contiguous_format))
     try:
-        read = tensor.detach().to("cpu", copy=True).resolve_conj().resolve_neg()
+        read = tensor.detach()
         if read.is_quantized:
             read = read.dequantize()
         if read.is_complex():
-            read = torch.view_as_real(read)
-        if read.is_floating_point() and read.dtype not in (
-            torch.float16,
-            torch.float32,
-            torch.float64,
-        ):
-            read = read.to(torch.float32)
-        return _array(read.contiguous())
+            read = torch.view_as_real(read.resolve_conj().resolve_neg())
+        # NumPy's memory, never the tensor's: what NumPy has held once can no longer be resized.
+        array: Array = np.empty(read.shape, _held_as(read.dtype))
+        _from_numpy(array).copy_(read)
     except UNREADABLE:
         return None
-
-
-def _array(tensor: torch.Tensor) -> Array:
-    array: Array = tensor.numpy().copy()  # its own would keep the tensor alive, to be counted
     return array
+
+
+def _is_readable(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has values of its own: it does not stand for others, or for none."""
+    return (
+        tensor.layout is torch.strided
+        and tensor.device.type != "meta"
+        and type(tensor).__torch_dispatch__ is torch.Tensor.__torch_dispatch__
+        and not is_transformed(tensor)
+    )
+
+
+@cache
+def _held_as(dtype: torch.dtype) -> np.dtype[Any]:
+    """Return NumPy's dtype for torch's, float32 where it has none; raises TypeError for one that
+    is no float, either."""
+    try:
+        return np.dtype(torch.empty(0, dtype=dtype, device="cpu").numpy().dtype)
+    except TypeError:
+        if dtype.is_floating_point:
+            return np.dtype(np.float32)
+        raise
