@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from manim import FadeIn
+from manim import FadeIn, VMobject
 
 from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_autograd import _reads as _reads_as
@@ -21,6 +21,7 @@ from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import THEMES
+from torchreel.stage.devices.flow import Flow
 from torchreel.stage.director import LessonScene
 from torchreel.stage.frame import is_visible
 from torchreel.stage.nets.arrangement import Part, arrange, body
@@ -28,8 +29,9 @@ from torchreel.stage.nets.chain import ModuleChain
 from torchreel.stage.nets.gate import CURVES
 from torchreel.stage.nets.links import INPUT, chain_of
 from torchreel.stage.nets.nodeview import NodeView
+from torchreel.stage.nets.sample import sample_of
 from torchreel.stage.nets.selection import select
-from torchreel.stage.nets.shades import boxed, limit_of
+from torchreel.stage.nets.shades import boxed, limit_of, shade
 from torchreel.stage.nets.thing import ModelThing
 from torchreel.stage.training.curve import BINS, binned
 from torchreel.stage.training.facts import SLOW_LAPS, training_of, versions_of
@@ -112,6 +114,8 @@ CELLS = {
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
     "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",
+    "back": "far = Digits().to('meta')\nmoved = pixels.to('meta')\nout = far(moved)\n"
+    "far = Digits()\nfar.to('meta')\nout = far(moved)\nthere = torch.ones(2, 10)",
     "misfit": "narrow = nn.Linear(784, 8)\ntry:\n    narrow(pixels.reshape(2, 1, 28, 28))\n"
     "except RuntimeError as e:\n    print(type(e))\nout = narrow(pixels)",
     "kinds": "try:\n    torch.ones(2, 2) @ torch.ones(2, 2, dtype=torch.int64)\n"
@@ -349,6 +353,40 @@ def test_a_plug_is_mended_where_the_same_call_goes_through(
     texts = {(each.text, each.source) for each in Watched.seen}
     assert (str(given.shape[1]), "size") in texts
     assert {(str(tuple(each.shape)), "shape") for each in (given, out)} <= texts
+
+
+class Flowing(LessonScene):
+    """Notes what leads through a model at the end of any play."""
+
+    flows: ClassVar[list[Flow]] = []
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        super().play(*args, **kwargs)
+        Flowing.flows += [each for each in self.mobjects if isinstance(each, Flow)]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_arrows_lead_through_the_model_to_as_many_features_as_torch_gives(
+    trace: Trace, replay: dict[str, Any], artboard: str
+) -> None:
+    Flowing.flows = []
+    play_cell(trace, "devices", artboard, kind=Flowing)
+    (flow,) = set(Flowing.flows)
+    ends = [each.get_left()[0] for each in (flow.into, flow.out, flow.result)]
+    assert ends == sorted(ends)
+    assert len(flow.into) == 1
+    assert len(flow.result) == len(replay["far"].layer2.bias)
+
+
+def test_what_comes_out_is_coloured_by_its_numbers(trace: Trace, replay: dict[str, Any]) -> None:
+    own, board, theme = trace.of_cell("flat"), ARTBOARDS["page"], THEMES["dark"]
+    call = next(each for each in own.calls if each.parent is None)
+    canvas, stage = Canvas(board, theme), board.stage
+    flow = Flow(canvas, stage, None, stage, sample_of(own, call.results[0]))
+    first = replay["again"][0].detach().numpy()
+    fills = [cell.fill_rgbas[0, :3] for cell in flow.result if isinstance(cell, VMobject)]
+    assert np.allclose(fills, shade(first, limit_of(first), theme))
+    assert len(flow.into) == 0
 
 
 @pytest.mark.parametrize("name", CURVES)

@@ -11,10 +11,12 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import Color, mix
-from torchreel.stage.devices.board import Board
+from torchreel.stage.devices.board import Board, device_color
 from torchreel.stage.devices.clash import ClashPlate, Cross, error_chip, fact_colors
+from torchreel.stage.devices.flow import Flow
 from torchreel.stage.devices.ledger import Ledger
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
+from torchreel.stage.nets.sample import sample_of
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
 from torchreel.stage.picture import Picture
 from torchreel.stage.strip import Sentence
@@ -23,6 +25,8 @@ from torchreel.stage.training.chips import chip_row
 _MOVES = {"to", "cuda", "cpu"}
 _BOARDS = 0.66
 """Height of the boards as a share of the stage; what it costs stands below them."""
+_TENSOR, _MODEL, _RESULT = (0.15, 0.3), (0.595, 0.37), (0.95, 0.1)
+"""Where they stand on a board: the middle and the width, as shares of its own."""
 
 
 class Devices:
@@ -44,6 +48,7 @@ class Devices:
         self._plate: ClashPlate | None = None
         self._shown: tuple[int, ...] = ()
         self._ledger: Ledger | None = None
+        self._flow: Flow | None = None
 
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act."""
@@ -82,12 +87,13 @@ class Devices:
             *self._boards.values(),
             *(each for each, _ in self._things.values()),
         ]
-        there += self._extra + [each for each in (self._chip, self._ledger) if each is not None]
+        there += self._extra
+        there += [each for each in (self._chip, self._ledger, self._flow) if each is not None]
         if there:
             self.scene.play(*(FadeOut(each, run_time=QUICK) for each in there))
             self.scene.remove(*there)
         self._boards, self._things, self._extra, self._chip = {}, {}, [], None
-        self._ledger = None
+        self._ledger = self._flow = None
 
     @property
     def tensors(self) -> tuple[int, ...]:
@@ -128,7 +134,8 @@ class Devices:
         for name, tensor in self._first_names():
             self._add(name, self._tensor_thing(name, tensor), self.trace.tensor(tensor).device)
         for module in self.trace.modules:
-            if module.parent is None and module.name and self._weights(module.number):
+            new = module.parent is None and module.name and module.name not in self._things
+            if new and self._weights(module.number):
                 device = self.trace.tensor(self._weights(module.number)[0]).device
                 self._add(module.name, self._model_thing(module.number, device), device)
 
@@ -177,6 +184,7 @@ class Devices:
             self.scene.remove(gone)
 
     def _add(self, name: str, thing: Thing, device: str) -> None:
+        self._clear_flow()
         self._make_room(thing, device)
         self._things[name] = (thing, device)
         if self.scene.renderer.time == 0:
@@ -199,7 +207,7 @@ class Devices:
         device = self.trace.tensor(tensor).device
         values = self._numbers(tensor)
         label = Drawn(0, name, "name", tensor)
-        return TensorThing(self.canvas, self.trace, self._zone(device, 0.19, 0.34), label, values)
+        return TensorThing(self.canvas, self.trace, self._zone(device, *_TENSOR), label, values)
 
     def _numbers(self, tensor: int) -> int | None:
         while tensor not in self.trace.values and tensor in self._origin:
@@ -209,7 +217,7 @@ class Devices:
     def _model_thing(self, module: int, device: str) -> ModelThing:
         record = self.trace.modules[module]
         label = Drawn(0, record.name, "module", module=module)
-        zone = self._zone(device, 0.65, 0.46)
+        zone = self._zone(device, *_MODEL)
         return ModelThing(self.canvas, self.trace, zone, label, self._weights(module))
 
     # What is played.
@@ -227,6 +235,7 @@ class Devices:
         if not used or not step.results:
             return
         self._clear_error()
+        self._clear_flow()
         target = self.trace.tensor(step.results[0]).device
         if step.op.startswith("torch.nn.Module."):
             name = next((each.name for each in self.trace.modules if each.name), None)
@@ -261,7 +270,8 @@ class Devices:
         images = [thing.copy() for _ in range(2)]
         for share, image in zip((0.55, 0.75), images, strict=True):
             _dim(image, mix(self.canvas.theme.bg, self.canvas.theme.surface2, 0.5), share)
-        self.scene.add(outline, *images, thing)
+        ahead = self._ahead(thing.zone, end.x - start.x, 0.0, target)
+        self.scene.add(outline, *images, thing, ahead)
         family = [(part, part.points.copy()) for part in thing.get_family()]
         trails = [
             (lag, [(part, part.points.copy()) for part in image.get_family()])
@@ -269,6 +279,7 @@ class Devices:
         ]
 
         def draw(time: float) -> None:
+            ahead.become(self._ahead(thing.zone, end.x - start.x, ease(time), target))
             for part, points in family:
                 part.points = points + away * ease(time)
             for lag, parts in trails:
@@ -277,15 +288,28 @@ class Devices:
                         max(0.0, time - lag) / (1 - lag * (1 - time))
                     )
 
-        whole = Group(outline, *images, thing)
+        whole = Group(outline, *images, thing, ahead)
         self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT))
-        self.scene.remove(whole, *images)
+        self.scene.remove(whole, *images, ahead)
         self.scene.add(outline, thing)
         thing.zone = Zone(
             thing.zone.x + end.x - start.x, thing.zone.y, thing.zone.width, thing.zone.height
         )
         self._things[name] = (thing, target)
         self._extra.append(outline)
+
+    def _ahead(self, zone: Zone, way: float, share: float, target: str) -> VGroup:
+        """Return the arrow before a thing that has gone ``share`` of its way (pixels, signed); it
+        ends where the thing will stand."""
+        px, sign = self.canvas.artboard.px, 1 if way > 0 else -1
+        edge = zone.right if way > 0 else zone.x
+        left = abs(way) * (1 - share) - zone.width
+        x, reach = edge + way * share + sign * px(10), min(px(70), left - px(20))
+        if reach < px(30):
+            return VGroup()
+        color = device_color(target, self.canvas.theme)
+        ends = (x, zone.center_y), (x + sign * reach, zone.center_y)
+        return self.canvas.arrow(*ends, color, px(6))
 
     def _clash(self, step: Step, root: ModuleCall | None) -> None:
         """Show the red line between the two that clash, the cross and the plate."""
@@ -327,26 +351,43 @@ class Devices:
         return told is not None and not told.steps and step.clash.message in told.printed
 
     def _call(self, root: ModuleCall) -> None:
-        """Show that the call went through: a tick under the board where both are."""
+        """Show that the call went through, on the board where its result is."""
         self._clear_error()
-        px, theme = self.canvas.artboard.px, self.canvas.theme
         device = self.trace.tensor(root.results[0]).device
         if device not in self._boards:
             return
-        room = self._boards[device].room
-        x, y = room.right - px(24), room.bottom - px(6)
-        tick = self.canvas.path(
-            [(x - px(20), y - px(8)), (x - px(6), y + px(6)), (x + px(22), y - px(24))],
-            theme.cuda,
-            px(9),
-        )
-        self.scene.play(FadeIn(tick, run_time=QUICK))
-        self._extra.append(tick)
+        self._show_flow(root, device)
         name = self._name(root.results[0])
         if name is not None:
             label = Drawn(0, name, "name", root.results[0])
             self._say((label, self._device_of(root.results[0])))
             self._rows.compute(self.scene, root, label)
+
+    def _show_flow(self, root: ModuleCall, device: str) -> None:
+        """Let arrows lead from what went into a model to what came out, and tick it."""
+        self._clear_flow()
+        used = {each.tensor for each in root.operands}
+        held = getattr(self.scene, "stage").names  # noqa: B009
+        here = {name: thing for name, (thing, its) in self._things.items() if its == device}
+        model = here.get(self.trace.modules[root.module].name)
+        if not isinstance(model, ModelThing):
+            return
+        source = next((each.zone for name, each in here.items() if held.get(name) in used), None)
+        result = sample_of(self.trace, root.results[0])
+        zone = self._zone(device, *_RESULT)
+        zone = zone.until(self._boards[device].room.bottom)
+        flow = self._flow = Flow(self.canvas, model.zone, source, zone, result)
+        for part in flow:
+            if len(part.get_family()) > 1 or part.has_points():
+                self.scene.play(FadeIn(part, run_time=QUICK))
+        self.scene.remove(*flow)
+        self.scene.add(flow)
+
+    def _clear_flow(self) -> None:
+        flow, self._flow = self._flow, None
+        if flow is not None:
+            self.scene.play(FadeOut(flow, run_time=QUICK))
+            self.scene.remove(flow)
 
     def _clear_error(self) -> None:
         marks, self._plate = self._error, None
