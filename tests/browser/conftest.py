@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.files import serve_files
 from torchreel.records import Clip
@@ -36,6 +35,7 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+expect.set_options(timeout=60_000)  # a slow machine with other work to do may be late
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,18 @@ class _Quiet(WSGIRequestHandler):
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
     """Two short lessons under the course's own theme, traced, rendered as drafts, and served."""
     root = tmp_path_factory.mktemp("course")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
     write_course(root)
-    subprocess.run(
-        [sys.executable, "-m", "torchreel", "build", "--quality", "draft"],
-        cwd=root,
-        env={**os.environ, "SITE_URL": url},
-        check=True,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
     application = with_ranges(serve_files(root / "site"))
-    with make_server("127.0.0.1", port, application, _Server, _Quiet) as server:
+    with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        subprocess.run(
+            [sys.executable, "-m", "torchreel", "build", "--quality", "draft"],
+            cwd=root,
+            env={**os.environ, "SITE_URL": url},
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Course(root, url)
         server.shutdown()

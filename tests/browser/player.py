@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from playwright.sync_api import Locator, Page, expect
 
-# Play; note the video's time, and what is lit, whenever another line is lit.
+# Play; note the video's time, and what is lit, in every frame of the page, after the player has
+# looked at the time itself: however late a frame is, it must show what its time asks for.
 _WATCH = """
 (clip, [from, until]) => new Promise(done => {
   const video = clip.querySelector("video");
   const seen = [];
-  let last = clip.querySelector(".tr-line.tr-now")?.dataset.line;
   const look = () => {
     const line = clip.querySelector(".tr-line.tr-now")?.dataset.line;
-    if (line && line !== last) {
-      last = line;
-      const item = clip.querySelector(".tr-transcript li.tr-now");
-      seen.push([Number(line), Number(item?.dataset.statement), video.currentTime]);
-    }
-    if (video.currentTime >= until || video.ended) end();
+    const item = clip.querySelector(".tr-transcript li.tr-now")?.dataset.statement;
+    seen.push([Number(line), Number(item), video.currentTime]);
+    if (video.currentTime < until && !video.ended) return requestAnimationFrame(look);
+    video.pause();
+    done(seen);
   };
-  const watching = new MutationObserver(look);
-  const end = () => { watching.disconnect(); video.pause(); done(seen); };
   const start = () => {
-    watching.observe(clip, { attributes: true, subtree: true });
+    video.addEventListener("play", () => requestAnimationFrame(look), { once: true });
     video.play();
   };
   const seek = () => {
@@ -73,14 +73,13 @@ class Player:
         return bool(self.video.evaluate("video => video.paused"))
 
     def watch(self, start: float | None = None, end: float = 1e9) -> list[tuple[int, int, float]]:
-        """Play from one moment to another; return each line as it was lit, its item, the time."""
+        """Play from one moment to another; return each frame's lit line, its item, the time."""
         seen = self.clip.evaluate(_WATCH, [start, end])
         return [(line, item, at) for line, item, at in seen]
 
-    def slow(self, times: int) -> None:
-        """Play that many times slower, so that a clip does not go on while a test looks at it."""
-        rate = f"video => {{ video.defaultPlaybackRate = video.playbackRate = 1 / {times} }}"
-        self.video.evaluate(rate)
+    def slow(self) -> None:
+        """Play as slowly as Chromium can: a clip must not go on while a test looks at it."""
+        self.video.evaluate("video => { video.defaultPlaybackRate = video.playbackRate = 1 / 16 }")
 
     def expect_line(self, line: int) -> None:
         """Wait until a line is lit, and the transcript's item of its statement with it."""
@@ -95,3 +94,17 @@ class Player:
 
     def expect_paused(self) -> None:
         self.expect_state("video.paused")
+
+    def expect_playing(self, start: float) -> None:
+        """Wait until it plays, less than two seconds after a moment."""
+        from_start = f"video.currentTime >= {start - 0.01} && video.currentTime < {start + 2}"
+        self.expect_state(f"!video.paused && !video.seeking && {from_start}")
+
+
+def until(page: Page, holds: Callable[[], object]) -> None:
+    """Wait until something holds that the page's events bring about; raises TimeoutError."""
+    end = time.monotonic() + 60
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError
+        page.wait_for_timeout(50)  # meanwhile its events come in

@@ -13,9 +13,11 @@ SHAPE = "shape/index.html"
 
 @pytest.fixture
 def player(page: Page, course: Course) -> Player:
-    """The first clip of the lesson, its player ready."""
+    """The first clip of the lesson, its player ready and slow."""
     page.goto(course.url + SHAPE)
-    return Player.of(page)
+    player = Player.of(page)
+    player.slow()
+    return player
 
 
 def test_arrows_in_the_code_go_from_line_to_line(
@@ -42,7 +44,6 @@ def test_arrows_in_the_code_go_from_line_to_line(
 
 def test_letters_play_step_and_move(player: Player, page: Page) -> None:
     player.find(".tr-code pre").focus()
-    player.slow(8)
     page.keyboard.press("s")
     expect(player.button("step")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Space")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -15,22 +16,27 @@ SHAPE, LOOPS = "shape/index.html", "loops/index.html"
 
 @pytest.fixture
 def player(page: Page, course: Course) -> Player:
-    """The first clip of the lesson, its player ready."""
+    """The first clip of the lesson, its player ready and slow."""
     page.goto(course.url + SHAPE)
-    return Player.of(page)
+    player = Player.of(page)
+    player.slow()
+    return player
 
 
 def test_lines_light_in_order_within_a_tenth_of_a_second(player: Player, course: Course) -> None:
-    player.slow(8)  # a busy machine is late, too
-    for cue in course.clip("shape", "reshape").cues:
-        (*_, (line, item, at)) = player.watch(max(cue.start - 0.05, 0), cue.start + 0.2)
-        assert (line, item) == (cue.number, cue.statement)
-        assert cue.start - 0.01 <= at <= cue.start + 0.1
+    cues = course.clip("shape", "reshape").cues
+    for cue in cues:
+        frames = player.watch(max(cue.start - 0.05, 0), cue.start + 0.2)
+        assert frames[-1][:2] == (cue.number, cue.statement)
+        for line, item, at in frames:
+            due = {each.number for each in cues if each.start - 0.01 <= at <= each.end + 0.1}
+            assert line in due
+            assert item == line
 
 
 def test_every_line_of_a_clip_is_lit_once(player: Player) -> None:
-    player.find(".tr-speed").select_option("2")
-    assert [line for line, _, _ in player.watch()] == [1, 2, 3]
+    player.find(".tr-speed").select_option("1")
+    assert [line for line, _ in groupby(line for line, _, _ in player.watch())] == [1, 2, 3]
     expect(player.lit).to_have_attribute("data-line", "3")  # and so it stays
 
 
@@ -65,7 +71,6 @@ def test_a_click_goes_to_a_step_and_plays_it(
     player: Player, page: Page, course: Course, what: str
 ) -> None:
     start = course.clip("shape", "reshape").cues[2].start
-    player.slow(4)
     if what == "segment":
         box = player.find(".tr-seek").bounding_box()
         assert box
@@ -74,15 +79,13 @@ def test_a_click_goes_to_a_step_and_plays_it(
         place = {"line": ".tr-line .tr-text", "number": ".tr-number", "item": ".tr-transcript li"}
         player.find(place[what]).nth(2).click()
     player.expect_line(3)
-    assert start - 0.01 <= player.time < start + 2
-    assert not player.paused
-    assert page.url.endswith("#reshape-3") == (what == "number")
+    player.expect_playing(start)
+    assert page.evaluate("location.hash") == ("#reshape-3" if what == "number" else "")
 
 
 def test_step_mode_stops_once_at_the_end_of_each_line(page: Page, course: Course) -> None:
     page.goto(course.url + SHAPE)
     player = Player.of(page, 1)
-    player.find(".tr-speed").select_option("2")
     player.button("step").click()
     expect(player.button("step")).to_have_attribute("aria-pressed", "true")
     page.evaluate("window.stops = []")
@@ -113,7 +116,6 @@ def test_step_mode_does_not_stop_when_a_line_is_left_for_another(player: Player)
 
 
 def test_next_and_previous_go_step_by_step(player: Player) -> None:
-    player.slow(16)
     player.button("next").click()
     player.expect_line(2)
     player.button("next").click()
@@ -133,7 +135,9 @@ def test_previous_begins_a_line_anew_that_has_played_for_a_while(
 ) -> None:
     start = course.clip("shape", "reshape").cues[1].start
     player.line(2).click()
-    player.expect_state(f"video.currentTime > {start + 1.1}")
+    player.expect_playing(start)
+    player.video.evaluate(f"video => {{ video.currentTime = {start + 1.1} }}")
+    player.expect_state(f"video.currentTime > {start + 1} && !video.seeking")
     player.button("previous").click()
     player.expect_state(f"video.currentTime < {start + 0.9} && !video.seeking")
     player.expect_line(2)
@@ -171,13 +175,9 @@ def test_captions_of_a_japanese_page_are_japanese_first(page: Page, course: Cour
 def test_full_screen_takes_the_code_along(player: Player, page: Page) -> None:
     player.button("screen").click()
     page.wait_for_function("document.fullscreenElement?.matches('.tr-figure')")
-    for part in (".tr-media video", ".tr-code", ".tr-vars", ".tr-controls"):
-        expect(player.find(part)).to_be_visible()
-    inside = player.clip.evaluate(
-        """clip => [...clip.querySelectorAll(".tr-media video, .tr-code, .tr-controls")].every(
-             part => part.getBoundingClientRect().bottom <= innerHeight + 1)"""
-    )
-    assert inside
+    expect(player.find(".tr-vars")).to_be_visible()
+    for part in (".tr-media video", ".tr-code", ".tr-controls"):
+        expect(player.find(part)).to_be_in_viewport(ratio=0.99)
     player.line(2).click()
     player.expect_line(2)
     player.button("screen").click()
@@ -199,10 +199,7 @@ def test_full_screen_on_a_phone_on_its_side(
     line.evaluate("line => line.click()")
     expect(line).to_have_attribute("aria-current", "step")
     for each in (player.video, *player.find(".tr-controls :is(button, input)").all(), line):
-        box = each.bounding_box()
-        assert box
-        assert box["y"] >= -1
-        assert box["y"] + box["height"] <= height + 1
+        expect(each).to_be_in_viewport(ratio=0.95)
     picture, buttons = player.video.bounding_box(), player.find(".tr-controls").bounding_box()
     assert picture
     assert buttons
@@ -235,6 +232,7 @@ def test_a_phone_has_every_button_on_one_row(browser: Browser, course: Course, w
     assert code
     assert picture
     assert code["y"] > picture["y"] + picture["height"]
+    player.slow()
     player.line(2).click()
     player.expect_line(2)
     page.close()
@@ -267,19 +265,24 @@ def test_no_line_of_code_is_cut_or_parted_from_its_number(
     page.close()
 
 
+UNCOVERED = """
+number => {
+  const { x, y, width, height } = number.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === number;
+}
+"""
+
+
 def test_a_phone_keeps_the_picture_in_sight_of_its_code(browser: Browser, course: Course) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 640})
     page.goto(course.url + LOOPS)
     player = Player.of(page)
     player.find(".tr-vars").evaluate("values => values.scrollIntoView({ block: 'center' })")
-    assert player.find(".tr-controls").bounding_box()["y"] < 200  # type: ignore[index]
-    player.find(".tr-number").first.focus()
-    picture = player.video.bounding_box()
-    number = player.find(".tr-number").first.bounding_box()
-    assert picture
-    assert number
-    assert picture["y"] >= 0
-    assert number["y"] >= picture["y"] + picture["height"] - 1  # what has the focus is not covered
+    expect(player.video).to_be_in_viewport(ratio=0.95)
+    number = player.find(".tr-number").first
+    number.focus()
+    expect(player.video).to_be_in_viewport(ratio=0.95)
+    page.wait_for_function(UNCOVERED, arg=number.element_handle())  # what has the focus
     page.close()
 
 
@@ -292,14 +295,12 @@ def test_a_link_to_a_step_rests_on_it(page: Page, course: Course) -> None:
     expect(player.video).to_be_in_viewport()
     page.evaluate("location.hash = '#reshape-3'")
     player.expect_line(3)
-    player.slow(4)
+    player.slow()
     player.button("toggle").click()  # what plays is the step that the link names, from its start
-    player.expect_state("!video.paused && !video.seeking")
-    assert start - 0.01 <= player.time < start + 2
+    player.expect_playing(start)
 
 
 def test_a_step_is_played_after_it_was_shown(player: Player, page: Page, course: Course) -> None:
-    player.slow(16)
     player.find(".tr-number").first.focus()
     page.keyboard.press("ArrowDown")
     started = player.clip.evaluate(
@@ -308,23 +309,23 @@ def test_a_step_is_played_after_it_was_shown(player: Player, page: Page, course:
              video.addEventListener("playing", () => done(video.currentTime), { once: true });
              clip.querySelector("[data-action=toggle]").click(); })"""
     )
-    assert started == pytest.approx(course.clip("shape", "reshape").cues[1].start, abs=0.06)
+    assert started == pytest.approx(course.clip("shape", "reshape").cues[1].start, abs=0.3)
 
 
 def test_instant_navigation_and_back(page: Page, course: Course) -> None:
     page.goto(course.url + "index.html")
     page.evaluate("window.same = true")
     page.get_by_role("link", name="Start", exact=True).last.click()
-    page.wait_for_url(f"**/{SHAPE}")
+    title = page.locator("h1")
+    expect(title).to_contain_text("Changing the shape")
+    assert page.url.endswith(SHAPE)
     assert page.evaluate("window.same")  # the page was not loaded anew
-    player = Player.of(page)
-    player.line(2).click()
-    player.expect_line(2)
-    player.expect_state("video.currentTime > 3 && video.readyState > 1")
+    play_the_second_line(page, course)
     page.go_back()
-    page.wait_for_url("**/index.html")
     expect(page.locator("torchreel-card").first).to_be_visible()
+    assert page.url.endswith("/index.html")
     page.go_forward()
+    expect(title).to_contain_text("Changing the shape")
     player = Player.of(page)
     player.line(3).click()
     player.expect_line(3)
@@ -332,16 +333,22 @@ def test_instant_navigation_and_back(page: Page, course: Course) -> None:
 
 def test_the_player_works_from_a_file(page: Page, course: Course) -> None:
     page.goto((course.site / SHAPE).as_uri())
+    play_the_second_line(page, course)
+
+
+def play_the_second_line(page: Page, course: Course) -> None:
     player = Player.of(page)
+    player.slow()
     player.line(2).click()
     player.expect_line(2)
-    player.expect_state("video.currentTime > 3.2 && video.readyState > 1")
+    player.expect_playing(course.clip("shape", "reshape").cues[1].start)
+    player.expect_state("video.readyState > 1")
 
 
 def test_a_line_of_a_loop_goes_from_lap_to_lap(page: Page, course: Course) -> None:
     page.goto(course.url + LOOPS)
     player = Player.of(page)
-    player.slow(4)
+    player.slow()
     cues = [cue for cue in course.clip("loops", "loop").cues if cue.statement == 3]
     body = player.line(3)
     expect(body).to_have_attribute("data-cues", " ".join(str(cue.number) for cue in cues))
@@ -364,8 +371,14 @@ def test_the_code_is_copied_without_its_notes(browser: Browser, course: Course) 
     page = context.new_page()
     page.goto(course.url + SHAPE)
     player = Player.of(page)
+    labels = """button => {
+      const look = () => labels.push(button.getAttribute("aria-label"));
+      window.labels = [];
+      new MutationObserver(look).observe(button, { attributes: true });
+    }"""
+    player.button("copy").evaluate(labels)
     player.button("copy").click()
-    expect(player.button("copy")).to_have_attribute("aria-label", "Copied")
+    page.wait_for_function("labels.includes('Copied')")  # for a moment
     copied: Any = page.evaluate("navigator.clipboard.readText()")
     assert copied == "x = torch.arange(12)\ny = x.reshape(3, 4)\nz = x.reshape(2, 2, 3)\n"
     context.close()

@@ -17,9 +17,7 @@ Object.defineProperty(window, "localStorage", {
 
 def play_to_the_end(page: Page, count: int) -> None:
     for number in range(count):
-        clip = page.locator("torchreel-clip.tr-ready").nth(number)
-        clip.wait_for()
-        clip.locator("video").evaluate(
+        Player.of(page, number).video.evaluate(
             """video => new Promise(done => {
                  video.addEventListener("ended", () => done(), { once: true });
                  video.preload = "auto";

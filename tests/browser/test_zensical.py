@@ -63,6 +63,7 @@ def test_the_player_follows_its_clip(site: Path, browser: Browser) -> None:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((site / "shape" / "index.html").as_uri())
     player = Player.of(page)
+    player.slow()
     player.line(2).click()
     player.expect_line(2)
     expect(player.find(".tr-vars .tr-lit")).to_have_text("y (3, 4) int64")
