@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.replay import Held, Moment, Replay
 from tests.stage.conftest import play_cell
 from tests.stage.test_autograd import _reads
-from torchreel.records import Backward, Drawn, Run, Trace
+from torchreel.records import Backward, Cue, Drawn, Run, Trace
 from torchreel.render.scenes import find_scene
 from torchreel.render.stock import scene_class
 from torchreel.stage.artboard import ARTBOARDS
@@ -54,6 +54,7 @@ def test_every_text_of_a_lessons_clip_is_true(script: str, cell: str) -> None:
     kind = scene_class(find_scene(ROOT / "scenes", script, cell))
     for artboard in ARTBOARDS:
         scene = play_cell(trace, cell, artboard, kind=kind)
+        oracle.cues = scene.cues
         wrong = [drawn for drawn in scene.drawn if not oracle.agrees(drawn)]
         assert not wrong, f"{wrong[0]} is drawn on {artboard}, which is not what PyTorch has"
         assert {each.source for each in scene.drawn} - {"code", "sign"}
@@ -65,7 +66,9 @@ def test_the_oracle_knows_a_lie() -> None:
         script = f"lessons/{lesson}/lesson.py"
         trace, replay = _runs(script)
         oracle = Oracle(trace.of_cell(cell), replay, (ROOT / script).read_text(encoding="utf-8"))
-        for drawn in play_cell(trace, cell, "film").drawn:
+        scene = play_cell(trace, cell, "film")
+        oracle.cues = scene.cues
+        for drawn in scene.drawn:
             if drawn.source in ("sign", "code", "name"):
                 continue
             text = re.sub(r"\d(?=\D*$)", lambda found: str(int(found[0]) ^ 1), drawn.text)
@@ -80,6 +83,7 @@ class Oracle:
         self.trace, self.replay, self.source = trace, replay, source
         self.cell = trace.cells[0].name
         self.held: dict[int, Held] = {}
+        self.cues: list[Cue] = []
         self._find_tensors()
         for backward in trace.backwards:
             self._find_gradients(backward)
@@ -324,9 +328,10 @@ class Oracle:
 
     def _plain(self, drawn: Drawn) -> bool:
         if drawn.text == "None":  # what zero_grad left
-            assert drawn.step is not None
-            run = self.trace.runs[self.trace.steps[drawn.step].run]
-            return None in self._moment(run).gradients[-1].values()
+            assert drawn.tensor is not None
+            cue = self.cues[drawn.cue - 1]
+            after = self.replay.moments[self.cell, cue.statement, cue.lap].gradients[-1]
+            return after[id(self.held[drawn.tensor].live)] is None
         plain = self._after(drawn.index[0])
         return drawn.text in plain or drawn.text in {repr(each) for each in plain.values()}
 

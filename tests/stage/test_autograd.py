@@ -51,6 +51,10 @@ CELLS = {
     "optimizer = torch.optim.SGD([x], lr=0.1)\n"
     "(x * 3).sum().backward()\n(x * 3).sum().backward()\n"
     "optimizer.zero_grad()\nprint(x.grad)\n(x * 4).sum().backward()",
+    "zeros": "k = torch.tensor([2.0, 3.0], requires_grad=True)\n"
+    "sgd = torch.optim.SGD([k], lr=0.1)\n"
+    "(k * 3).sum().backward()\n(k * 3).sum().backward()\n"
+    "sgd.zero_grad(set_to_none=False)\n(k * 4).sum().backward()\nk.grad = None",
     "chain": "x = torch.tensor(0.5, requires_grad=True)\n"
     "a = x * 2\nb = a + 1\nc = b**2\nd = c.sin()\ne = d.exp()\nf = e * 3\nf.backward()",
     "diamond": "w = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)\n"
@@ -270,19 +274,36 @@ def test_a_second_pass_adds_and_zero_grad_empties(play: Play) -> None:
     total = passes[1].accumulations[0]
     second = [drawn for drawn in scene.drawn if drawn.cue == 3]
     values = [(each.tensor, each.text) for each in second if each.source == "value"]
+    x = [(total.tensor, "2."), (total.tensor, "3.")]
     assert sorted(values) == sorted(
-        (record, text)
-        for record, text in ((total.before, "3."), (total.gradient, "3."), (total.after, "6."))
-        for _ in range(2)
+        [*x, *((total.before, "3."), (total.gradient, "3."), (total.after, "6.")) * 2]
     )
     assert [drawn.text for drawn in second if drawn.source == "sign"] == ["+", "="]
-    nothing = {drawn.cue for drawn in scene.drawn if drawn.text == "None"}
-    assert nothing == {4, 5}
+    # What was there is gone, the tensor is as it was, and the strip tells what .grad holds.
+    for cue, chips in ((4, ["x.grad", "(2,)", "zero_grad", "x.grad", "None"]), (5, ["None"])):
+        there = [drawn for drawn in scene.drawn if drawn.cue == cue]
+        assert [(each.tensor, each.text) for each in there if each.source == "value"] == x
+        assert [each.text for each in there][-len(chips) :] == chips
+        assert [each.text for each in there].count("None") == 2
     # The third pass finds nothing, and nothing is added.
     assert passes[2].accumulations[0].before is None
     third = {drawn.tensor for drawn in scene.drawn if drawn.cue == 6 and drawn.source == "value"}
     assert passes[2].accumulations[0].after in third
     assert total.after not in third
+
+
+def test_zeros_are_a_gradient_and_none_is_not(play: Play) -> None:
+    scene = play("zeros")
+    last = scene.trace.backwards[2].accumulations[0]
+    zeros = [drawn for drawn in scene.drawn if drawn.cue == 4 and drawn.tensor == last.before]
+    assert [drawn.text for drawn in zeros if drawn.source == "value"] == ["0.", "0."]
+    assert "None" not in [drawn.text for drawn in scene.drawn if drawn.cue == 4]
+    added = {drawn.tensor for drawn in scene.drawn if drawn.cue == 5 and drawn.source == "value"}
+    assert added == {last.tensor, last.before, last.gradient, last.after}
+    texts = [drawn.text for drawn in scene.drawn if drawn.cue == 6]
+    assert texts.count("None") == 2
+    assert "= None" in texts
+    assert "4." not in texts
 
 
 def test_a_long_graph_folds_and_tells_every_op(trace: Trace) -> None:

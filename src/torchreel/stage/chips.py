@@ -29,8 +29,9 @@ def shape_text(record: TensorRecord) -> str:
 class Named:
     """A tensor and the name it goes by on stage, or None where it has no name.
 
-    ``gradient`` tells that it is what a ``.grad`` holds, ``former`` that the name is another
-    tensor's now, ``made_by`` that it is no name but the code of the step that made it.
+    ``gradient`` tells that it is what a ``.grad`` holds (``nothing``: the ``.grad`` of ``record``
+    holds None), ``former`` that the name is another tensor's now, ``made_by`` that it is no name
+    but the code of the step that made it.
     """
 
     name: str | None
@@ -38,6 +39,14 @@ class Named:
     gradient: bool = False
     former: bool = False
     made_by: Step | None = None
+    nothing: bool = False
+
+    @property
+    def holds(self) -> Drawn:
+        """What is told of it beside its name: its shape, or None."""
+        if self.nothing:
+            return Drawn(0, "None", "plain", self.record.id)
+        return Drawn(0, shape_text(self.record), "shape", self.record.id)
 
 
 def name_label(

@@ -183,6 +183,8 @@ class LessonScene(Scene):
                 self.stage.made |= dict.fromkeys(step.results, step)
                 self._check_at_rest()
             if not steps:
+                if (sentence := self.autograd.sentence_of_printed(run)) is not None:
+                    self._say(sentence, meanwhile=True)
                 self.autograd.printed(run)
                 for act in self._acts:
                     act.printed(run)
@@ -223,7 +225,7 @@ class LessonScene(Scene):
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):
             self._leave(self.autograd)
-            self._say(self._told_by_autograd(step), meanwhile=True)
+            self._say(self.autograd.sentence(step) or self._sentence(step), meanwhile=True)
             self.autograd.play(step)
         elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
             self._leave(act)
@@ -288,17 +290,6 @@ class LessonScene(Scene):
     def _is_printed(self) -> bool:
         """Whether what a line printed stands below the stage."""
         return isinstance(self._strip, Printout)
-
-    def _told_by_autograd(self, step: Step) -> Sentence:
-        kept = [
-            Named(f"{name}.grad" if name else None, self.stage.record(gradient), gradient=True)
-            for name, gradient in self.autograd.gradients(step)
-        ]
-        if not kept:
-            return self._sentence(step)
-        if self.autograd.empties(step):
-            return Sentence(tuple(kept), step, ())
-        return Sentence((), None, tuple(kept))
 
     def _light_code(self, run: Run) -> None:
         assert self._code is not None

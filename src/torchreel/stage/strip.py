@@ -18,7 +18,6 @@ from torchreel.stage.chips import (
     lap_chip,
     lap_width,
     name_label,
-    shape_text,
 )
 from torchreel.stage.motion import early, late
 from torchreel.stage.text import text_width
@@ -120,19 +119,10 @@ class ShapeStrip(Band):
             color = theme.grad if named.gradient else theme.muted
             chip.add(name_label(canvas, named, named.name, at, zone.center_y, size, color))
             at += text_width(named.name + " ", size)
-        text = shape_text(named.record)
-        chip.add(
-            canvas.label(
-                text,
-                at,
-                zone.center_y,
-                size,
-                theme.text if lit else theme.muted,
-                align=0,
-                source=Drawn(0, text, "shape", named.record.id),
-            )
-        )
-        self.chips[named.record.id] = chip
+        held = named.holds
+        ink = theme.text if lit else theme.muted
+        chip.add(canvas.label(held.text, at, zone.center_y, size, ink, align=0, source=held))
+        self.chips[f"{named.name} None" if named.nothing else named.record.id] = chip
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
 
@@ -214,7 +204,7 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
 
 def _chip_width(canvas: Canvas, named: Named) -> float:
     text = f"{named.name} " if named.name else ""
-    text += shape_text(named.record)
+    text += named.holds.text
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)
 
 

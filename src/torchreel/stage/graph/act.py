@@ -7,18 +7,22 @@ crossed its edges in which order, and what was kept in which ``.grad``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from manim import FadeOut, Scene
 
-from torchreel.records import Accumulation, Backward, Run, Step, Trace
+from torchreel.records import Accumulation, Backward, Drawn, Run, Step, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.chips import Named
+from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.fold import compose
 from torchreel.stage.graph.placement import Sizes
-from torchreel.stage.graph.total import GradientSums
+from torchreel.stage.graph.total import GradientSums, Sum
 from torchreel.stage.graph.tree import GraphTree
 from torchreel.stage.motion import BEAT, QUICK
+from torchreel.stage.strip import Sentence
 
 _RECORD = 1.0
 _INTO = 0.4
@@ -62,7 +66,7 @@ class Autograd:
         """Tell whether this is a step of the act."""
         if step.number in self._owner:
             return self._tree(self._owner[step.number]) is not None
-        if self._reads(step) is not None or self.empties(step):
+        if self._reads(step) is not None or self._emptied(step):
             return self.tree is not None or self.sums is not None
         return self._comes_in(step) is not None
 
@@ -76,7 +80,7 @@ class Autograd:
                 self._walk(each)
             else:
                 self._grow(step)
-        elif self.empties(step):
+        elif self._emptied(step):
             self._empty(step)
         else:
             self._read(step)
@@ -84,7 +88,7 @@ class Autograd:
     def printed(self, run: Run) -> None:
         """Point at a ``.grad`` that holds nothing, where a line prints just that."""
         there = self.tree if self.tree is not None else self.sums
-        if there is not None and run.printed.strip() == "None" and len(self._nothing) == 1:
+        if there is not None and self._prints_nothing(run):
             self._scene.play(there.point(*self._nothing))
 
     def leave(self, run_time: float = QUICK) -> None:
@@ -104,21 +108,27 @@ class Autograd:
         shown = (nodes[number].tensor for number in sorted(self.tree.grown))
         return tuple(dict.fromkeys(tensor for tensor in shown if tensor is not None))
 
-    def empties(self, step: Step) -> bool:
-        """Tell whether a step empties a ``.grad`` that the act knows."""
-        return bool(self._emptied(step))
-
-    def gradients(self, step: Step) -> list[tuple[str, int]]:
-        """Return the names and records of the gradients that a step kept, read or emptied."""
+    def sentence(self, step: Step) -> Sentence | None:
+        """Return what the strip says of a step: which ``.grad`` it kept, read or emptied; None
+        where it did nothing of that."""
         emptied = self._emptied(step)
         if emptied:
-            held = {gradient: tensor for tensor, gradient in self._kept.items()}
-            return [(self._name(held[gradient]), gradient) for gradient in emptied]
+            before = tuple(self._named(tensor, self._kept[tensor]) for tensor in emptied)
+            now = tuple(self._named(*each) for each in emptied.items())
+            return Sentence(before, step, now, _word_of(step))
         each = self._owner.get(step.number)
         if each is not None and step.number == each.step:
-            return [(self._name(total.tensor), total.after) for total in each.accumulations]
-        read = self._reads(step)
-        return [] if read is None else [(self._name(read), step.results[0])]
+            kept = [self._named(total.tensor, total.after) for total in each.accumulations]
+        else:
+            read = self._reads(step)
+            kept = [] if read is None else [self._named(read, step.results[0])]
+        return Sentence((), None, tuple(kept)) if kept else None
+
+    def sentence_of_printed(self, run: Run) -> Sentence | None:
+        """Return what the strip says of a line that printed a ``.grad`` that holds nothing."""
+        if not self._prints_nothing(run):
+            return None
+        return Sentence((), None, tuple(self._named(each, None) for each in self._nothing))
 
     # Which steps belong to the act.
 
@@ -155,18 +165,22 @@ class Autograd:
         return tensor if tensor in self._kept else None
 
     def _emptied(self, step: Step) -> dict[int, int | None]:
-        """Return which ``.grad`` a step empties, by what was there, and what is there now."""
-        held = {gradient: tensor for tensor, gradient in self._kept.items()}
-        if step.op.endswith("grad.__set__"):
-            gradient = self._kept.get(step.operands[0].tensor or 0)
-            to_none = step.operands[-1].literal == "None"
-            return {gradient: None} if gradient is not None and to_none else {}
-        if bare_name(step.op) not in ("zero_grad", "zero_"):
+        """Return of which tensors a step empties the ``.grad``, and what that holds now."""
+        name = bare_name(step.op)
+        if step.op.endswith(("grad.__set__", "grad.__delete__")):
+            tensor = step.operands[0].tensor
+            to_none = name == "__delete__" or step.operands[-1].literal == "None"
+            return {tensor: None} if tensor in self._kept and to_none else {}
+        if name not in ("zero_grad", "zero_"):
             return {}
         before = [each.tensor for each in step.operands if each.tensor is not None]
         now: list[int | None] = list(step.results) or [None] * len(before)
+        held = {gradient: tensor for tensor, gradient in self._kept.items()}
         pairs = zip(before, now, strict=False)
-        return {gradient: after for gradient, after in pairs if gradient in held}
+        return {held[gradient]: after for gradient, after in pairs if gradient in held}
+
+    def _prints_nothing(self, run: Run) -> bool:
+        return run.printed.strip() == "None" and len(self._nothing) == 1
 
     # Playing.
 
@@ -182,7 +196,8 @@ class Autograd:
         shown = [*(tensor for tensor in before if tensor is not None), *self._recorded]
         self._scene.add(tree)
         arriving = tree.appear(dict.fromkeys(shown), BEAT)
-        tree.keep(self._kept)
+        held = self._kept | {total.tensor: total.before for total in each.accumulations}
+        tree.keep({tensor: gradient for tensor, gradient in held.items() if gradient is not None})
         if arriving is not None:
             arriving.interpolate(1.0)
         if old:
@@ -225,17 +240,24 @@ class Autograd:
         self._scene.wait(QUICK)
         there, self.tree = self.tree, None
         board = self.canvas.artboard
-        named = [(self._name(total.tensor), total) for total in sums]
         sizes = Sizes(board, _SUM_CELL[board.name])
-        emptied = any(self._emptied(step) for step in self.trace.steps)
-        self.sums = GradientSums(
-            self.canvas, self.trace, named, board.stage, sizes, emptied=emptied
-        )
+        shown = [self._sum(total, there) for total in sums]
+        self.sums = GradientSums(self.canvas, self.trace, shown, board.stage, sizes, self._limit)
         self._scene.add(self.sums)
         leaving = [] if there is None else [FadeOut(there, run_time=QUICK)]
         self._scene.play(*leaving, self.sums.accumulate())
         if there is not None:
             self._scene.remove(there)
+
+    def _sum(self, total: Accumulation, tree: GraphTree | None) -> Sum:
+        """Return a sum with its tensor as the graph drew it."""
+        found = [] if tree is None else tree.nodes_of(total.tensor)
+        node = Node("tensor", 0, total.tensor, name=self._name(total.tensor), parameter=True)
+        if tree is None or not found:
+            return Sum(node, total)
+        drawn = tree.placed.diagram.nodes[found[0]]
+        node = replace(node, parameter=drawn.parameter)
+        return Sum(node, total, tree.colors(found))
 
     def _read(self, step: Step) -> None:
         tensor = self._reads(step)
@@ -248,14 +270,12 @@ class Autograd:
         there = self.tree if self.tree is not None else self.sums
         if there is not None:
             self._scene.play(there.empty(emptied, step))
-        for tensor, gradient in list(self._kept.items()):
-            if gradient in emptied:
-                now = emptied[gradient]
+        for tensor, now in emptied.items():
+            if now is None:
                 del self._kept[tensor]
-                if now is not None:
-                    self._kept[tensor] = now
-                else:
-                    self._nothing.append(tensor)
+                self._nothing.append(tensor)
+            else:
+                self._kept[tensor] = now
 
     def _tree(self, each: Backward) -> GraphTree | None:
         if each.step not in self._trees:
@@ -268,6 +288,14 @@ class Autograd:
             )
         return self._trees[each.step]
 
+    def _named(self, tensor: int, gradient: int | None) -> Named:
+        """Return the ``.grad`` of a tensor, which holds a gradient or nothing."""
+        name = self._name(tensor)
+        record = self.trace.tensor(tensor if gradient is None else gradient)
+        return Named(
+            f"{name}.grad" if name else None, record, gradient=True, nothing=gradient is None
+        )
+
     def _name(self, tensor: int) -> str:
         return next(iter(self._names(tensor)), "")
 
@@ -279,6 +307,13 @@ class Autograd:
         name = self.trace.tensor(tensor).name
         if name:
             yield name
+
+
+def _word_of(step: Step) -> Drawn | None:
+    """Return what is said of a line that sets or deletes a ``.grad``."""
+    words = {"grad.__set__": "= None", "grad.__delete__": "del"}
+    word = next((word for op, word in words.items() if step.op.endswith(op)), None)
+    return None if word is None else Drawn(0, word, "op", step=step.number)
 
 
 def zone_of(canvas: Canvas) -> Zone:

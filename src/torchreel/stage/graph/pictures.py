@@ -51,14 +51,17 @@ class Pictures:
             parts.append(self._canvas.label(text, box.x, box.y, size, ink, source=source))
         return Part(*parts)
 
-    def tensor(self, node: Node, box: Box) -> Part:
-        """Return a tensor as one block: cells, with digits where they fit, or its texture."""
+    def tensor(self, node: Node, box: Box, fills: Sequence[Color] | None = None) -> Part:
+        """Return a tensor as one block: cells, with digits where they fit, or its texture.
+
+        No ``fills``: coloured by the values.
+        """
         assert node.tensor is not None
         record = self._trace.tensor(node.tensor)
         values = self._values(record)
         base = mix(self._theme.surface2, self._theme.muted, 0.25)
         parts = self._solid(box, base)
-        parts += self._grid(record, values, box, self._signed)
+        parts += self._grid(record, values, box, self._signed, fills)
         return Part(*parts, *self._frame(node, box))
 
     def op(self, node: Node, box: Box) -> tuple[Part, list[VMobject]]:
@@ -204,10 +207,10 @@ class Pictures:
         if node.kind == "element":
             width, height = 1.1 * self._sizes.cell, self._sizes.capsule
         y = box.bottom + self._sizes.below + height / 2
-        return self.nothing(Box(box.x, y, width, height, 0, 0, 0, 0), step)
+        return self.nothing(Box(box.x, y, width, height, 0, 0, 0, 0), step, node.tensor)
 
-    def nothing(self, box: Box, step: int) -> Part:
-        """Return the empty place of a ``.grad`` that is None since a step."""
+    def nothing(self, box: Box, step: int, tensor: int | None) -> Part:
+        """Return the empty place of the ``.grad`` of a tensor that is None since a step."""
         theme, px = self._theme, self._artboard.px
         slot = self._canvas.rectangle(
             box.x - box.width / 2,
@@ -219,7 +222,7 @@ class Pictures:
             line=theme.line,
             stroke=px(3),
         )
-        source = Drawn(0, "None", "plain", step=step)
+        source = Drawn(0, "None", "plain", tensor, step=step)
         size = min(self._sizes.read, max(self._artboard.floor, box.width * 0.8 / (4 * ADVANCE)))
         return Part(
             slot, self._canvas.label("None", box.x, box.y, size, theme.muted, source=source)
@@ -279,6 +282,7 @@ class Pictures:
         values: NDArray[np.float64] | None,
         box: Box,
         color: Callable[[float], Color],
+        fills: Sequence[Color] | None = None,
     ) -> list[VMobject]:
         """Return the front of a tensor's block: its cells, or the texture of many."""
         left, top = box.x - box.width / 2, box.y - box.height / 2
@@ -293,7 +297,7 @@ class Pictures:
         texts, size = self._texts(record.id, min(width, height)) if digits else (None, 0.0)
         parts: list[VMobject] = []
         for place, (i, j) in enumerate(np.ndindex(rows, columns)):
-            fill = color(float(shown[i, j]))
+            fill = color(float(shown[i, j])) if fills is None else fills[place]
             x, y = left + j * width, top + i * height
             edge = self._theme.bg if min(width, height) > 20 else None
             line = 0.0 if edge is None else self._artboard.px(2)

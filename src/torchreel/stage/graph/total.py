@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from manim import VGroup, VMobject
+from manim import VGroup
 
 from torchreel.records import Accumulation, Drawn, Step, Trace
-from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.colors import mix
+from torchreel.stage.colors import Color, mix
+from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Draw, Part
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Box, Sizes, grid_of
+from torchreel.stage.layout import SLAB
 from torchreel.stage.motion import BEAT, QUICK, SLOW, part
 from torchreel.stage.text import text_width
 
 _ROWS = 3
 """The most tensors whose gradients are added one below the other."""
 
-_CELL = 1.0
 _SIGN = 0.9
-_GONE = 2.7
+_APART = 1.5
+"""From a tensor to its gradients, in cells."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum to show: the tensor as the graph drew it (``fills``: the colours of its elements, where
+    they have their own) and what was added to its ``.grad``."""
+
+    node: Node
+    total: Accumulation
+    fills: Sequence[Color] | None = None
+
+
+@dataclass
+class _Row:
+    """What stands in a row: the tensor, ``before + gradient =``, and what ``.grad`` holds now."""
+
+    box: Box
+    now: Part
+    tensor: list[Part] = field(default_factory=list)
+    terms: list[Part] = field(default_factory=list)
+    name: list[Part] = field(default_factory=list)
 
 
 class GradientSums(VGroup):
-    """``3. + 3. = 6.`` for each tensor whose ``.grad`` was not empty before a backward pass.
-
-    With ``emptied`` there is room for what a later step leaves of it.
+    """``x``, then ``3. + 3. = 6.`` for each tensor whose ``.grad`` was not empty before a pass.
 
     :meth:`accumulate` plays the sums, :meth:`empty` what a step leaves of ``.grad``.
     """
@@ -37,55 +58,52 @@ class GradientSums(VGroup):
         self,
         canvas: Canvas,
         trace: Trace,
-        sums: Sequence[tuple[str, Accumulation]],
+        sums: Sequence[Sum],
         zone: Zone,
         sizes: Sizes,
-        *,
-        emptied: bool,
+        limit: float,
     ) -> None:
         self.canvas, self.trace = canvas, trace
-        self._pictures = Pictures(canvas, trace, sizes, 1.0)
+        self._pictures = Pictures(canvas, trace, sizes, limit)
         self._sizes = sizes
-        self._emptied = emptied
-        rows = sums[:_ROWS]
-        heights = [self._block(each.after, zone.height / len(rows))[1] for _, each in rows]
-        spare = zone.height - sum(heights) - len(rows) * 1.3 * sizes.name
-        gap = min(sizes.cell * 0.6, spare / (len(rows) + 1))
+        sums = sums[:_ROWS]
+        room = zone.height / len(sums)
+        blocks = [self._block(each, room) for each in sums]
+        self._pitch = max(width for width, *_ in blocks)
+        heights = [height for _, height, *_ in blocks]
+        spare = zone.height - sum(heights) - len(sums) * 1.3 * sizes.name
+        gap = min(sizes.cell * 0.6, spare / (len(sums) + 1))
         y = (
             zone.center_y
-            - (sum(heights) + len(rows) * 1.3 * sizes.name + gap * (len(rows) - 1)) / 2
+            - (sum(heights) + len(sums) * 1.3 * sizes.name + gap * (len(sums) - 1)) / 2
         )
-        self.tensors = [each.tensor for _, each in rows]
-        self.afters = [each.after for _, each in rows]
-        self._rows: list[list[Part]] = []
-        self._places: list[Box] = []
-        self._now: dict[int, Part] = {}
-        self._arrows: list[tuple[Part, list[VMobject]]] = []
+        self._rows: dict[int, _Row] = {}
         super().__init__()
-        for (name, each), height in zip(rows, heights, strict=True):
+        for each, block in zip(sums, blocks, strict=True):
             y += 1.3 * sizes.name
-            self._row(name, each, zone, y + height / 2)
-            y += height + gap
+            middle = Box(zone.center_x, y + block[1] / 2, *block[:2], 0, 0, 0, 0, *block[2:])
+            self._rows[each.total.tensor] = self._row(each, middle)
+            y += middle.height + gap
 
     def accumulate(self, run_time: float = 1.2 * SLOW) -> Draw:
-        """Return the animation in which what was there, what arrived and the sum appear."""
+        """Return the animation in which what was there, what arrived and the sum appear; the tensor
+        is there from the start."""
 
         def draw(t: float) -> None:
-            for row in self._rows:
-                for place, piece in enumerate(row):
-                    start = 0.7 * place / (len(row) - 1)
-                    piece.reveal(part(t, start, start + 0.3))
+            for row in self._rows.values():
+                for each in row.tensor:
+                    each.reveal(part(t, 0.0, 0.2))
+                pieces = [*([each] for each in row.terms), [*row.name, row.now]]
+                for place, piece in enumerate(pieces):
+                    start = 0.7 * place / (len(pieces) - 1)
+                    for each in piece:
+                        each.reveal(part(t, start, start + 0.3))
 
         return Draw(self, draw, run_time)
 
     def point(self, tensor: int, run_time: float = BEAT) -> Draw:
         """Return the animation in which what a tensor's ``.grad`` keeps is pointed at."""
-        for arrow, parts in self._arrows:
-            for each in parts:
-                arrow.repaint(each, self.canvas.theme.muted)
-                arrow.outline(each, self.canvas.theme.muted, each.stroke_width)
-        rows = zip(self._rows, self.tensors, strict=True)
-        blocks = [self._now.get(tensor, row[-1]) for row, each in rows if each == tensor]
+        blocks = [self._rows[tensor].now] if tensor in self._rows else []
         theme, px = self.canvas.theme, self.canvas.artboard.px
 
         def draw(t: float) -> None:
@@ -97,68 +115,66 @@ class GradientSums(VGroup):
         return Draw(self, draw, run_time)
 
     def empty(self, gradients: dict[int, int | None], step: Step) -> Draw:
-        """Return the animation in which a step empties some ``.grad``: by the record of what was
-        there, the record of what is there now, or None."""
-        pieces: list[Part] = []
-        for tensor, after, place in zip(self.tensors, self.afters, self._places, strict=True):
-            if after not in gradients:
+        """Return the animation in which a step empties the ``.grad`` of some tensors: the sum
+        leaves, and in its place is the record that ``.grad`` holds now, or None."""
+        leaving: list[Part] = []
+        coming: list[Part] = []
+        for tensor, after in gradients.items():
+            row = self._rows.get(tensor)
+            if row is None:
                 continue
-            now = gradients[after]
-            pieces.append(self._arrow(place, step))
-            pieces.append(
-                self._pictures.nothing(place, step.number)
-                if now is None
-                else self._pictures.gradient(now, place, kept=True)
+            leaving += [*row.terms, row.now]
+            row.terms = []
+            row.now = (
+                self._pictures.nothing(row.box, step.number, tensor)
+                if after is None
+                else self._pictures.gradient(after, row.box, kept=True)
             )
-            self._now[tensor] = pieces[-1]
-        self.add_parts(pieces)
-
-        theme, px = self.canvas.theme, self.canvas.artboard.px
-        for row in self._rows:
-            row[-1].outline(row[-1].submobjects[0], theme.grad, self.canvas.stroke(px(4)))
+            coming.append(row.now)
+        self._show(coming)
 
         def draw(t: float) -> None:
-            for number, piece in enumerate(pieces):
-                start = 0.4 * (number % 2)
-                piece.reveal(part(t, start, start + 0.6))
+            for each in leaving:
+                each.reveal(1.0 - part(t, 0.0, 0.45))
+            for each in coming:
+                each.reveal(part(t, 0.45, 1.0))
 
         return Draw(self, draw, BEAT + QUICK)
 
-    def add_parts(self, parts: Sequence[Part]) -> None:
+    def _show(self, parts: Sequence[Part]) -> None:
         """Put parts, still hidden, on the picture."""
         self.submobjects.extend(parts)
 
-    def _row(self, name: str, each: Accumulation, zone: Zone, y: float) -> None:
-        assert each.before is not None
-        width, height, unit, grid = self._block(each.after, zone.height)
-        sign = _SIGN * self._sizes.cell
-        x = (
-            zone.center_x
-            - (3 * width + 2 * sign + _GONE * self._sizes.cell + width) / 2
-            + width / 2
-        )
-        pieces: list[Part] = []
-        for place, (gradient, mark) in enumerate(
-            ((each.before, "+"), (each.gradient, "="), (each.after, ""))
-        ):
-            box = Box(x, y, width, height, 0, 0, 0, 0, unit, grid)
-            block = self._pictures.gradient(gradient, box, kept=place != 1)
-            pieces.append(block)
-            if place == 2 and name:
-                pieces.insert(-1, self._named(name, box, each.tensor))
-            if mark:
-                pieces.append(self._sign(mark, x + width / 2 + sign / 2, y))
-            x += width + sign
-        gone = x + _GONE * self._sizes.cell - sign
-        self._places.append(Box(gone, y, width, height, 0, 0, 0, 0, unit, grid))
-        self._rows.append(pieces)
-        self.add_parts(pieces)
+    def _row(self, each: Sum, middle: Box) -> _Row:
+        """Return a row, its blocks as large as the one in its ``middle``."""
+        total, node = each.total, each.node
+        assert total.before is not None
+        sign, apart = self._pitch + _SIGN * self._sizes.cell, _APART * self._sizes.cell
+        x = middle.x - (2 * sign + apart + self._pitch) / 2
+        pad = self._sizes.pad if node.parameter else 0.0
+        tensor = replace(middle, x=x, pad=pad, depth=SLAB * self._sizes.cell)
+        x += self._pitch + apart
+        boxes = [replace(middle, x=x + place * sign) for place in range(3)]
+        row = _Row(boxes[2], self._pictures.gradient(total.after, boxes[2], kept=True))
+        row.terms = [
+            self._pictures.gradient(total.before, boxes[0], kept=True),
+            self._sign("+", x + sign / 2, middle.y),
+            self._pictures.gradient(total.gradient, boxes[1], kept=False),
+            self._sign("=", x + 1.5 * sign, middle.y),
+        ]
+        row.tensor.append(self._pictures.tensor(node, tensor, each.fills))
+        if node.name:
+            row.name.append(self._named(node, boxes[2]))
+            name = self._pictures.name(node, tensor, self._pitch + apart)
+            row.tensor += [name] if name is not None else []
+        self._show([*row.tensor, *row.terms, *row.name, row.now])
+        return row
 
-    def _block(self, gradient: int, room: float) -> tuple[float, float, float, tuple[int, int]]:
-        """Return width, height and side of the cells of a gradient's block, and its grid."""
-        record, cell = self.trace.tensor(gradient), _CELL * self._sizes.cell
+    def _block(self, each: Sum, room: float) -> tuple[float, float, float, tuple[int, int]]:
+        """Return width, height and side of the cells of a row's blocks, and their grid."""
+        record, cell = self.trace.tensor(each.total.after), self._sizes.cell
         rows, columns = grid_of(record.shape)
-        if rows == 1 and columns <= 4:
+        if rows == 1 and each.fills is not None:
             rows, columns = columns, 1  # as its elements stand in the graph
         unit = min(cell, 1.4 * cell / columns, min(2.6 * cell, 0.8 * room) / rows)
         if record.id in self.trace.values and unit >= self.canvas.artboard.px(10):
@@ -171,29 +187,10 @@ class GradientSums(VGroup):
         source = Drawn(0, text, "sign")
         return Part(self.canvas.label(text, x, y, size, color, source=source))
 
-    def _named(self, name: str, box: Box, tensor: int) -> Part:
-        size = self._sizes.name
+    def _named(self, node: Node, box: Box) -> Part:
+        text, size = f"{node.name}.grad", self._sizes.name
         y = box.y - box.height / 2 - 0.9 * size
-        left = box.x - text_width(f"{name}.grad", size) / 2
-        theme = self.canvas.theme
-        source = Drawn(0, f"{name}.grad", "name", tensor)
-        return Part(
-            self.canvas.label(f"{name}.grad", left, y, size, theme.grad, align=0, source=source)
-        )
-
-    def _arrow(self, place: Box, step: Step) -> Part:
-        px, theme = self.canvas.artboard.px, self.canvas.theme
-        end = place.x - place.width / 2 - px(14)
-        start = end - (_GONE - 1.25) * self._sizes.cell
-        size = self.canvas.artboard.type_op
-        name = bare_name(step.op)
-        source = Drawn(0, name, "op", step=step.number)
-        label = self.canvas.label(
-            name, (start + end) / 2, place.y - 0.95 * size, size, theme.focus, weight="Medium",
-            source=source,
-        )  # fmt: skip
-        shaft = self.canvas.arrow((start, place.y), (end, place.y), theme.focus, px(4))
-        arrow = Part(shaft, label)
-        whole = [each for each in arrow.get_family() if isinstance(each, VMobject)]
-        self._arrows.append((arrow, whole))
-        return arrow
+        left = box.x - text_width(text, size) / 2
+        source = Drawn(0, text, "name", node.tensor)
+        ink = self.canvas.theme.grad
+        return Part(self.canvas.label(text, left, y, size, ink, align=0, source=source))

@@ -10,7 +10,7 @@ from manim import VGroup, VMobject
 from torchreel.records import Backward, Drawn, Step, Trace
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color, identity, mix
-from torchreel.stage.graph.diagram import Node, Wave, waves
+from torchreel.stage.graph.diagram import Node, Wave, is_leaf, waves
 from torchreel.stage.graph.part import Draw, Part, Wire
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Placed
@@ -35,7 +35,7 @@ class GraphTree(VGroup):
         self.waves = waves(placed.diagram, backward)
         diagram = placed.diagram
         self._pictures = Pictures(canvas, trace, placed.sizes, limit)
-        self._fills = fills(placed, canvas)
+        self._fills = colors_of(placed, canvas)
         # Where a tensor shows its values by their colours, all do.
         self._by_identity = all(node.kind != "tensor" for node in diagram.nodes)
         self._labels: dict[int, list[VMobject]] = {}
@@ -81,6 +81,11 @@ class GraphTree(VGroup):
         """Return the nodes that show a tensor: its elements, or it as one."""
         nodes = enumerate(self.placed.diagram.nodes)
         return [number for number, node in nodes if node.kind != "op" and node.tensor == tensor]
+
+    def colors(self, nodes: Iterable[int]) -> list[Color] | None:
+        """Return the colours of elements, or None where they are coloured by their values."""
+        elements = [self._fills[number] for number in nodes if number in self._fills]
+        return elements if elements and self._by_identity else None
 
     # Forward.
 
@@ -233,12 +238,11 @@ class GraphTree(VGroup):
         return Draw(self, draw, run_time)
 
     def empty(self, gradients: dict[int, int | None], step: Step) -> Draw:
-        """Return the animation in which a step empties some ``.grad``: by the record of what was
-        there, the record of what is there now, or None."""
-        kept = {total.after: total.tensor for total in self.backward.accumulations}
+        """Return the animation in which a step empties the ``.grad`` of some tensors: in its place
+        is the record that it holds now, or None."""
         new: list[tuple[Part, Part | None]] = []
-        for before, after in gradients.items():
-            for number in self.nodes_of(kept[before]) if before in kept else ():
+        for tensor, after in gradients.items():
+            for number in self.nodes_of(tensor):
                 node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
                 if after is None:
                     capsule = self._pictures.emptied(node, box, step.number)
@@ -247,10 +251,33 @@ class GraphTree(VGroup):
                 self.add(capsule)
                 new.append((capsule, self.capsules.get(number)))
                 self.capsules[number] = capsule
+        gone = [self.capsules.pop(number) for number in self._emptied_within(gradients)]
+        exchange = _exchange(new)
 
-        return Draw(self, _exchange(new), BEAT)
+        def draw(t: float) -> None:
+            exchange(t)
+            for each in gone:
+                each.reveal(1.0 - t)
+
+        return Draw(self, draw, BEAT)
 
     # Parts.
+
+    def _emptied_within(self, gradients: dict[int, int | None]) -> list[int]:
+        """Return the ops that hold leaves within, none of which keeps a gradient any more."""
+        nodes, found = self.backward.nodes, []
+        for number, op in enumerate(self.placed.diagram.nodes):
+            if op.kind != "op" or number not in self.capsules:
+                continue
+            within = {
+                nodes[edge.target].tensor
+                for edge in self.backward.edges
+                if edge.source in op.ops and is_leaf(nodes[edge.target])
+            }
+            kept = within & {total.tensor for total in self.backward.accumulations}
+            if all(each in gradients and gradients[each] is None for each in kept):
+                found.append(number)
+        return found
 
     def _arrived(self, node: Node) -> int | None:
         """Return what a node's capsule shows when all has arrived: what ``.grad`` then holds, of
@@ -387,7 +414,7 @@ def _exchange(pairs: list[tuple[Part, Part | None]]) -> Callable[[float], None]:
     return draw
 
 
-def fills(placed: Placed, canvas: Canvas) -> dict[int, Color]:
+def colors_of(placed: Placed, canvas: Canvas) -> dict[int, Color]:
     """Return the colour of each element of a graph.
 
     What an op makes of one element alone keeps its colour; what comes of several has a new one.
