@@ -158,6 +158,17 @@ for _ in range(3):
 np.seterr(all="warn")
 tell()
 
+# %% swapping
+one, other = torch.ones(2), torch.zeros(3)
+torch.utils.swap_tensors(one, other)
+print(one.tolist(), other.tolist(), weakref.getweakrefcount(one))
+layer = nn.Linear(2, 2)
+layer(one[:2]).sum().backward()
+torch.__future__.set_swap_module_params_on_conversion(True)
+print(nn.Linear(2, 2).double().weight.dtype, layer.load_state_dict(layer.state_dict()))
+torch.__future__.set_swap_module_params_on_conversion(False)
+tell()
+
 # %% dispatching
 heard.clear()
 with Dispatching():
@@ -193,7 +204,7 @@ def test_the_script_tells_the_same(both: tuple[Trace, list[str], list[str]]) -> 
     trace, traced, plain = both
     assert trace.error is None
     assert traced == plain
-    assert sum("tensors live" in line for line in plain) == 9
+    assert sum("tensors live" in line for line in plain) == 10
 
 
 def of_line(trace: Trace, text: str) -> list[Any]:

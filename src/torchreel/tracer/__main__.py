@@ -30,7 +30,7 @@ import torch
 
 from torchreel.records import HARD_EXIT, HIDDEN, TIME_LIMIT, Environment, ScriptError, Trace
 from torchreel.store import file_digest, write_trace
-from torchreel.tracer import guard, likeness
+from torchreel.tracer import guard, hold, likeness
 from torchreel.tracer.cells import parse_script
 from torchreel.tracer.clash import message_of
 from torchreel.tracer.inputs import Inputs
@@ -83,6 +83,7 @@ class _Traced:
         vars(builtins).update({ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap})
         sys.stdout = _Printed(sys.stdout, recorder.heard)
         likeness.attribute_warnings()
+        hold.hide()
         faulthandler.enable(self._fault)
         self._note_exit()
         self._set_timer(timeout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import torch
 from torch.autograd.graph import Node, get_gradient_edge
 
 from torchreel.records import Accumulation, Backward, GraphEdge, GraphNode
+from torchreel.tracer.hold import Hold
 from torchreel.tracer.literals import tensors_in
 from torchreel.tracer.values import is_transformed
 
@@ -28,7 +28,7 @@ NODES_KEPT = 10_000
 class _Made:
     """A tensor that a step made, held weakly, and its record."""
 
-    tensor: weakref.ref[torch.Tensor]
+    tensor: Hold[torch.Tensor]
     record: int
 
 
@@ -96,7 +96,7 @@ class Autograd:
         outputs = self._made.setdefault(_sequence(tensor.grad_fn), {})
         if tensor.output_nr not in outputs:
             record = self._recorder.tensors.record(tensor)
-            outputs[tensor.output_nr] = _Made(weakref.ref(tensor), record)
+            outputs[tensor.output_nr] = _Made(Hold(tensor), record)
 
     def forget(self) -> None:
         """What ran was no step."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 
 import torch
 from torch.optim import Optimizer
 
+from torchreel.tracer.hold import Hold
 from torchreel.tracer.laps import Laps
 from torchreel.tracer.optimizers import trained
 from torchreel.tracer.tensors import Tensors
@@ -32,7 +32,7 @@ class Norms:
         self._laps = laps
         self._tensors = tensors
         self._names = names
-        self._known: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
+        self._known: dict[int, tuple[Hold[torch.Tensor], int, str]] = {}
 
     def wanted(self) -> bool:
         """Tell whether the lap that is running shall be measured, if it is not kept anyway."""
@@ -60,5 +60,5 @@ class Norms:
         name = self._tensors.name_of(parameter)
         name = name or next(iter(self._names().get(id(parameter), ())), "")
         number = len(self._known)
-        self._known[id(parameter)] = weakref.ref(parameter), number, name
+        self._known[id(parameter)] = Hold(parameter), number, name
         return number, name

@@ -32,13 +32,14 @@ from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
 from torchreel.tracer.norms import Norms
-from torchreel.tracer.ops import only_points, op_name
+from torchreel.tracer.ops import op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
 from torchreel.tracer.sharing import is_shared
 from torchreel.tracer.tensors import Tensors, version_of
 from torchreel.tracer.unheard import install as listen_to_unheard
+from torchreel.tracer.writes import FIRST, Writes
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
 """The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
@@ -265,7 +266,7 @@ class Recorder(TorchFunctionMode):
         before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
         ids = {id(tensor): record for tensor, record, _ in before}
         pending = self.pending(op, frame, self.operands(args, kwargs, ids))
-        mark = self.autograd.mark()
+        mark, begun = self.autograd.mark(), len(self.steps)
         try:
             result = func(*args, **kwargs)
         except Exception as error:
@@ -278,24 +279,32 @@ class Recorder(TorchFunctionMode):
         shared = is_shared(op, args, kwargs, result)
         if shared:
             self.tensors.share([*made, *given])
-        changed, written = [], False
-        for tensor, record, version in before:
-            after = self.tensors.record_written(tensor, version)
-            if after != record:
-                changed.append(after)
-                written = written or version_of(tensor) != version
+        writes = Writes.of(self.tensors, before, op, args, kwargs)
         record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
         results = [record_of(tensor) for tensor in made]
-        if results or changed or op in WITHOUT_RESULT:
-            in_place = written and set(results) <= set(changed) and not only_points(op)
-            number = self.add(pending, results or changed, written=in_place, shared=shared)
-            self.autograd.note(number, mark, [*made, *given])
-            known = self.provenances.note(self.steps[number], func, args, kwargs)
-            if known:
-                self.steps[number] = replace(self.steps[number], provenance=known)
-        else:
+        if not (results or writes.changed or op in WITHOUT_RESULT):
             self.autograd.forget()
+            return result
+        in_place = writes.are_all(op, results)
+        told = {*results, *(made for step in self.steps[begun:] for made in step.results)}
+        beside = writes.beside(told) if results and not in_place else {}
+        if first := FIRST.get(op.rpartition(".")[2]):
+            self._add_written(replace(pending, op=first), beside)
+            pending, beside = _reading(pending, beside), {}
+        number = self.add(
+            pending, results or list(writes.changed.values()), written=in_place, shared=shared
+        )
+        self._add_written(pending, beside)
+        self.autograd.note(number, mark, [*made, *given])
+        known = self.provenances.note(self.steps[number], func, args, kwargs)
+        if known:
+            self.steps[number] = replace(self.steps[number], provenance=known)
         return result
+
+    def _add_written(self, pending: Pending, beside: Mapping[int, int]) -> None:
+        """Tell what a call wrote beside what it made: each is a step that writes in place."""
+        for record, after in beside.items():
+            self.add(replace(pending, operands=(Operand(tensor=record),)), [after], written=True)
 
     def _miss(self, error: BaseException | None) -> None:
         """An exception leaves a statement in a lap that is not kept: a torch call that raised is a
@@ -543,6 +552,15 @@ class Recorder(TorchFunctionMode):
         if self._off:
             self._off = False
             self.__enter__()  # type: ignore[no-untyped-call]
+
+
+def _reading(pending: Pending, written: Mapping[int, int]) -> Pending:
+    """Return a step that reads what was written before it."""
+    operands = [
+        each if each.tensor is None else replace(each, tensor=written.get(each.tensor, each.tensor))
+        for each in pending.operands
+    ]
+    return replace(pending, operands=tuple(operands))
 
 
 def _visible(frame: FrameType) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,8 +13,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.parameter import is_lazy
 
 from torchreel.records import Array, Shape, TensorRecord
+from torchreel.tracer.hold import Hold
 from torchreel.tracer.textures import texture_of
 from torchreel.tracer.values import SMALL, UNREADABLE, Room, array_of, unseen
+
+UNCOUNTED = -1
 
 LONG = 1 << 16
 """Arrays of so many bytes are compared without copies."""
@@ -41,7 +43,7 @@ class _Known:
     """What the last look at a tensor object found; ``moment`` is when its values were read, and
     ``glance`` is by what the next look sees at once that no fact has changed."""
 
-    tensor: weakref.ref[torch.Tensor]
+    tensor: Hold[torch.Tensor]
     record: int
     facts: _Facts
     version: int
@@ -66,7 +68,7 @@ class Tensors:
         self._unwritten: set[int] = set()
         self._shared: set[int] = set()
         self._known: dict[int, _Known] = {}
-        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
+        self._names: dict[int, tuple[Hold[torch.Tensor], str]] = {}
         self._storages: dict[int, tuple[StorageWeakRef, int]] = {}
         self._writes: dict[int, int] = {}
         self._slept = 0
@@ -95,7 +97,7 @@ class Tensors:
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Call a parameter or buffer by its name in its module's tree from now on."""
-        self._names[id(tensor)] = weakref.ref(tensor), name
+        self._names[id(tensor)] = Hold(tensor), name
         if id(tensor) in self._known:
             self._known[id(tensor)].glance = None
 
@@ -104,8 +106,8 @@ class Tensors:
         known = self._names.get(id(tensor))
         return known[1] if known is not None and known[0]() is tensor else ""
 
-    def record(self, tensor: torch.Tensor) -> int:
-        """Return the id of the record of this tensor as it is now.
+    def record(self, tensor: torch.Tensor, *, written: bool = False) -> int:
+        """Return the id of the record of this tensor as it is now; it was ``written`` just now.
 
         It is the record of the last look while nothing of it changed: its shape, strides, storage
         and so on are the same, and so are its values. Those of a small tensor are compared, so that
@@ -114,12 +116,15 @@ class Tensors:
         laps that nobody saw. One too large to be kept whole is then another version in any case.
         """
         with unseen():
-            return self._record(tensor, written=False)
+            return self._record(tensor, written=written)
 
-    def record_written(self, tensor: torch.Tensor, version: int) -> int:
-        """Return the record's id after an op, a new one where the op moved on from ``version``."""
-        with unseen():
-            return self._record(tensor, written=_version(tensor) != version)
+    def differ_in_values(self, one: int, other: int) -> bool:
+        """Tell of two records whether nothing but the values is another."""
+        shown = (
+            replace(self.records[each], id=0, texture=None, statistics=None)
+            for each in (one, other)
+        )
+        return next(shown) == next(shown)
 
     def _record(self, tensor: torch.Tensor, written: bool) -> int:
         key = id(tensor)
@@ -161,7 +166,7 @@ class Tensors:
         else:
             self._keep(tensor, array)
         gone, forget = self._known, _forget  # globals are cleared when Python ends
-        ref = weakref.ref(tensor, lambda ref: forget(gone, key, ref))
+        ref = Hold(tensor, lambda ref: forget(gone, key, ref))
         self._known[key] = _Known(ref, record.id, facts, version, moment, glance)
         return record.id
 
@@ -248,7 +253,7 @@ class Tensors:
         self._purge_at = 2 * len(self._storages) + 1024
 
 
-def _forget(known: dict[int, _Known], key: int, ref: weakref.ref[torch.Tensor]) -> None:
+def _forget(known: dict[int, _Known], key: int, ref: Hold[torch.Tensor]) -> None:
     if key in known and known[key].tensor is ref:
         del known[key]
 
@@ -276,7 +281,7 @@ def _glance(tensor: torch.Tensor) -> tuple[Any, ...] | None:
 
 
 def version_of(tensor: torch.Tensor) -> int:
-    """Return how often the tensor was written in place; -1 where torch does not count it."""
+    """Return how often the tensor was written in place; UNCOUNTED where torch does not count it."""
     with unseen():
         return _version(tensor)
 
@@ -285,7 +290,7 @@ def _version(tensor: torch.Tensor) -> int:
     try:
         return tensor._version
     except UNREADABLE:  # inference tensors
-        return -1
+        return UNCOUNTED
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

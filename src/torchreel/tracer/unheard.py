@@ -51,6 +51,8 @@ def install(recorder: Recorder) -> None:
     loader.__iter__ = _aside(recorder, loader.__iter__)  # draws the seed of its workers
     fetching.__next__ = _aside(recorder, fetching.__next__)
     rebuilding._rebuild_tensor = _aside(recorder, rebuilding._rebuild_tensor)
+    swapping: Any = torch.utils
+    swapping.swap_tensors = _aside(recorder, swapping.swap_tensors)
     for name in TRANSFORMS:
         setattr(transforms, name, _transforming(recorder, getattr(transforms, name), name))
     package.vmap = transforms.vmap
@@ -71,8 +73,8 @@ def _told(recorder: Recorder, function: Callable[..., Any], op: str) -> Callable
 
 
 def _aside(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function nothing of which is told: how a batch is fetched, or what ``copy`` and
-    ``pickle`` make a tensor of."""
+    """Return a function nothing of which is told: how a batch is fetched, what ``copy`` and
+    ``pickle`` make a tensor of, how two tensors are swapped."""
 
     @functools.wraps(function)
     def aside(*args: Any, **kwargs: Any) -> Any:
