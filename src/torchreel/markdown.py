@@ -29,7 +29,7 @@ from torchreel.site.embedding import clip_file
 from torchreel.site.host import Host
 from torchreel.site.source import front_matter, parse
 
-_KINDS = ("mp4", "gif", "poster")
+_KINDS = ("mp4", "gif", "poster", "opening")
 _ELEMENT = "<torchreel-"
 
 

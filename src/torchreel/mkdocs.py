@@ -38,7 +38,7 @@ from torchreel.site.source import LESSON_SCRIPT, front_matter
 log = get_plugin_logger("torchreel")
 
 _NAME = "torchreel"
-_KINDS = ("mp4", "gif", "poster")
+_KINDS = ("mp4", "gif", "poster", "opening")
 
 
 class TorchReelConfig(Config):  # type: ignore[no-untyped-call]

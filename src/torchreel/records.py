@@ -662,11 +662,12 @@ class Flaw:
 class Clip:
     """A rendered cell: its files, its cues and the manifest of what it drew.
 
-    ``files`` maps ``mp4``, ``gif`` and ``poster`` to file names in the clip's own folder;
-    ``poster`` is the number of the cue whose last frame the poster is, None where it is not known;
-    ``width`` and ``height`` are pixels, ``duration`` seconds, ``inputs`` every named input of the
-    digest with its own hash, so that staleness can be explained. ``warnings`` are what the checker
-    found wrong with its frames.
+    ``files`` maps ``mp4``, ``gif``, ``poster`` (the frame that tells most) and ``opening`` (one of
+    before anything came of it) to file names in the clip's own folder; ``poster`` is the
+    number of the cue whose last frame the poster is, None where it is not known; ``width`` and
+    ``height`` are pixels, ``duration`` seconds, ``inputs`` every named input of the digest with its
+    own hash, so that staleness can be explained. ``warnings`` are what the checker found wrong with
+    its frames.
     """
 
     script: str

@@ -135,7 +135,7 @@ def test_every_picture_comes_without_javascript(browser: Browser, course: Course
     for cell in ("reshape", "unsqueeze"):
         page.locator(f"#clip-{cell} video").scroll_into_view_if_needed()
         digest = course.clip("shape", cell).digest[:8]
-        picture = f"{course.url}clips/shape/{cell}-{digest}.webp"
+        picture = f"{course.url}clips/shape/{cell}-{digest}-opening.webp"
         until(page, partial(came.__contains__, picture))
     page.close()
 

@@ -73,9 +73,10 @@ def with_scene(job: Job, root: Path) -> Callable[[str], Job]:
     return scene
 
 
-def test_a_clip_is_three_files_of_the_right_size(clip: Clip, folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == ["clip.gif", "clip.mp4", "poster.webp"]
-    assert sorted(clip.files.values()) == ["clip.gif", "clip.mp4", "poster.webp"]
+def test_a_clip_is_four_files_of_the_right_size(clip: Clip, folder: Path) -> None:
+    files = ["clip.gif", "clip.mp4", "opening.webp", "poster.webp"]
+    assert sorted(path.name for path in folder.iterdir()) == files
+    assert sorted(clip.files.values()) == files
     assert (clip.width, clip.height, clip.fps) == (640, 400, 15)
     for name in clip.files.values():
         with av.open(folder / name) as container:
@@ -94,17 +95,33 @@ def test_every_cue_starts_at_a_keyframe_and_all_time_is_told(clip: Clip, folder:
 
 
 def test_the_poster_is_the_last_frame_of_a_cue(clip: Clip, folder: Path) -> None:
-    poster = np.asarray(Image.open(folder / "poster.webp").convert("RGB")).astype(int)
+    distances = distances_from(folder, "poster.webp")
+    ends = [distances[round(cue.end * clip.fps) - 1] for cue in clip.cues]
+    assert min(ends) < 3
+    assert max(ends) > 10
+    assert clip.cues[ends.index(min(ends))].number == clip.poster
+
+
+def test_the_opening_is_a_frame_that_tells_not_yet_what_the_first_line_makes(
+    clip: Clip, folder: Path
+) -> None:
+    distances = distances_from(folder, "opening.webp")
+    first = round(clip.cues[0].end * clip.fps)
+    assert distances.index(min(distances)) < first - 1
+    assert min(distances) < 3
+    empty = np.asarray(Image.open(folder / "opening.webp").convert("L")).max()
+    assert empty > 128  # something is written on it
+
+
+def distances_from(folder: Path, still: str) -> list[float]:
+    """Return how far each frame of the film is from a still: the mean over its bytes."""
+    pixels = np.asarray(Image.open(folder / still).convert("RGB")).astype(int)
     with av.open(folder / "clip.mp4") as container:
         frames = [
             frame.to_ndarray(format="rgb24", src_colorspace="ITU709").astype(int)
             for frame in container.decode(video=0)
         ]
-    ends = [frames[round(cue.end * clip.fps) - 1] for cue in clip.cues]
-    distance = [float(np.abs(poster - end).mean()) for end in ends]
-    assert min(distance) < 3
-    assert max(distance) > 10
-    assert clip.cues[distance.index(min(distance))].number == clip.poster
+    return [float(np.abs(pixels - frame).mean()) for frame in frames]
 
 
 def test_a_poster_time_at_which_no_cue_ends_is_an_error(

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from torchreel.render.movie import Movie, write_poster
+from torchreel.render.movie import Movie, write_still
 
 SIZE = (160, 100)
 BACKGROUND = (12, 18, 32)
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert movie.cuts == [0, 10, 31]
         assert movie.duration == 1.5
     assert movie.last is not None
-    write_poster(movie.last, folder / "poster.webp")
+    write_still(movie.last, folder / "poster.webp")
     return folder
 
 

@@ -182,6 +182,7 @@ def render(
 def _movie(folder: Path) -> dict[str, str]:
     frames = [Image.new("RGB", (320, 200), (12, 18 + 4 * i, 32)) for i in range(20)]
     frames[-1].save(folder / "poster.webp")
+    frames[0].save(folder / "opening.webp")
     frames[0].save(folder / "clip.gif", save_all=True, append_images=frames[1:4])
     with av.open(str(folder / "clip.mp4"), "w", options={"movflags": "faststart"}) as movie:
         stream = movie.add_stream("libx264", Fraction(10), options={"crf": "40"})
@@ -189,4 +190,5 @@ def _movie(folder: Path) -> dict[str, str]:
         for frame in frames:
             movie.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame), format="rgb24")))
         movie.mux(stream.encode(None))
-    return {"mp4": "clip.mp4", "gif": "clip.gif", "poster": "poster.webp"}
+    stills = {"poster": "poster.webp", "opening": "opening.webp"}
+    return {"mp4": "clip.mp4", "gif": "clip.gif", **stills}

@@ -201,7 +201,7 @@ def test_the_figure_stands_without_a_script(root: Path) -> None:
     assert problems == []
     digest = "0" * 8
     assert f'src="../clips/shape/reshape-{digest}.mp4"' in html
-    assert f'poster="../clips/shape/reshape-{digest}.webp"' in html
+    assert f'poster="../clips/shape/reshape-{digest}-opening.webp"' in html
     assert re.search(
         rf'href="../clips/shape/reshape-{digest}.gif" download>GIF <small>\d+ kB', html
     )

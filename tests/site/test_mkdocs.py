@@ -114,7 +114,8 @@ def test_both_languages_embed_the_same_files(course: Course, directory_urls: boo
     clip = "clips/shape/reshape-00000000.mp4"
     assert f'src="../{clip}"' in course.page("shape/index.html")
     assert f'src="../../{clip}"' in course.page("ja/shape/index.html")
-    assert {clip, clip.replace("mp4", "gif"), clip.replace("mp4", "webp")} <= course.files()
+    others = {clip.replace(".mp4", end) for end in (".gif", ".webp", "-opening.webp")}
+    assert {clip, *others} <= course.files()
     assert course.page("ja/sitemap.xml") == course.page("sitemap.xml")
     assert not [name for name in course.files() if name.endswith(".py")]
     assert Path(config.site_dir) == course.site

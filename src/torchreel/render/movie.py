@@ -201,6 +201,6 @@ def _pulled(graph: Graph) -> Iterator[Any]:
             return
 
 
-def write_poster(pixels: Pixels, poster: Path) -> None:
+def write_still(pixels: Pixels, still: Path) -> None:
     """Write a frame, to the last bit, as a WebP: half of a PNG."""
-    Image.fromarray(pixels).convert("RGB").save(poster, lossless=True)
+    Image.fromarray(pixels).convert("RGB").save(still, lossless=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,25 @@ from manim.scene.scene_file_writer import SceneFileWriter
 
 from torchreel.records import Clip, Cue, Drawn, Flaw
 from torchreel.render.job import Job, Look, environment
-from torchreel.render.movie import Movie, Pixels, write_poster
+from torchreel.render.movie import Movie, Pixels, write_still
 from torchreel.render.scenes import SceneSource
 from torchreel.stage.artboard import FRAME_HEIGHT
 from torchreel.stage.director import LessonScene
 
-FILES = {"mp4": "clip.mp4", "gif": "clip.gif", "poster": "poster.webp"}
+FILES = {
+    "mp4": "clip.mp4",
+    "gif": "clip.gif",
+    "poster": "poster.webp",
+    "opening": "opening.webp",
+}
 
 
 @dataclass(frozen=True)
 class Played:
     """What a scene tells once it has played; times are seconds of the movie, on its frames.
 
-    ``poster`` is its picture, the last frame of the cue ``poster_cue``.
+    ``poster`` is its picture, the last frame of the cue ``poster_cue``; ``opening`` is the first
+    frame at rest on which something is written, before anything has come of it.
     """
 
     cues: tuple[Cue, ...]
@@ -38,6 +45,7 @@ class Played:
     warnings: tuple[Flaw, ...]
     poster: Pixels | None
     poster_cue: int | None
+    opening: Pixels | None
 
 
 class SceneError(Exception):
@@ -56,7 +64,8 @@ def render(job: Job, folder: Path) -> Clip:
     with Movie(look.size, look.fps, mp4=paths["mp4"], gif=paths["gif"]) as movie:
         played = play(job, movie)
     if played.poster is not None:
-        write_poster(played.poster, paths["poster"])
+        write_still(played.poster, paths["poster"])
+        write_still(played.poster if played.opening is None else played.opening, paths["opening"])
     width, height = look.size
     return Clip(
         script=job.trace.script,
@@ -92,7 +101,8 @@ def play(job: Job, movie: Movie) -> Played:
             raise SceneError(error, len(scene.cues)) from error
     cues = tuple(_on_frames(cue, start, movie) for cue in scene.cues)
     poster = renderer.poster(scene) if cues else None
-    return Played(cues, tuple(scene.drawn), tuple(scene.warnings), poster, _poster_cue(scene))
+    drawn, warnings = tuple(scene.drawn), tuple(scene.warnings)
+    return Played(cues, drawn, warnings, poster, _poster_cue(scene), renderer.opening)
 
 
 def _poster_cue(scene: LessonScene) -> int | None:
@@ -123,7 +133,9 @@ class _Renderer(CairoRenderer):
     """Manim's Cairo renderer; its frames go to a movie, with a keyframe where a cue starts."""
 
     def __init__(self, movie: Movie) -> None:
-        super().__init__(file_writer_class=_frames_of(movie))
+        super().__init__(file_writer_class=_frames_of(self.write))
+        self.opening: Pixels | None = None
+        self._is_set = False
         self._movie, self._start = movie, movie.frames
         self._cues = -1
         self._still: tuple[int, Pixels] | None = None
@@ -134,7 +146,17 @@ class _Renderer(CairoRenderer):
             self._cues = len(scene.cues)
             self._keep(scene)
             self._movie.cut()
+        # What is set from the start is on the first frame.
+        self._is_set = self.opening is None and scene.is_set()
         super().play(scene, *animations, **kwargs)
+        if self.opening is None and scene.is_set():
+            self.opening = self._movie.last
+
+    def write(self, pixels: Pixels, repeat: int) -> None:
+        """Write a frame to the movie, and keep it if the stage was set before it."""
+        if self.opening is None and self._is_set:
+            self.opening = pixels
+        self._movie.write(pixels, repeat)
 
     def poster(self, scene: LessonScene) -> Pixels:
         """Return the frame of the scene's poster time; raises ValueError where no cue ends then."""
@@ -153,8 +175,8 @@ class _Renderer(CairoRenderer):
         return self._start + int(scene.poster_time * self._movie.fps + 1e-6)
 
 
-def _frames_of(movie: Movie) -> type[SceneFileWriter]:
-    """Return Manim's file writer, made to write its frames to a movie."""
+def _frames_of(write: Callable[[Pixels, int], None]) -> type[SceneFileWriter]:
+    """Return Manim's file writer, made to write its frames with ``write`` (pixels, how often)."""
 
     class Frames(SceneFileWriter):
         def begin_animation(self, allow_write: bool = False, **kwargs: Any) -> None:
@@ -164,7 +186,7 @@ def _frames_of(movie: Movie) -> type[SceneFileWriter]:
             pass
 
         def write_frame(self, pixels: Any, *, repeat: int = 1) -> None:
-            movie.write(pixels, repeat)
+            write(pixels, repeat)
 
         def finish(self) -> None:
             pass

@@ -140,7 +140,8 @@ def clip_file(files: ClipFiles, kind: str) -> str:
     """Return the readable name of a clip's file in the site: ``shape/reshape-1a2b3c4d.mp4``."""
     clip = files.clip
     folder = clip.script.rpartition("/")[0].rpartition("/")[2]
-    name = f"{clip.cell}-{clip.digest[:8]}{files.path(kind).suffix}".replace(" ", "-")
+    other = "-opening" if kind == "opening" else ""
+    name = f"{clip.cell}-{clip.digest[:8]}{other}{files.path(kind).suffix}".replace(" ", "-")
     return f"{folder}/{name}" if folder else name
 
 

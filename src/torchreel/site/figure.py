@@ -33,7 +33,7 @@ class Figure:
     """A clip as a page shows it.
 
     ``captions`` maps a language to the captions that were written in it, by statement number; what
-    is missing is generated. ``url`` turns ``mp4``, ``gif`` and ``poster`` into a URL.
+    is missing is generated. ``url`` turns ``mp4``, ``gif``, ``poster`` and ``opening`` into a URL.
     """
 
     trace: Trace
@@ -102,7 +102,8 @@ class Figure:
 
     def _video(self, *, loops: bool = False) -> str:
         clip = self.files.clip
-        poster, mp4 = self.url("poster"), self.url("mp4")
+        # A reader may have been asked what will happen: before it plays, nothing has.
+        poster, mp4 = self.url("poster" if loops else "opening"), self.url("mp4")
         kind = "loop muted" if loops else "controls"
         return (
             f'<video {kind} preload="none" playsinline width="{clip.width}"'

@@ -457,6 +457,12 @@ class LessonScene(Scene):
             found += [source for _, source, _ in block.digits()]
         return found
 
+    def is_set(self) -> bool:
+        """Tell whether something is written on the stage itself, not only around it."""
+        around = (self._strip, self._code, self.stage.tape)
+        parts = Parts.of(each for each in self.mobjects if each not in around)
+        return bool(parts.labels) or any(block.digits() for block in parts.blocks)
+
     def play(self, *args: Any, **kwargs: Any) -> None:
         """Play animations and meanwhile what the strip says, and look at the frame at the end."""
         meanwhile, self._meanwhile = self._meanwhile, []
