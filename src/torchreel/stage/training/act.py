@@ -12,13 +12,16 @@ from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
+from torchreel.stage.training.axis import Guess
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
     SLOW_LAPS,
     Training,
+    classes_of,
     features_of,
     first_matrix,
+    laps_of,
     loss_of,
     norm_of,
     pass_of,
@@ -46,6 +49,7 @@ class TrainingLoop:
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
         self.scene, self.trace, self.canvas = scene, trace, canvas
         self.training = training_of(trace) if trace.optimizers else None
+        self._laps = laps_of(trace, self.training) if self.training is not None else {}
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
         self._pass: Backward | None = None
@@ -71,7 +75,7 @@ class TrainingLoop:
     def hold(self, run: Run, hold: float) -> float:
         """Return how long a run is held, of ``hold`` for any other: laps get faster."""
         if self.training is not None and run.statement in self.training.body:
-            return _PACE[min(run.lap, SLOW_LAPS) - 1] * hold / HOLD
+            return _PACE[min(self._laps[id(run)], SLOW_LAPS) - 1] * hold / HOLD
         return hold
 
     def play(self, run: Run) -> None:
@@ -161,8 +165,9 @@ class TrainingLoop:
         for name, (value, at) in self._counters(run).items():
             source = Drawn(0, name, "plain", index=(at,))
             texts.append((source, Drawn(0, value, "plain", index=(at,))))
-        lap = f"{run.lap}/{training.laps}"
-        lit = Drawn(0, lap, "lap", index=(training.statement, run.lap, training.laps))
+        lap = self._laps[id(run)]
+        index = (training.statement, lap, training.laps)
+        lit = Drawn(0, f"{lap}/{training.laps}", "lap", index=index)
         return chip_row(self.canvas, [*texts, (lit,)])
 
     def _counters(self, run: Run) -> dict[str, tuple[str, int]]:
@@ -191,8 +196,14 @@ class TrainingLoop:
         rest = zone.height - (bar_height + px(20) if training.share is not None else 0.0)
         tall = rest * (0.52 if versions else 0.95)
         name = self.trace.series[training.loss].name
+        classes = classes_of(self.trace, training.loss)
         curve = LossCurve(
-            self.canvas, Zone(zone.x, zone.y, zone.width, tall), name, training.loss, points
+            self.canvas,
+            Zone(zone.x, zone.y, zone.width, tall),
+            name,
+            training.loss,
+            points,
+            None if classes is None else Guess(classes),
         )
         y = zone.y + tall + px(20)
         bar = self._bar(training, Zone(zone.x, y, zone.width, bar_height))

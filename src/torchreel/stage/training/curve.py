@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from manim import Group, VGroup, VMobject
+from manim import Group, LineJointType, VGroup, VMobject
 from numpy.typing import NDArray
 
 from torchreel.records import Drawn
@@ -14,10 +14,11 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint, polyline, redraw
 from torchreel.stage.colors import mix
 from torchreel.stage.text import text_width
+from torchreel.stage.training.axis import Guess, axis, below, crossed, gutter, scale_of
 
 Floats = NDArray[np.float64]
 
-BINS = 160
+BINS = 200
 """A curve of more laps shows the mean, the least and the greatest value of so many stretches."""
 
 
@@ -50,30 +51,30 @@ class LossCurve(Group):
 
     The bright line is the mean of each stretch, the faint band reaches from its least to its
     greatest value; ``number`` is the series' position in the trace. The large number is the mean of
-    the stretch of the dot.
+    the stretch of the dot. What is above the axis leaves the picture.
     """
 
-    def __init__(self, canvas: Canvas, zone: Zone, name: str, number: int, points: Floats) -> None:
+    def __init__(
+        self,
+        canvas: Canvas,
+        zone: Zone,
+        name: str,
+        number: int,
+        points: Floats,
+        guess: Guess | None = None,
+    ) -> None:
         self.canvas, self.zone, self.number = canvas, zone, number
         self.bins = binned(points)
-        finite = self.bins.mean[np.isfinite(self.bins.mean)]
         theme, artboard = canvas.theme, canvas.artboard
         px = artboard.px
-        self.top = float(max(finite.max(initial=0.0), 1e-9))
-        self.bottom = float(min(finite.min(initial=0.0), 0.0))
+        self.extent = scale_of(self.bins.mean, guess)
         self.first, self.last = float(points[0, 0]), float(points[-1, 0])
-        self.plot = zone.inset(left=px(8), top=px(16), right=px(10), bottom=px(8))
+        left = gutter(canvas, self.extent)
+        self.plot = zone.inset(left=left, top=px(16), right=px(10), bottom=px(12))
         if not self._is_free(self.value_box):
-            self.plot = self.plot.inset(top=self.value_box.bottom - zone.y)
-        axis = canvas.path(
-            [
-                (self.plot.x, zone.y),
-                (self.plot.x, self.plot.bottom),
-                (zone.right, self.plot.bottom),
-            ],
-            theme.line,
-            px(4),
-        )
+            beside = self.plot.inset(right=self.value_box.width)
+            under = self.plot.inset(top=self.value_box.bottom - zone.y)
+            self.plot = max(beside, under, key=lambda each: each.width * each.height)
         source = Drawn(0, name, "series", index=(number,))
         label = canvas.label(
             name,
@@ -86,8 +87,10 @@ class LossCurve(Group):
             source=source,
         )
         self.band, self.line, self.dot = VMobject(), VMobject(), VMobject()
+        self.line.joint_type = LineJointType.ROUND
         self.value = VGroup()
-        super().__init__(axis, self.band, self.line, self.dot, label, self.value)
+        axes = axis(canvas, self.extent, self.plot, self.value_box)
+        super().__init__(axes, self.band, self.line, self.dot, label, self.value)
         self.come_to(0.0)
 
     @property
@@ -101,26 +104,28 @@ class LossCurve(Group):
     def _is_free(self, box: Zone) -> bool:
         """Tell whether the curve and its band pass below a box."""
         under = np.isfinite(self.bins.high) & (self._x(self.bins.last) >= box.x)
-        tops = self._y(np.minimum(self.bins.high[under], self.top))
+        tops = self._y(np.minimum(self.bins.high[under], self.extent.top))
         return bool((tops > box.bottom).all())
 
     def come_to(self, share: float) -> int:
         """Draw the curve up to ``share`` of its laps; return the lap it has come to."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
         count = max(1, round(share * len(self.bins.mean)))
-        xs, ys = self._x(self.bins.last[:count]), self._y(self.bins.mean[:count])
-        there = np.isfinite(ys)
-        line = np.stack([xs[there], ys[there]], axis=1)
-        self._set(self.line, line, px(4))
-        low, high = self._y(self.bins.low[:count]), self._y(self.bins.high[:count])
-        band = np.concatenate(
-            [np.stack([xs, high], axis=1)[there], np.stack([xs, low], axis=1)[there][::-1]]
+        there = np.isfinite(self.bins.mean[:count])
+        mean, low, high = (
+            np.stack([self.bins.last[:count], values[:count]], axis=1)[there]
+            for values in (self.bins.mean, self.bins.low, self.bins.high)
         )
+        top = self.extent.top
+        parts = [polyline(self._at(part)) for part in below(mean, top)] or [np.zeros((0, 2))]
+        self.line.points = canvas.points(np.concatenate(parts))
+        paint(self.line, None, theme.text, canvas.stroke(px(4)))
+        band = self._at(np.concatenate([crossed(high, top), crossed(low, top)[::-1]]))
         closed = polyline(np.array([*band, band[0]])) if there.sum() > 1 else np.zeros((0, 2))
         self.band.points = canvas.points(closed)
         paint(self.band, mix(theme.bg, theme.muted, 0.22), None, 0)
-        if len(line):
-            x, y = line[-1]
+        if len(mean):
+            x, y = self._at(mean[-1:])[0]
             r = px(12)
             self.dot.points = canvas.rectangle(x - r, y - r, 2 * r, 2 * r, radius=r).points
             paint(self.dot, theme.focus, theme.bg, canvas.stroke(px(3)))
@@ -139,18 +144,18 @@ class LossCurve(Group):
         label = self.canvas.label(text, zone.right, y, size, color, align=1.0, source=source)
         redraw(self.value, VGroup(label))
 
+    def _at(self, line: Floats) -> Floats:
+        """Return where points (n, 2) of lap and value lie, those above the axis at its end."""
+        return np.stack([self._x(line[:, 0]), self._y(line[:, 1])], axis=1)
+
     def _x(self, laps: Floats) -> Floats:
         share = (laps - self.first) / max(1.0, self.last - self.first)
         return np.asarray(self.plot.x + share * self.plot.width)
 
     def _y(self, values: Floats) -> Floats:
-        share = (np.clip(values, self.bottom, self.top) - self.bottom) / (self.top - self.bottom)
+        bottom, top = self.extent.bottom, self.extent.top
+        share = (np.clip(values, bottom, top) - bottom) / (top - bottom)
         return np.asarray(self.plot.bottom - share * self.plot.height)
-
-    def _set(self, mobject: VMobject, corners: Floats, width: float) -> None:
-        points = polyline(corners) if len(corners) > 1 else np.zeros((0, 2))
-        mobject.points = self.canvas.points(points)
-        paint(mobject, None, self.canvas.theme.text, self.canvas.stroke(width))
 
 
 class ShareBar(Group):

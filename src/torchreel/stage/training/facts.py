@@ -111,6 +111,32 @@ def norm_of(trace: Trace, began: Backward) -> Drawn | None:
     return None
 
 
+def classes_of(trace: Trace, series: int) -> Drawn | None:
+    """Return among how many classes the op that made a loss lets guess; None where that is unknown.
+
+    Who gives each of them the same chance has their number's logarithm as a loss: of the mean cross
+    entropy with the classes' numbers as targets, and of that of two classes, with no weights.
+    """
+    name = trace.series[series].name
+    roots = (each.nodes[root] for each in trace.backwards for root in each.roots)
+    made = next((each.step for each in roots if name in each.names), None)
+    if made is None:
+        return None
+    step = trace.steps[made]
+    plain = {each.name: each.literal for each in step.operands if each.name is not None}
+    tensors = [trace.tensor(each.tensor) for each in step.operands if each.tensor is not None]
+    asked = [plain.get(key, "None") for key in ("size_average", "reduce")]
+    if plain.get("reduction") != "'mean'" or asked != ["None"] * 2 or len(tensors) != 2:
+        return None
+    scores, targets = tensors
+    if bare_name(step.op) in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        return Drawn(0, "2", "sign")
+    if bare_name(step.op) == "cross_entropy" and targets.dtype == "int64":
+        dim = min(1, len(scores.shape) - 1)
+        return Drawn(0, str(scores.shape[dim]), "size", tensor=scores.id, index=(dim,))
+    return None
+
+
 def _text(value: float) -> str | None:
     return numerals.write(value, 6) or numerals.write(value, 6, 1)
 
@@ -136,35 +162,47 @@ def versions_of(trace: Trace, training: Training) -> list[tuple[int, Floats]]:
     return [each for each in found if each[1].shape == found[0][1].shape]
 
 
+def laps_of(trace: Trace, training: Training) -> dict[int, int]:
+    """Return the lap of the loop that each run of its body belongs to, by the run's ``id``.
+
+    A statement of the body itself runs in every lap; one in a condition or in a loop within may
+    have run less often, or more.
+    """
+    direct = {
+        each.number for each in trace.cells[0].statements if each.parent == training.statement
+    }
+    lap, found = 1, {}
+    for run in trace.runs:
+        if run.statement in training.body:
+            lap = max(lap, run.lap) if run.statement in direct else lap
+            found[id(run)] = lap
+    return found
+
+
 def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     """Return the runs that are shown one by one: those outside the loop, and of its first laps.
 
-    Where more laps ran, one run of the loop's own statement stands for them, after the last lap.
+    Where more laps ran, one run of the loop's own statement stands for them, after the first ones.
     """
-    shown: list[Run] = []
-    rest: list[Run] = []
-    for run in runs:
-        if run.statement in training.body:
-            (shown if run.lap <= SLOW_LAPS else rest).append(run)
-        elif run.statement != training.statement and not _outer(trace, run, training):
-            if rest:
-                shown.append(_folded(training, rest))
-                rest = []
-            shown.append(run)
-    if rest:
-        shown.append(_folded(training, rest))
-    return shown
+    laps = laps_of(trace, training)
+    body = [at for at, run in enumerate(runs) if run.statement in training.body]
+    late = [at for at in body if laps[id(runs[at])] > SLOW_LAPS]
+    hidden = {*late, *(at for at, run in enumerate(runs) if _is_header(trace, run, training))}
+    shown = [(at, run) for at, run in enumerate(runs) if at not in hidden]
+    if training.laps > SLOW_LAPS:
+        steps = tuple(step for at in late for step in runs[at].steps)
+        rest = Run(runs[body[0]].cell, training.statement, SLOW_LAPS + 1, steps)
+        place = late[0] if late else body[-1] + 1
+        shown.insert(sum(at < place for at, _ in shown), (place, rest))
+    return [run for _, run in shown]
 
 
-def _folded(training: Training, rest: list[Run]) -> Run:
-    steps = tuple(step for run in rest for step in run.steps)
-    return Run(rest[0].cell, training.statement, SLOW_LAPS + 1, steps)
-
-
-def _outer(trace: Trace, run: Run, training: Training) -> bool:
-    """Tell whether a run is of a loop around the training loop: its header makes no cue."""
+def _is_header(trace: Trace, run: Run, training: Training) -> bool:
+    """Tell whether a run is of the training loop's own line or of one around it: no cue of its
+    own."""
     statements = {each.number: each for each in trace.cells[0].statements}
-    return _inside(statements, training.statement, run.statement)
+    own = run.statement == training.statement
+    return own or _inside(statements, training.statement, run.statement)
 
 
 def _loop_around(statements: dict[int, Statement], number: int) -> int | None:
