@@ -188,7 +188,10 @@ class Oracle:
         return held is not None and drawn.text == fact(held)
 
     def _size(self, drawn: Drawn) -> bool:
-        return self._fact(drawn, lambda held: str(held.value.shape[drawn.index[0]]))
+        def size(held: Held) -> str:
+            return str(held.value.shape[drawn.index[0]] if drawn.index else held.value.numel())
+
+        return self._fact(drawn, size)
 
     def _shape(self, drawn: Drawn) -> bool:
         if "×" in drawn.text:

@@ -47,6 +47,8 @@ CELLS = {
     "joined": "f = torch.ones(2, 2)\ng = torch.zeros(2, 2)\n"
     "h = torch.cat([f, g])\nj = torch.stack([f, g])",
     "written": "x = torch.arange(12)\nv = x.view(3, 4)\nv[1, 3] = 99\nc = v.clone()\nc[0, 0] = -5",
+    "copied": "x = torch.arange(12)\nv = x.view(3, 4)\nw = v.clone()\nx[5] = 7\nw[0, 0] = -5\n"
+    "u = w.T\ns = w.sum(0)",
     "written_out": "x = torch.arange(3.0)\ny = torch.zeros(3)\ntorch.add(x, 1, out=y)\n"
     "z = torch.zeros(6)\ntorch.cat([x, x], out=z)",
     "scales": "a = torch.tensor([0.01, -0.02])\nb = torch.tensor([100.0, 200.0])\nc = a + b",

@@ -89,7 +89,8 @@ def _compare(drawn: Drawn, tensor: torch.Tensor) -> None:
         value = tensor[drawn.index].item()
         assert _reads_as(drawn.text, value), f"{drawn.text} is drawn for {value}"
     elif drawn.source == "size":
-        assert int(drawn.text) == tensor.shape[drawn.index[0]]
+        size = tensor.shape[drawn.index[0]] if drawn.index else tensor.numel()
+        assert int(drawn.text) == size
     elif drawn.source == "stride":
         assert int(drawn.text) == tensor.stride()[drawn.index[0]]
     elif drawn.source == "shape":

@@ -11,15 +11,19 @@ import torch
 from manim import Animation
 
 from tests.stage.conftest import play_cell
-from torchreel.records import Run, Trace
+from torchreel.records import Run, TensorRecord, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.chips import Named
+from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
 from torchreel.stage.ops import transpose as transpose_file
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.threads import Threads
+from torchreel.stage.title import Names
 
 Staged = Callable[..., LessonScene]
 
@@ -270,3 +274,95 @@ def test_no_row_that_swings_passes_over_a_column_that_has_landed(
     play_cell(trace, "transposed", until="t = y.T")
     assert len(covered) > 20
     assert not any(covered)
+
+
+def _told(scene: LessonScene) -> list[tuple[list[str], list[str]]]:
+    """Return what each tape says, the upper one first: whose memory it is, and its slots."""
+    tapes = [each for each in scene.mobjects if isinstance(each, MemoryTape)]
+    return [
+        (
+            sorted(
+                part.text
+                for part in each.names.get_family()
+                if isinstance(part, Label) and part.source and part.source.source == "name"
+            ),
+            [label.text for label in each.digits],
+        )
+        for each in sorted(tapes, key=lambda each: -each.stance[1])
+    ]
+
+
+def _sharing(tensor: torch.Tensor, **named: torch.Tensor) -> list[str]:
+    """Return the names of the tensors that PyTorch keeps in the memory of ``tensor``."""
+    memory = tensor.untyped_storage().data_ptr()
+    return sorted(k for k, each in named.items() if each.untyped_storage().data_ptr() == memory)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_both_pieces_of_memory_rest_after_a_copy_and_say_whose_they_are(
+    trace: Trace, artboard: str
+) -> None:
+    x = torch.arange(12)
+    v = x.view(3, 4)
+    w = v.clone()
+    scene = play_cell(trace, "copied", artboard, until="w = v.clone()")
+    named = {"x": x, "v": v, "w": w}
+    assert _told(scene) == [(_sharing(m, **named), _texts(m)) for m in (w, x)]
+    assert not scene.warnings
+    # What is written, in whichever of the two, shows in that alone.
+    for line in ("x[5] = 7", "w[0, 0] = -5"):
+        scene = play_cell(trace, "copied", artboard, until=line)
+        exec(line, {}, named)
+        assert _told(scene) == [(_sharing(m, **named), _texts(m)) for m in (w, x)]
+        assert not scene.warnings
+    # A view of one of them has no use for the other, and still says whose memory it reads.
+    scene = play_cell(trace, "copied", artboard, until="u = w.T")
+    named["u"] = w.T
+    assert _told(scene) == [(_sharing(w, **named), _texts(w))]
+
+
+def test_the_number_of_copied_elements_stands_between_the_two(staged: Staged) -> None:
+    scene = staged("transposed")
+    counts = [each.text for each in scene.drawn if each.source == "size" and not each.index]
+    assert counts == [str(torch.arange(12).reshape(3, 4).T.contiguous().numel())]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_memory_says_whose_it_is_beside_what_does_not_lie_in_it(
+    trace: Trace, artboard: str
+) -> None:
+    x = torch.arange(12)
+    y = x.reshape(3, 4)
+    s = y.sum(0)
+    scene = play_cell(trace, "two_memories", artboard, until="y = x.reshape(3, 4)")
+    assert _told(scene) == [([], _texts(x))]
+    scene = play_cell(trace, "two_memories", artboard, until="s = y.sum(0)")
+    assert _told(scene) == [(_sharing(x, x=x, y=y, s=s), _texts(x))]
+    assert not scene.warnings
+
+
+def test_names_that_have_no_room_are_left_out_from_the_last_on() -> None:
+    canvas = Canvas(ARTBOARDS["page"], THEMES["dark"])
+    record = TensorRecord(0, (2,), (1,), "int64", "cpu", 0, 0, 2)
+    for keys, told in (
+        (["a", "b"], ["a", ",", "b"]),
+        (["c", "second", "third"], ["c", ", …"]),
+        (["a_rather_long_name"], ["a_ra…"]),
+    ):
+        names = Names(canvas, [Named(key, record) for key in keys], 148, 600)
+        labels = [each for each in names.get_family() if isinstance(each, Label)]
+        assert [each.text for each in labels] == told
+        assert all(each.get_left()[0] > canvas.point(24, 0)[0] - 0.01 for each in labels)
+
+
+def test_a_number_that_is_written_has_its_colour_wherever_it_is_shown(trace: Trace) -> None:
+    """Where fills tell values, that of another value is another one: in the memory too."""
+    scene = play_cell(trace, "copied", until="w[0, 0] = -5")
+    (block,) = scene.stage.blocks
+    before = play_cell(trace, "copied", until="x[5] = 7").stage.tape_for(block.record)
+    tape = scene.stage.tape
+    assert tape is not None
+    assert before is not None
+    assert np.allclose(tape.fills[0], block.fills[0])
+    assert not np.allclose(tape.fills[0], before.fills[0])
+    assert np.allclose(tape.fills[1], before.fills[1])

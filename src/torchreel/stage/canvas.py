@@ -156,8 +156,8 @@ class Switch:
             for each in self._parts
         ]
 
-    def turn(self, on: bool) -> None:
-        """Show the mobject, or hide it."""
+    def turn(self, on: float) -> None:
+        """Show the mobject, hide it, or show it half (0 to 1)."""
         for part, (fill, stroke) in zip(self._parts, self._alphas, strict=True):
             part.fill_rgbas[:, 3] = fill * on
             part.stroke_rgbas[:, 3] = stroke * on

@@ -159,8 +159,7 @@ class Cast(Following, Labels, Lights, Landing):
         gone, parting = self._parting(self.blocks, run_time)
         self.play(*parting, *self.props_leaving())
         self.scene.remove(*gone)
-        if self.tape is not None:
-            self.tape.outline(None)
+        self.outline_none()
         self.blocks = []
 
     def _arrangement(
@@ -328,8 +327,7 @@ class Cast(Following, Labels, Lights, Landing):
             gone += [*self._behind(block), *self._labels_of(block)]
             block.brackets, block.boxes, block.title, block.ghosts = [], [], None, None
             block.followed = None
-        if self.tape is not None:
-            self.tape.outline(None)
+        self.outline_none()
         return gone, [FadeOut(mobject, run_time=motion.QUICK) for mobject in gone]
 
     def props_leaving(self) -> list[Animation]:

@@ -1,31 +1,30 @@
-"""How memory is copied: the old piece above, the new one below, a thread for every element."""
+"""How memory is copied: the old piece rests, the new one comes above it, a thread for every
+element; then both are there, each with the names of those whose memory it is."""
 
 from __future__ import annotations
 
 import numpy as np
-from manim import FadeIn, FadeOut
+from manim import FadeIn, FadeOut, VGroup
 
-from torchreel.records import TensorRecord
+from torchreel.records import Drawn, TensorRecord
 from torchreel.stage import motion
-from torchreel.stage.arrangement import Spot
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.stage import Stage
-from torchreel.stage.tape import MemoryTape
+from torchreel.stage.tape import SHARE, MemoryTape
+from torchreel.stage.text import text_width
 from torchreel.stage.threads import Threads
-from torchreel.stage.title import Name
 
-_SHARE = 0.9
-_TOP = 96.0
+_TOP = 40.0
 _CROSSING = 1.6
 """Seconds in which elements are copied whose order changes."""
 
 
 def copy_memory(stage: Stage, source: TensorRecord, result: TensorRecord) -> bool:
     """Play how the elements of ``source`` are copied, in the order in which it is read, into the
-    memory of ``result``, which the tape shows from now on; False where no tape can show it."""
-    first, second = stage.tape, stage.tape_for(result)
-    if first is None or second is None or not stage.tape_holds(source):
+    memory of ``result``, which plays from now on; False where no tape can show it."""
+    first, second = stage.tape_with(source), stage.tape_for(result)
+    if first is None or second is None:
         return False
     _play(stage, source, result, first, second)
     return True
@@ -41,22 +40,23 @@ def _play(
     """Show both pieces of memory, one above the other, and the way of every element."""
     stage.clear()
     px = stage.canvas.artboard.px
-    lift = first.zone.y - stage.zone.y - px(_TOP)
-    second.stand(_SHARE)
+    leaving = [FadeOut(tape, run_time=motion.QUICK) for tape in stage.tapes if tape is not first]
+    stage.tape, stage.beside = second, first
+    second.stand(SHARE, first.zone.y - stage.canvas.artboard.stage_above_tape.y - px(_TOP))
     second.fill(np.zeros(second.count))
-    names = (_name(stage, source, first, lift), _name(stage, result, second, 0.0))
-    stage.scene.add(second, first)
+    second.tell(stage.owners(second, [result]))
     stage.play(
-        first.glide(_SHARE, lift, motion.BEAT),
-        *(FadeIn(each, run_time=motion.BEAT) for each in (second.frame, *names)),
+        *leaving,
+        first.telling(stage.owners(first, [source]), first.low, motion.BEAT),
+        FadeIn(second, run_time=motion.BEAT),
     )
     places = zip(memory_positions(source).ravel(), memory_positions(result).ravel(), strict=True)
     pairs = [(int(a), int(b)) for a, b in places]
     starts, homes = [start for start, _ in pairs], [home for _, home in pairs]
     threads = Threads(
         stage.canvas,
-        [first.bottom_of(start) for start in starts],
-        [second.top_of(home) for home in homes],
+        [first.top_of(start) for start in starts],
+        [second.bottom_of(home) for home in homes],
         [first.fills[start] for start in starts],
     )
     stage.scene.add(threads)
@@ -72,16 +72,23 @@ def _play(
     lasting = _CROSSING if homes != starts else motion.SLOW
     stage.play(BlockAnimation(threads, grow, lasting), BlockAnimation(second, fill, lasting))
     stage.scene.wait(motion.QUICK)
-    stage.play(
-        *(FadeOut(each, run_time=motion.QUICK) for each in (first, threads, *names)),
-    )
-    stage.play(second.glide(1.0, 0.0, motion.QUICK))
-    first.stand(1.0)
-    stage.tape = second
+    stage.play(FadeOut(threads, run_time=motion.QUICK))
+    stage.play(second.glide(SHARE, second.high, motion.BEAT))
+    second.names.add(copied := _copied(stage, result, second))
+    stage.play(FadeIn(copied, run_time=motion.QUICK))
 
 
-def _name(stage: Stage, record: TensorRecord, tape: MemoryTape, lift: float) -> Name:
-    artboard = stage.canvas.artboard
-    right = tape.left_at(_SHARE) - artboard.px(22)
-    y = tape.zone.center_y - lift
-    return Name(stage.canvas, stage.named(record), Spot(right, y, 1.0, right - artboard.margin))
+def _copied(stage: Stage, result: TensorRecord, second: MemoryTape) -> VGroup:
+    """Return the arrow from the lower piece of memory to the upper one, between their names, with
+    how many elements were copied."""
+    canvas, board = stage.canvas, stage.canvas.artboard
+    text, size, middle = str(result.numel), board.floor, second.zone.center_y
+    x = second.names_end - board.px(9)
+    tip, tail = (middle - lift for lift in (second.high, second.low))
+    reach = (tail - tip) / 2 - board.px(19)
+    y = (tip + tail) / 2
+    color = canvas.theme.muted
+    arrow = canvas.arrow((x, y + reach), (x, y - reach), color, board.px(4))
+    x -= board.px(14) + text_width(text, size)
+    source = Drawn(0, text, "size", result.id)
+    return VGroup(arrow, canvas.label(text, x, y, size, color, align=0, source=source))

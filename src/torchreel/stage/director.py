@@ -23,7 +23,7 @@ from torchreel.records import (
 from torchreel.stage import motion, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS, Zone
-from torchreel.stage.block import TensorBlock
+from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame, flaws, flaws_at_rest, lacking
 from torchreel.stage.chips import Named, lap_width
@@ -238,6 +238,7 @@ class LessonScene(Scene):
         else:
             self._leave(None)
             self._look_at_memory(self.stage.tape_of_step(step))
+            self._name_memory(step)
             self._play_op(step)
             self.stage.fill_memory(step)
 
@@ -270,21 +271,33 @@ class LessonScene(Scene):
 
     def _look_at_memory(self, tape: MemoryTape | None) -> None:
         """Let this tape, or none, be below the stage in the place of the one that is there."""
-        old = self.stage.tape
+        stage, old = self.stage, self.stage.tape
         if tape is old:
             return
+        if tape is not None and tape is stage.beside:
+            stage.tape, stage.beside = tape, old
+            return
         if old is not None and not self._tape_waits:
-            self._meanwhile += self.stage.tape_leaving()
-            self._gone.append(old)
-            old.outline(None)
+            self._meanwhile += stage.tape_leaving()
+            self._gone += stage.tapes
+            stage.outline_none()
         self._tape_waits = False
-        self.stage.tape = tape
+        stage.tape, stage.beside = tape, None
         if tape is not None and self._strip is not None:
             if self._is_printed:
                 self._say_nothing()  # it may stand where the tape will be
             if old is None:
                 self.stage.clear()  # what is there may reach down to where the tape will be
             self._meanwhile.append(FadeIn(tape, run_time=motion.BEAT, rate_func=motion.late))
+
+    def _name_memory(self, step: Step) -> None:
+        """Let memory lie as a step needs it: at once before the first line, and while it waits."""
+        at_once = self._strip is None or self._tape_waits
+        for each in self.stage.name_memory(step):
+            if at_once and isinstance(each, BlockAnimation):
+                each.interpolate(1.0)
+            else:
+                self._meanwhile.append(each)
 
     @property
     def _is_printed(self) -> bool:

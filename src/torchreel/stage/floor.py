@@ -28,7 +28,8 @@ class Floor(Facts):
     """The blocks on stage and the zones in which they are placed.
 
     ``blocks`` are in the order in which they came; ``block`` is the last of them. ``times`` is how
-    often the clip has told an op of the kind that plays: what is known is told shortly.
+    often the clip has told an op of the kind that plays: what is known is told shortly. ``tape`` is
+    the memory that plays, ``beside`` another below it or above, while both tell something.
     """
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
@@ -43,6 +44,7 @@ class Floor(Facts):
         self.fills = Fills(trace, [plan.fills for plan in plans], canvas.theme)
         self.photos = Photos(trace, self.fills)
         self.tape: MemoryTape | None = None
+        self.beside: MemoryTape | None = None
         self._tapes: dict[int, MemoryTape | None] = {}
         self._looked_at = self._storages(plans)
         left, top, right, bottom = (
@@ -64,15 +66,19 @@ class Floor(Facts):
         """Return the tape that is below the stage during a step: the one that is there already,
         where the step has to do with it; else one of memory that it makes or has a picture of."""
         operands, results = self.operands(step), self.results(step)
-        touched = {each.storage: each for each in (*operands, *results)}
-        if self.tape is not None and self.tape.record.storage in touched:
-            return self.tape
+        used = (*results, *operands) if step.written else (*operands, *results)
+        touched = {each.storage: each for each in used}
+        there = [tape for tape in self.tapes if tape.record.storage in touched]
+        if there:
+            return next((t for t in there if t.record.storage == used[0].storage), there[0])
         pictured = registry.find(step.op, self.provenance(step)).tape
         for storage, record in touched.items():
             made = all(each.storage != storage for each in operands)
             if (made or pictured) and (storage in self._looked_at or storage in self._tapes):
                 tape = self.tape_for(record)
                 if tape is not None:
+                    tape.tell(())
+                    tape.stand(1.0)
                     tape.fill(np.zeros(tape.count) if made else np.ones(tape.count))
                     return tape
         return None
@@ -123,7 +129,21 @@ class Floor(Facts):
     def zone(self) -> Zone:
         """The part of the stage in which several blocks are placed."""
         artboard = self.canvas.artboard
-        return artboard.stage if self.tape is None else artboard.stage_above_tape
+        if self.tape is None:
+            return artboard.stage
+        if self.beside is None:
+            return artboard.stage_above_tape
+        return artboard.stage_above_tape.inset(bottom=self.tape.high)
+
+    @property
+    def tapes(self) -> list[MemoryTape]:
+        """The memory below the stage: that which plays first."""
+        return [tape for tape in (self.tape, self.beside) if tape is not None]
+
+    def tape_with(self, record: TensorRecord) -> MemoryTape | None:
+        """Return the tape on stage that is this tensor's memory, None where there is none."""
+        tapes = (tape for tape in self.tapes if tape.record.storage == record.storage)
+        return next(tapes, None)
 
     def placement(self, record: TensorRecord, mode: Mode | None = None) -> Placement:
         """Return where a tensor stands when it is alone on stage."""

@@ -38,7 +38,7 @@ class Following(Floor):
             cell = self._cell_at(block, slot)
             if cell is not None:
                 anchor = self.tape.top_of(slot)
-                free = self._is_free(block, block.view_line(cell, anchor))
+                free = self._is_on_top and self._is_free(block, block.view_line(cell, anchor))
                 block.follow(cell, anchor if free else None)
                 threads.append(self._thread(block, 0.0, 1.0))
         if threads:
@@ -51,25 +51,28 @@ class Following(Floor):
 
     def unfollow_memory(self) -> list[Animation]:
         """Return the animations in which the view line and the outlines go."""
-        if self.tape is not None:
-            self.tape.outline(None)
+        self.outline_none()
         return [self._thread(block, 1.0, 0.0) for block in self._followed()]
+
+    def outline_none(self) -> None:
+        """Take the outlines off the memory below the stage."""
+        for tape in self.tapes:
+            tape.outline(None)
 
     def _followed(self) -> list[TensorBlock]:
         return [block for block in self.blocks if block.followed is not None]
 
     def tape_leaving(self) -> list[Animation]:
-        """Return the animations in which the tape goes for a while, and the view line with it."""
-        assert self.tape is not None
+        """Return the animations in which all memory goes for a while, and the view line with it."""
         lines = [self._thread(each, 1.0, 0.0) for each in self._followed()]
-        return [FadeOut(self.tape, run_time=motion.QUICK), *lines]
+        return [*(FadeOut(tape, run_time=motion.QUICK) for tape in self.tapes), *lines]
 
     def tape_returning(self) -> list[Animation]:
         """Return the animations in which the tape comes back as it went, when a band below it has
         gone."""
-        assert self.tape is not None
         lines = [self._thread(each, 0.0, 1.0) for each in self._followed()]
-        return [FadeIn(self.tape, run_time=motion.BEAT, rate_func=late), *lines]
+        tapes = [FadeIn(each, run_time=motion.BEAT, rate_func=late) for each in self.tapes]
+        return [*tapes, *lines]
 
     def fill_memory(self, step: Step) -> None:
         """Show the tape full once a step has made what lies in it; until then it is empty."""
@@ -79,7 +82,7 @@ class Following(Floor):
             self.tape.fill(np.ones(self.tape.count))
 
     def tape_holds(self, record: TensorRecord) -> bool:
-        """Tell whether the memory tape on stage is this tensor's storage."""
+        """Tell whether the memory that plays is this tensor's storage."""
         return self.tape is not None and self.tape.record.storage == record.storage
 
     def _telling_slot(self, tape: MemoryTape) -> int:
@@ -102,6 +105,12 @@ class Following(Floor):
             return None
         cells = np.flatnonzero(memory_positions(record).ravel() == slot)
         return int(cells[0]) if len(cells) else None
+
+    @property
+    def _is_on_top(self) -> bool:
+        """Whether nothing lies between the stage and the memory that plays."""
+        assert self.tape is not None
+        return self.beside is None or self.tape.stance[1] > self.beside.stance[1]
 
     def _is_free(self, block: TensorBlock, line: NDArray[np.float64]) -> bool:
         """Tell whether a line (n, 2) in pixels crosses no block but its own."""

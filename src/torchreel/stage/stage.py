@@ -34,16 +34,16 @@ from __future__ import annotations
 from torchreel.records import TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import TensorBlock
-from torchreel.stage.cast import Cast
+from torchreel.stage.owners import Owners
 from torchreel.stage.wirebox import WireBoxes
 
 
-class Stage(Cast):
+class Stage(Owners):
     """The blocks on stage, their labels, the memory tape, what is lit and what is written.
 
     What it can do is in one file a noun: ``facts`` of the trace, the ``floor`` and who stands
-    where, ``following`` of memory, ``labels``, ``lights``, ``landing`` of cells, the ``cast``; and
-    wire boxes here.
+    where, ``following`` of memory, ``labels``, ``lights``, ``landing`` of cells, the ``cast``, the
+    ``owners`` of memory; and wire boxes here.
     """
 
     def wrap(self, boxes: WireBoxes) -> None:

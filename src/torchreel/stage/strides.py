@@ -14,16 +14,17 @@ from torchreel.stage.layout import Margins
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.text import text_width
 
-_ROOM = (74, 45, 0, 46)
+_ROOM = (74, 40, 0, 46)
 _WIDTH = 6.0
 _AWAY = 22.0
 _BELOW = 16.0
 
 
-def stride_room(artboard: Artboard) -> Margins:
-    """Return the room in pixels that arrows and strides need: left, top, right, bottom."""
+def stride_room(artboard: Artboard, *, brief: bool = False) -> Margins:
+    """Return the room in pixels that arrows and strides need: left, top, right, bottom; ``brief``
+    arrows have no strides below."""
     left, top, right, bottom = (artboard.px(side) for side in _ROOM)
-    return left, top, right, bottom
+    return left, top, right, 0.0 if brief else bottom
 
 
 def dim_color(canvas: Canvas, dim: int) -> Color:
@@ -35,15 +36,18 @@ def dim_color(canvas: Canvas, dim: int) -> Color:
 class StrideArrows(VGroup):
     """``stride (4, 1)`` under a block and, beside a table, an arrow ``+4`` down, ``+1`` across.
 
-    Each number is the tensor's stride in elements, as torch tells it.
+    Each number is the tensor's stride in elements, as torch tells it. Where there are arrows, a
+    ``brief`` picture has no more than them.
     """
 
-    def __init__(self, canvas: Canvas, block: TensorBlock) -> None:
+    def __init__(self, canvas: Canvas, block: TensorBlock, *, brief: bool = False) -> None:
         super().__init__()
         self.canvas = canvas
-        self._write(block)
         sizes = block.record.shape
-        if len(sizes) == 2 and min(sizes) > 0 and block.has_cells:
+        arrows = len(sizes) == 2 and min(sizes) > 0 and block.has_cells
+        if not (brief and arrows):
+            self._write(block)
+        if arrows:
             self._across(block)
             self._down(block)
 
@@ -113,9 +117,12 @@ class StrideArrows(VGroup):
 
 
 class Hops(VGroup):
-    """Arcs over the tape: from a tensor's first element one stride on, along each dimension."""
+    """Arcs over the tape: from a tensor's first element one stride on, along each dimension. They
+    rise as far as ``ceiling``, in pixels."""
 
-    def __init__(self, canvas: Canvas, tape: MemoryTape, block: TensorBlock) -> None:
+    def __init__(
+        self, canvas: Canvas, tape: MemoryTape, block: TensorBlock, ceiling: float
+    ) -> None:
         super().__init__()
         record, rank = block.record, len(block.record.shape)
         rings: list[VMobject] = [tape.frame_of(record.offset, canvas.theme.text)]
@@ -128,7 +135,8 @@ class Hops(VGroup):
         for stride, dim in sorted(hops, reverse=True):
             target = record.offset + stride
             color = dim_color(canvas, dim)
-            arcs.append(_arc(canvas, tape.top_of(record.offset), tape.top_of(target), color))
+            ends = tape.top_of(record.offset), tape.top_of(target)
+            arcs.append(_arc(canvas, *ends, color, ceiling))
             rings.append(tape.frame_of(target, canvas.theme.text))
         self.add(*rings, *arcs)
 
@@ -138,14 +146,18 @@ class Hops(VGroup):
 
 
 def _arc(
-    canvas: Canvas, start: tuple[float, float], end: tuple[float, float], color: Color
+    canvas: Canvas,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    color: Color,
+    ceiling: float,
 ) -> VGroup:
     """Return a hop over the tape, its tip on ``end``; wider hops are higher."""
     px = canvas.artboard.px
     width, head = px(4.0), px(15.0)
     above = px(9.0)
     (x0, y0), (x1, y1) = start, end
-    room = canvas.artboard.tape.y - canvas.artboard.stage_above_tape.bottom - above - width
+    room = start[1] - ceiling - above - width - head / 2  # the tip's end is steeper, and higher
     rise = min(room, 0.34 * abs(x1 - x0)) * 4 / 3
     low, tip = y0 - above, y1 - above
     curve = np.array([(x0, low), (x0, low - rise), (x1, tip - head - rise), (x1, tip - head * 0.7)])

@@ -12,23 +12,32 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion, numerals
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.canvas import Canvas, Label, paint, redraw
+from torchreel.stage.canvas import Canvas, Label, Switch, paint, redraw
+from torchreel.stage.chips import Named
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.fills import Fills
 from torchreel.stage.layout import drawable
 from torchreel.stage.memory import values_of, whole_of_storage
 from torchreel.stage.text import ADVANCE
+from torchreel.stage.title import Names
+
+SHARE = 0.9
+"""The size at which a tape stands that says whose memory it is: the names are to its left."""
 
 _GAP = 3.0
 _PAD = 8.0
-_DIGIT_WIDTH = 0.82
+_DIGIT_WIDTH = 0.86
+_BESIDE = 22.0
+_DOWN = 8.0
+_APART = 8.0
 
 
 class MemoryTape(VGroup):
     """The slots of one storage of up to 400 elements, filled as far as ``fill`` says.
 
     ``record`` is a tensor that covers the storage from its first element to its last, ``values``
-    its elements in storage order.
+    its elements in storage order. ``names`` are written to its left: those of the tensors whose
+    memory it is.
     """
 
     def __init__(
@@ -64,7 +73,9 @@ class MemoryTape(VGroup):
         self.digits = self._digits(values)
         self.ring = VMobject()
         self.outlined: int | None = None
-        super().__init__(self.frame, *self.cells, *self.digits, self.ring)
+        self.names = VGroup()
+        self._told: tuple[str, ...] = ()
+        super().__init__(self.frame, *self.cells, *self.digits, self.ring, self.names)
         self.fill(np.ones(self.count))
 
     def top_of(self, index: int) -> tuple[float, float]:
@@ -75,29 +86,73 @@ class MemoryTape(VGroup):
         """Return the middle of a slot's lower edge, in pixels."""
         return self._x(index), self.zone.center_y + self.zone.height / 2 * self._share - self._lift
 
-    def left_at(self, share: float) -> float:
-        """Return the left edge of the tape at ``share`` of its size, its right end in place."""
-        return self.right - share * (self.right - self.left)
-
     @property
     def right(self) -> float:
         """The right edge of the last slot."""
         return self.left + self.slot * self.count
+
+    @property
+    def stance(self) -> tuple[float, float]:
+        """The share of the full size at which it stands, and how far above its zone, in pixels."""
+        return self._share, self._lift
+
+    @property
+    def low(self) -> float:
+        """How far above its zone the lower of two tapes rests, in pixels: a little below it."""
+        return -self.canvas.artboard.px(_DOWN)
+
+    @property
+    def high(self) -> float:
+        """How far above its zone the upper of two tapes rests, in pixels."""
+        px = self.canvas.artboard.px
+        return self.low + SHARE * (self.zone.height + 2 * px(_PAD)) + px(_APART)
+
+    @property
+    def names_end(self) -> float:
+        """Where the names of those whose memory it is end, to its left, in pixels."""
+        left = self.right - SHARE * (self.right - self.left)
+        return left - self.canvas.artboard.px(_BESIDE)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it says whose memory it is."""
+        return bool(self._told)
 
     def _x(self, index: int) -> float:
         return self.right - self._share * (self.right - self.left - (index + 0.5) * self.slot)
 
     def stand(self, share: float, lift: float = 0.0) -> None:
         """Stand at ``share`` of the full size, ``lift`` pixels above the tape's zone."""
+        start, self._share, self._lift = self.stance, share, lift
+        self._stand([self.frame, *self.cells, *self.digits, self.ring], start)
+        rise = self.canvas.point(0, -lift) - self.canvas.point(0, -start[1])
+        for part in self.names.get_family():
+            part.points = part.points + rise
+
+    def _stand(self, parts: Sequence[VMobject], start: tuple[float, float] = (1.0, 0.0)) -> None:
+        """Let parts that are drawn for the stance ``start`` stand as the tape does."""
         x, y = self.right, self.zone.center_y
-        here, there = self.canvas.point(x, y - self._lift), self.canvas.point(x, y - lift)
-        for member in self.get_family():
-            member.points = there + (member.points - here) * (share / self._share)
-        self._share, self._lift = share, lift
+        here, there = self.canvas.point(x, y - start[1]), self.canvas.point(x, y - self._lift)
+        share = self._share / start[0]
+        for part in parts:
+            part.points = there + (part.points - here) * share
+            if isinstance(part, Label):
+                part.size *= share
+
+    def tells(self, named: Sequence[Named]) -> bool:
+        """Tell whether it says that it is the memory of these already."""
+        return self._told == _texts(named)
+
+    def tell(self, named: Sequence[Named]) -> None:
+        """Say whose memory it is, to the left of where it stands at ``SHARE`` of its size."""
+        self._told = _texts(named)
+        y = self.zone.center_y - self._lift
+        x = self.names_end
+        self.names.submobjects = [Names(self.canvas, named, x, y)] if named else []
 
     def glide(self, share: float, lift: float, run_time: float) -> BlockAnimation:
         """Return the animation in which the tape goes to stand so."""
-        start = (self._share, self._lift)
+        start = self.stance
 
         def draw(alpha: float) -> None:
             t = motion.ease(alpha)
@@ -105,17 +160,38 @@ class MemoryTape(VGroup):
 
         return BlockAnimation(self, draw, run_time)
 
+    def telling(self, named: Sequence[Named], lift: float, run_time: float) -> BlockAnimation:
+        """Return the animation in which the tape makes room for the names of those whose memory it
+        is, and they appear."""
+        self.tell(named)
+        glide, names = self.glide(SHARE, lift, run_time), Switch(self.names)
+
+        def draw(alpha: float) -> None:
+            glide.interpolate_mobject(alpha)
+            names.turn(motion.late(alpha))
+
+        draw(0)
+        return BlockAnimation(self, draw, run_time)
+
     def write(
-        self, record: TensorRecord, values: NDArray[np.generic], slots: NDArray[np.int64]
+        self,
+        record: TensorRecord,
+        values: NDArray[np.generic],
+        fills: NDArray[np.float64],
+        slots: NDArray[np.int64],
     ) -> BlockAnimation:
         """Return the animation in which these slots show the values of a tensor that was written,
-        element by element."""
+        element by element, and its colours (n, 3)."""
+        old, new = np.array(self.fills), np.array(self.fills)
+        new[slots] = fills
         whole = self._values.copy() if self._values is not None else None
         if whole is not None:
             whole[slots] = values.ravel()
         places = {int(slot): element for element, slot in enumerate(slots)}
 
         def draw(alpha: float) -> None:
+            self.fills = list(old + (new - old) * motion.ease(alpha))
+            self.fill(np.ones(self.count))
             if alpha > 0.5 and self._values is not whole:
                 self._values = whole
                 self._rewrite(record, places)
@@ -125,6 +201,7 @@ class MemoryTape(VGroup):
     def _rewrite(self, record: TensorRecord, places: dict[int, int]) -> None:
         old = [label.source for label in self.digits]
         new = self._digits(self._values)
+        self._stand(new)
         for slot, label in enumerate(new):
             element = places.get(slot)
             if element is None:
@@ -160,9 +237,9 @@ class MemoryTape(VGroup):
         paint(self.ring, None, color, self.canvas.stroke(self.canvas.artboard.px(4)))
 
     def frame_of(self, index: int, color: Color) -> VMobject:
-        """Return a frame around a slot."""
-        zone, artboard = self.canvas.artboard.tape, self.canvas.artboard
-        return self.canvas.rectangle(
+        """Return a frame around a slot as the tape stands."""
+        zone, artboard = self.zone, self.canvas.artboard
+        frame = self.canvas.rectangle(
             self.left + index * self.slot,
             zone.y,
             self.slot,
@@ -171,9 +248,11 @@ class MemoryTape(VGroup):
             line=color,
             stroke=artboard.px(4),
         )
+        self._stand([frame])
+        return frame
 
     def _cell(self, index: int) -> VMobject:
-        zone = self.canvas.artboard.tape
+        zone = self.zone
         return self.canvas.rectangle(
             self.left + index * self.slot + self.gap,
             zone.y,
@@ -183,8 +262,8 @@ class MemoryTape(VGroup):
         )
 
     def _digits(self, values: NDArray[np.generic] | None) -> list[Label]:
-        artboard, zone = self.canvas.artboard, self.canvas.artboard.tape
-        chars = int(_DIGIT_WIDTH * self.slot / (ADVANCE * artboard.floor))
+        artboard, zone = self.canvas.artboard, self.zone
+        chars = int(_DIGIT_WIDTH * self.slot * SHARE / (ADVANCE * artboard.floor))
         texts = None if values is None else numerals.write_all(values, chars)
         if texts is None:
             return []
@@ -204,6 +283,10 @@ class MemoryTape(VGroup):
                 )
             )
         return labels
+
+
+def _texts(named: Sequence[Named]) -> tuple[str, ...]:
+    return tuple(sorted(each.name for each in named if each.name))
 
 
 def _said(source: Drawn | None, label: Label) -> Drawn | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from manim import VGroup
 
 from torchreel.records import Drawn
@@ -80,3 +82,33 @@ class Name(VGroup):
             x += text_width(name + " " if name else "", size)
             source = Drawn(0, shape, "shape", record.id)
             self.add(canvas.label(shape, x, spot.y, size, theme.muted, align=0, source=source))
+
+
+class Names(VGroup):
+    """The names of tensors in a row that ends at ``x``, with commas between: ``x, v``; where there
+    is no room for all, an ellipsis stands for the last ones."""
+
+    def __init__(self, canvas: Canvas, named: Sequence[Named], x: float, y: float) -> None:
+        super().__init__()
+        artboard, theme = canvas.artboard, canvas.theme
+        names, room = [each.name or "" for each in named], x - artboard.margin
+        size = artboard.type_chip
+        if text_width(", ".join(names), size) > room:
+            size = artboard.floor
+        fits, rest = max(2, int(room / text_width("m", size) + 0.01)), ""
+        while len(names) > 1 and columns(", ".join(names) + rest) > fits:
+            names, rest = names[:-1], ", …"
+        names = [cut(name, max(2, fits - columns(rest))) for name in names]
+        x -= text_width(", ".join(names) + rest, size)
+        for index, (each, name) in enumerate(zip(named, names, strict=False)):
+            if index:
+                x = self._sign(canvas, ", ", x, y, size)
+            self.add(name_label(canvas, each, name, x, y, size, theme.text))
+            x += text_width(name, size)
+        if rest:
+            self._sign(canvas, rest, x, y, size)
+
+    def _sign(self, canvas: Canvas, text: str, x: float, y: float, size: float) -> float:
+        source, color = Drawn(0, text.strip(), "sign"), canvas.theme.muted
+        self.add(canvas.label(text.strip(), x, y, size, color, align=0, source=source))
+        return x + text_width(text, size)

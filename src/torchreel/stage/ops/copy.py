@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from manim import VMobject
 
 from torchreel.records import Step, TensorRecord
 from torchreel.stage.block import TensorBlock
@@ -30,20 +31,27 @@ def copy(stage: Stage, step: Step) -> None:
 def _stand(stage: Stage, source: TensorRecord, result: TensorRecord, *, filled: bool) -> None:
     """Let the copy stand beside what it was copied from, over the memory that is its own; where
     that was seen being ``filled``, the copy is there at once."""
-    told = source.stride != result.stride
-    pads = [stride_room(stage.canvas.artboard)] * 2 if told else []
+    told, board = source.stride != result.stride, stage.canvas.artboard
+    # The page has no room for strides and for two pieces of memory: there the arrows tell them.
+    brief = stage.beside is not None and board.code is None and len(source.shape) == 2
+    pads = [stride_room(board, brief=brief)] * 2 if told else []
     there, landing = ([source, result], []) if filled else ([source], [result])
     before, after = stage.arrange("left_right", there, landing, symbols=["→"], pads=pads)
     if not filled:
         stage.play(stage.land(after))
-    held = stage.tape if stage.tape_holds(result) else None
+    held = stage.tape_with(result)
     if not told:
         if held is not None and after.has_cells:
             _hang(stage, after, held)
         return
-    strides = [StrideArrows(stage.canvas, each) for each in (before, after) if each.record.stride]
-    hops = [] if held is None else [Hops(stage.canvas, held, after)]
-    stage.play(*(stage.put(each) for each in (*strides, *hops)))
+    props: list[VMobject] = [
+        StrideArrows(stage.canvas, each, brief=brief)
+        for each in (before, after)
+        if each.record.stride
+    ]
+    if held is not None:
+        props.append(Hops(stage.canvas, held, after, stage.zone.bottom))
+    stage.play(*(stage.put(each) for each in props))
 
 
 def _hang(stage: Stage, block: TensorBlock, tape: MemoryTape) -> None:

@@ -101,9 +101,10 @@ def _take(
     _rule(stage, before, places)
     stage.play(stage.dim(before, rest, _UNASKED), *_framed(stage, before, places))
     stage.play(_fly(stage, before, after, moves, np.arange(len(places))))
-    if stage.tape is not None and stage.tape_holds(after.record):
+    tape = stage.tape_with(after.record)
+    if tape is not None:
         # A view: memory rests, read from an offset on and by strides of its own.
-        stage.play(stage.put(Hops(stage.canvas, stage.tape, after), motion.BEAT))
+        stage.play(stage.put(Hops(stage.canvas, tape, after, stage.zone.bottom), motion.BEAT))
 
 
 def _choose(

@@ -42,7 +42,7 @@ def transpose(stage: Stage, step: Step) -> None:
     if strided:
         steps: list[Animation] = [stage.put(StrideArrows(canvas, before), motion.BEAT)]
         if tape is not None and followed:
-            hops = Hops(canvas, tape, before)
+            hops = Hops(canvas, tape, before, stage.zone.bottom)
             steps.append(FadeIn(hops, run_time=motion.BEAT))
         stage.play(*steps)
         stage.scene.wait(motion.BEAT)
@@ -55,7 +55,7 @@ def transpose(stage: Stage, step: Step) -> None:
         steps = [stage.put(StrideArrows(canvas, after), motion.BEAT)]
         if tape is not None and hops is not None:
             # Memory rests: the same slots, the colours of the two hops have changed places.
-            new = Hops(canvas, tape, after)
+            new = Hops(canvas, tape, after, stage.zone.bottom)
             steps += [FadeOut(hops, run_time=motion.BEAT), stage.put(new, motion.BEAT)]
         stage.play(*steps)
 

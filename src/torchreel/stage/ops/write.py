@@ -83,26 +83,31 @@ def _elsewhere(stage: Stage, block: TensorBlock, result: TensorRecord) -> list[A
         return []
     slots = memory_positions(result).ravel()
     animations: list[Animation] = []
-    if stage.tape is not None and stage.tape_holds(result):
-        animations.append(stage.tape.write(result, values, slots))
+    tape = stage.tape_with(result)
+    if tape is not None:
+        fills = stage.fills.colors(result, np.arange(result.numel))
+        animations.append(tape.write(result, values, fills, slots))
     written = {int(slot): element for element, slot in enumerate(slots)}
     for other, cells, places in _others(stage, block, result):
         elements = np.array([written[int(place)] for place in places])
-        animations.append(_follow_suit(other, cells, result, values, elements))
+        animations.append(_follow_suit(stage, other, cells, result, values, elements))
     return animations
 
 
 def _follow_suit(
+    stage: Stage,
     other: TensorBlock,
     cells: NDArray[np.int64],
     result: TensorRecord,
     values: Array,
     elements: NDArray[np.int64],
 ) -> Animation:
-    done = False
+    old, new, done = other.fills.copy(), other.fills.copy(), False
+    new[cells] = stage.fills.colors(result, elements)
 
     def draw(alpha: float) -> None:
         nonlocal done
+        other.set_fills(old + (new - old) * motion.ease(alpha))
         if alpha > 0.5 and not done:
             done = True
             other.overwrite(cells, values.ravel()[elements], result, elements)
