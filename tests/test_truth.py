@@ -162,6 +162,16 @@ class Oracle:
             if found is not None:
                 old = before.get(id(live))
                 self._hold(node.gradient, found if old is None else found - old)
+        for edge in backward.edges:  # what came back, times the op's own derivative
+            source = backward.nodes[edge.source]
+            made, arrived = self.held.get(source.tensor or 0), self.held.get(source.gradient or 0)
+            if edge.gradient is None or made is None or arrived is None or not made.derivatives:
+                continue
+            brought = arrived.value.flatten().tolist()
+            slopes = [given[edge.input][1] for given in made.derivatives]
+            parts = [a * b for a, b in zip(brought, slopes, strict=True) if b is not None]
+            if edge.gradient not in self.held and len(parts) == len(brought):
+                self._hold(edge.gradient, torch.stack(parts).sum(0))
         for total in backward.accumulations:
             if total.tensor in self.held:
                 live = self.held[total.tensor].live

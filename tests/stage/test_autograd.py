@@ -7,6 +7,7 @@ import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,6 +65,11 @@ CELLS = {
     "net = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))\n"
     "loss = ((net(X) - t) ** 2).mean()\nloss.backward()",
     "square": "x = torch.tensor(-2.0, requires_grad=True)\ny = x * x\ny.backward()",
+    "unbound": "m = torch.tensor([1.0, 2.0], requires_grad=True)\nd = m * 2\n"
+    "i, j = d.unbind()\ny = i * j\ny.backward()",
+    "block": "W = torch.tensor([[1.0, 2.0, 0.5], [3.0, 4.0, -1.0]], requires_grad=True)\n"
+    "v = torch.tensor([1.0, -1.0, 2.0])\na = W @ v\nb = W * 0.5\n"
+    "s = (a**2).sum() + b.sum()\ns.backward()",
     "neuron": "w = torch.tensor(-1.5, requires_grad=True)\n"
     "b = torch.tensor(0.5, requires_grad=True)\nx = torch.tensor(2.0)\ny = w * x + b\n"
     "loss = (y - 1) ** 2\nloss.backward()",
@@ -223,6 +229,14 @@ def _replayed(trace: Trace, cell: str) -> dict[int, torch.Tensor]:
                 known[node.gradient] = torch.autograd.grad(
                     loss, before[node.names[-1]], retain_graph=True
                 )[0]
+        for edge in backward.edges:  # what autograd's own node makes of what reached it
+            source = backward.nodes[edge.source]
+            alone = sum(each.target == edge.target for each in backward.edges) == 1
+            if source.names and edge.gradient is not None and not alone:
+                function: Any = before[source.names[-1]].grad_fn
+                made = function(known[source.gradient if source.gradient is not None else -1])
+                made = made if isinstance(made, tuple) else (made,)
+                known.setdefault(edge.gradient, made[edge.input])
         after = _run(cell, statement)
         owner = {node.tensor: node.names[-1] for node in backward.nodes if node.names}
         for total in backward.accumulations:
@@ -290,6 +304,31 @@ def test_a_second_pass_adds_and_zero_grad_empties(play: Play) -> None:
     third = {drawn.tensor for drawn in scene.drawn if drawn.cue == 6 and drawn.source == "value"}
     assert passes[2].accumulations[0].after in third
     assert total.after not in third
+
+
+def test_what_arrives_over_several_edges_is_added_in_writing(play: Play) -> None:
+    scene = play("paths")
+    (backward,) = scene.trace.backwards
+    leaf = backward.nodes[-1]
+    edges = [edge.gradient for edge in backward.edges if backward.nodes[edge.target] == leaf]
+    last = [drawn for drawn in scene.drawn if drawn.cue == 5 and drawn.tensor is not None]
+    told = [drawn.text for drawn in last if drawn.source == "value" and drawn.tensor in edges]
+    x = torch.tensor(3.0, requires_grad=True)
+    ways = [torch.autograd.grad(made, x)[0].item() for made in (x**2, x * 2)]
+    assert told == [f"{way:.0f}." for way in ways] == ["6.", "2."]
+    after = backward.accumulations[0].after
+    (total,) = [each.text for each in last if (each.tensor, each.source) == (after, "value")]
+    assert float(total) == sum(ways)
+    assert [drawn.text for drawn in last if drawn.source == "name"][-1] == "x.grad"
+    assert [drawn.text for drawn in scene.drawn if drawn.cue == 5].count("+") == 2  # and the op's
+
+
+def test_sums_are_written_only_where_all_that_came_is_known(trace: Trace) -> None:
+    known = {cell: _placed(trace, cell, "film")[0].diagram for cell in ("square", "unbound")}
+    terms = [node.terms for node in known["square"].nodes if node.terms]
+    assert len(terms) == 1
+    assert len(terms[0]) == 2
+    assert not known["unbound"].has_terms  # two outputs of one op: nothing is added
 
 
 def test_zeros_are_a_gradient_and_none_is_not(play: Play) -> None:

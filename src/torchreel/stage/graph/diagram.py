@@ -20,6 +20,9 @@ Kind = Literal["element", "tensor", "op"]
 Ops = tuple[int, ...]
 """The nodes of autograd that one op of the picture stands for, as positions in the pass."""
 
+_TERMS = 4
+"""A sum of more gradients than this is not written at a node."""
+
 _LINKS_OF_AN_OP = 8
 """An op with more links between elements than this is drawn as one node."""
 
@@ -56,7 +59,8 @@ class Node:
     makes (None: all), ``text`` its symbols, ``functions`` autograd's names, ``ops`` which nodes of
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
     tensor that asks for one; an op that is ``kept`` holds such leaves within,
-    ``module`` is the module it stands for.
+    ``module`` is the module it stands for. ``terms`` are the edges that bring what adds up to
+    its gradient, in the order in which it comes; none where only one does.
     """
 
     kind: Kind
@@ -74,6 +78,7 @@ class Node:
     text: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     module: int | None = None
+    terms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,15 @@ class Diagram:
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     roots: tuple[int, ...]
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether gradients add up at a node."""
+        return any(node.terms for node in self.nodes)
+
+    def without_terms(self) -> Diagram:
+        """Return the diagram without what adds up at its nodes."""
+        return replace(self, nodes=tuple(replace(node, terms=()) for node in self.nodes))
 
     @property
     def groups(self) -> list[int]:
@@ -173,7 +187,8 @@ class Drawing:
         roots: tuple[int, ...] = ()
         for root in self._backward.roots:
             roots += self._shown(root)
-        return Diagram(tuple(self._nodes), tuple(self._links), roots)
+        nodes = (replace(node, terms=self._terms(i)) for i, node in enumerate(self._nodes))
+        return Diagram(tuple(nodes), tuple(self._links), roots)
 
     def _forwards(self) -> list[Ops]:
         """Return the ops in an order in which each comes after those whose results it takes."""
@@ -237,6 +252,34 @@ class Drawing:
                     feeds, _ = self._feeds(op, self._nodes[at], place, self._nodes[source])
                     if feeds:
                         self._links.append(Link(source, at, passes=False))
+
+    def _terms(self, number: int) -> tuple[int, ...]:
+        """Return the edges whose gradients add up at a node; none where ``.grad`` held something
+        before: there more is added than what comes."""
+        node = self._nodes[number]
+        held = any(
+            each.tensor == node.tensor and each.before is not None
+            for each in self._backward.accumulations
+        )
+        if node.kind == "op" or held:
+            return ()
+        links = (link for link in self._links if link.source == number and link.passes)
+        edges = sorted({edge for link in links for edge in link.edges})
+        return tuple(edges) if 2 <= len(edges) <= _TERMS and self._add_up(edges, node) else ()
+
+    def _add_up(self, edges: Sequence[int], node: Node) -> bool:
+        """Tell whether the gradients of edges are known and have a node's gradient as their sum:
+        not where they reach two outputs of an op, nor where a hook changed it."""
+        values = self._trace.values
+        total = values.get(node.gradient if node.gradient is not None else -1)
+        brought = [self._backward.edges[edge].gradient for edge in edges]
+        parts = [values.get(each) for each in brought if each is not None]
+        if total is None or any(each is None or each.shape != total.shape for each in parts):
+            return False
+        wide = np.array([each[node.index] for each in parts if each is not None], dtype=float)
+        short = "16" in self._trace.tensor(node.gradient or 0).dtype
+        precision = (1e-2 if short else 1e-5) * np.abs(wide).sum(0)
+        return bool((np.abs(wide.sum(0) - total[node.index]) <= precision).all())
 
     # What is shown of a node of the pass: elements, a tensor, or the op that made it.
 

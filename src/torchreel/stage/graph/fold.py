@@ -44,12 +44,14 @@ def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) ->
         for detail in _DETAILS:
             if detail.leaves == "outer" and not folding.modules:
                 continue
-            drawing = Drawing(trace, backward, folding.ops, detail, folding.modules)
-            placed = place(drawing.diagram(), trace, zone, artboard)
+            diagram = Drawing(trace, backward, folding.ops, detail, folding.modules).diagram()
+            placed = place(diagram, trace, zone, artboard)
+            if placed is None and diagram.has_terms:
+                placed = place(diagram.without_terms(), trace, zone, artboard)
             if placed is not None:
                 return placed
     drawing = Drawing(trace, backward, folding.ops, _LAST, folding.modules)
-    return place(drawing.diagram(), trace, zone, artboard)
+    return place(drawing.diagram().without_terms(), trace, zone, artboard)
 
 
 def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:

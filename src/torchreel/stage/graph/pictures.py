@@ -15,12 +15,14 @@ from torchreel.stage.colors import Color, ink_on, mix, signed
 from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Part
 from torchreel.stage.graph.placement import (
+    LINE_OF_TERM,
     Box,
     Placed,
     Sizes,
     beside_capsule,
     gradient_height,
     lines_of,
+    term_width,
 )
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y
 from torchreel.stage.text import ADVANCE, text_width
@@ -118,6 +120,58 @@ class Pictures:
             return self._within(box)
         return self._gradient(node, box, gradient)
 
+    def terms(self, node: Node, gradients: Sequence[int], box: Box, room: float) -> list[Part]:
+        """Return what adds up to a node's gradient, over its place, a part for each: numbers below
+        each other on a plate, of a tensor blocks side by side; none where they cannot be written.
+        """
+        if node.kind == "element":
+            return self._lines_of_terms(node, gradients, box, room)
+        sizes, made = self._sizes, []
+        width = term_width(node, box.width, sizes)
+        scale, floor = width / box.width, self._artboard.floor
+        height = box.terms - sizes.below - 2 * self._artboard.px(6) * scale
+        y = box.under - (box.terms - sizes.below) / 2
+        x = box.x - box.width / 2 + width / 2
+        for place, each in enumerate(gradients):
+            small = Box(x, y, width, height, 0, 0, 0, 0, box.unit * scale, box.grid)
+            plus = [self._plus(x - (width + floor) / 2, y, floor)] if place else []
+            made.append(Part(*self._framed(each, small, kept=False, total=node.gradient), *plus))
+            x += width + floor
+        return made
+
+    def _lines_of_terms(
+        self, node: Node, gradients: Sequence[int], box: Box, room: float
+    ) -> list[Part]:
+        sizes, size, px = self._sizes, self._sizes.read, self._artboard.px
+        sign, pad = text_width("+ ", size), 0.3 * size
+        most = max(2, int((room - sign - 2 * pad) / (ADVANCE * size)))
+        written = [self._written(each, most) for each in gradients]
+        texts = [each[self._flat(node)] for each in written if each is not None]
+        if len(texts) < len(gradients):
+            return []
+        widest = max(text_width(text, size) for text in texts)
+        width = max(1.1 * sizes.cell, widest + sign + 2 * pad)
+        top, height = box.bottom + sizes.below, box.terms - sizes.below
+        fill, line, ink = self._roles(kept=False)
+        plate = self._canvas.rectangle(
+            box.x - width / 2, top, width, height, radius=px(14), fill=fill, line=line,
+            stroke=px(4),
+        )  # fmt: skip
+        left = box.x - (sign + widest) / 2
+        made: list[Part] = []
+        for place, (each, text) in enumerate(zip(gradients, texts, strict=True)):
+            y = top + (0.2 + LINE_OF_TERM * (place + 0.5)) * size
+            x = left + sign + widest - text_width(text, size)
+            source = Drawn(0, text, "value", each, node.index)
+            label = self._canvas.label(text, x, y, size, ink, align=0, source=source)
+            plus = self._plus(left + text_width("+", size) / 2, y, size)
+            made.append(Part(label, plus) if place else Part(plate, label))
+        return made
+
+    def _plus(self, x: float, y: float, size: float) -> VMobject:
+        color, source = self._theme.grad, Drawn(0, "+", "sign")
+        return self._canvas.label("+", x, y, size, color, source=source)
+
     def _within(self, box: Box) -> Part:
         """Return the capsule of the gradients that the parameters in a folded module keep."""
         height = 0.6 * self._sizes.capsule
@@ -157,7 +211,7 @@ class Pictures:
         size, px = self._sizes.read, self._artboard.px
         height = self._sizes.capsule
         width, text = self._scalar_width(node, gradient, room)
-        y = box.bottom + self._sizes.below
+        y = box.under + self._sizes.below
         fill, line, ink = self._roles(kept=node.kept)
         body = self._canvas.rectangle(
             box.x - width / 2, y, width, height, radius=height / 2, fill=fill, line=line,
@@ -172,13 +226,19 @@ class Pictures:
     def _gradient(self, node: Node, box: Box, gradient: int) -> Part:
         outer = gradient_height(box.height, box.unit, self._sizes)
         inner = outer - 2 * self._artboard.px(6)
-        y = box.bottom + self._sizes.below + outer / 2
+        y = box.under + self._sizes.below + outer / 2
         unit = box.unit * inner / box.height
         body = Box(box.x, y, box.width, inner, 0, 0, 0, 0, unit, box.grid)
         return self.gradient(gradient, body, kept=node.kept)
 
-    def gradient(self, gradient: int, box: Box, *, kept: bool) -> Part:
-        """Return a gradient as a framed block, its cells the darker the nearer to zero."""
+    def gradient(self, gradient: int, box: Box, *, kept: bool, total: int | None = None) -> Part:
+        """Return a gradient as a framed block, its cells the darker the nearer to zero; where it is
+        part of a ``total``, on the scale of that."""
+        return Part(*self._framed(gradient, box, kept=kept, total=total))
+
+    def _framed(
+        self, gradient: int, box: Box, *, kept: bool, total: int | None = None
+    ) -> list[VMobject]:
         px, theme = self._artboard.px, self._theme
         record, frame = self._trace.tensor(gradient), px(6)
         plate = self._canvas.rectangle(
@@ -192,21 +252,26 @@ class Pictures:
             stroke=px(4),
         )
         values = self._values(record)
-        finite = np.abs(values[np.isfinite(values)]) if values is not None else np.zeros(0)
-        most = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+        most = self._most(gradient if total is None else total)
 
         def color(value: float) -> Color:
             strength = min(1.0, abs(value) / most) ** 0.8 if np.isfinite(value) else 0.0
             return mix(theme.surface, theme.grad, 0.08 + 0.72 * strength)
 
-        return Part(plate, *self._grid(record, values, box, color))
+        return [plate, *self._grid(record, values, box, color)]
+
+    def _most(self, gradient: int) -> float:
+        """Return the largest size of a gradient's values, 1 where all are zero."""
+        values = self._values(self._trace.tensor(gradient))
+        finite = np.abs(values[np.isfinite(values)]) if values is not None else np.zeros(0)
+        return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 
     def emptied(self, node: Node, box: Box, step: int) -> Part:
         """Return the empty capsule, or block, of a ``.grad`` that is None since a step."""
         width, height = box.width, gradient_height(box.height, box.unit, self._sizes)
         if node.kind == "element":
             width, height = 1.1 * self._sizes.cell, self._sizes.capsule
-        y = box.bottom + self._sizes.below + height / 2
+        y = box.under + self._sizes.below + height / 2
         return self.nothing(Box(box.x, y, width, height, 0, 0, 0, 0), step, node.tensor)
 
     def nothing(self, box: Box, step: int, tensor: int | None) -> Part:

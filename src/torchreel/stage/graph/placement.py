@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ _LEVEL = 9.0
 _LINES = 6
 _SYMBOLS = {"page": 12, "film": 24}
 """An op's node has at most so many lines below each other, and so many symbols in all."""
+LINE_OF_TERM = 1.1
+"""Height of a line of a sum of gradients, in em."""
 _LINE = 1.2
 """Height of a line of symbols in an op's node, in em."""
 
@@ -98,7 +100,8 @@ class Box:
     """A node's body around its middle ``(x, y)``, and what it reserves above and below.
 
     ``width`` and ``height`` are the body's front; ``pad`` is the frame's distance; ``unit`` the
-    side of a cell within a tensor's grid of ``rows`` and ``columns`` cells.
+    side of a cell within a tensor's grid of ``rows`` and ``columns`` cells; ``terms`` the height of
+    what adds up to the gradient, which stands between the body and it.
     """
 
     x: float
@@ -111,6 +114,7 @@ class Box:
     below: float
     unit: float = 0.0
     grid: tuple[int, int] = (1, 1)
+    terms: float = 0.0
 
     @property
     def left(self) -> float:
@@ -131,6 +135,11 @@ class Box:
     def bottom(self) -> float:
         """The lower edge of the body or its frame."""
         return self.y + self.height / 2 + self.pad
+
+    @property
+    def under(self) -> float:
+        """The lower edge of what stands over the gradient."""
+        return self.bottom + self.terms
 
 
 @dataclass(frozen=True)
@@ -240,10 +249,7 @@ def _reaches(diagram: Diagram, bodies: Sequence[Box]) -> tuple[dict[int, float],
 
 def _at(body: Box, x: float, y: float) -> Box:
     shift = (DEPTH_X * body.depth - body.pad) / 2 if DEPTH_X * body.depth > body.pad else 0.0
-    return Box(
-        x - shift, y, body.width, body.height, body.pad, body.depth, body.above, body.below,
-        body.unit, body.grid,
-    )  # fmt: skip
+    return replace(body, x=x - shift, y=y)
 
 
 def _width(body: Box) -> float:
@@ -269,10 +275,27 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
     below = height / 2 + pad
     if node.name and node.first:
         above += 1.25 * sizes.name
+    terms = terms_height(node, (width, height), unit, sizes) if node.terms else 0.0
+    below += terms
     if node.gradient is not None:
         below += sizes.below
         below += sizes.capsule if node.kind == "element" else gradient_height(height, unit, sizes)
-    return Box(0, 0, width, height, pad, depth, above, below, unit, grid)
+    return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms)
+
+
+def terms_height(node: Node, body: tuple[float, float], unit: float, sizes: Sizes) -> float:
+    """Return the height of what adds up to a node's gradient: of an element lines below each other,
+    of a tensor small blocks side by side."""
+    if node.kind == "element":
+        return sizes.below + (LINE_OF_TERM * len(node.terms) + 0.4) * sizes.read
+    scale = term_width(node, body[0], sizes) / body[0]
+    return sizes.below + scale * gradient_height(body[1], unit, sizes)
+
+
+def term_width(node: Node, width: float, sizes: Sizes) -> float:
+    """Return the width of the block of each of the gradients that add up under a tensor."""
+    count = len(node.terms)
+    return (width - (count - 1) * sizes.artboard.floor) / count
 
 
 def gradient_height(height: float, unit: float, sizes: Sizes) -> float:
@@ -446,7 +469,7 @@ def beside_capsule(
     """Return the middle of a text beside the capsule under a node, on nothing else and inside the
     artboard; None where there is no room. ``capsule`` and ``text`` are widths and heights."""
     box, board = placed.boxes[number], placed.sizes.artboard
-    y = box.bottom + placed.sizes.below + capsule[1] / 2
+    y = box.under + placed.sizes.below + capsule[1] / 2
     away = capsule[0] / 2 + board.px(9) + text[0] / 2
     taken = [_reserved(each) for at, each in enumerate(placed.boxes) if at != number]
     for x, middle, words in placed.factors.values():

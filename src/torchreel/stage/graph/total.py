@@ -157,9 +157,9 @@ class GradientSums(VGroup):
         boxes = [replace(middle, x=x + place * sign) for place in range(3)]
         row = _Row(boxes[2], self._pictures.gradient(total.after, boxes[2], kept=True))
         row.terms = [
-            self._pictures.gradient(total.before, boxes[0], kept=True),
+            self._pictures.gradient(total.before, boxes[0], kept=True, total=total.after),
             self._sign("+", x + sign / 2, middle.y),
-            self._pictures.gradient(total.gradient, boxes[1], kept=False),
+            self._pictures.gradient(total.gradient, boxes[1], kept=False, total=total.after),
             self._sign("=", x + 1.5 * sign, middle.y),
         ]
         row.tensor.append(self._pictures.tensor(node, tensor, each.fills))

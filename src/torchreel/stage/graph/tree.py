@@ -10,7 +10,7 @@ from manim import VGroup, VMobject
 from torchreel.records import Backward, Drawn, Step, Trace
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color, identity, mix
-from torchreel.stage.graph.diagram import Node, Wave, is_leaf, waves
+from torchreel.stage.graph.diagram import Link, Node, Wave, is_leaf, waves
 from torchreel.stage.graph.part import Draw, Part, Wire
 from torchreel.stage.graph.pictures import Pictures
 from torchreel.stage.graph.placement import Placed
@@ -55,6 +55,7 @@ class GraphTree(VGroup):
             for number, (x, y, text) in placed.factors.items()
         }
         self.functions = self._functions()
+        self._terms = self._parts_of_sums()
         self.capsules: dict[int, Part] = {}
         self.grown: set[int] = set()
         self._lit: set[int] = set()
@@ -70,6 +71,7 @@ class GraphTree(VGroup):
             *self.names.values(),
             *self.factors.values(),
             *(part for _, part in self.functions),
+            *(each for parts in self._terms.values() for each in parts.values()),
         )
 
     @property
@@ -187,14 +189,23 @@ class GraphTree(VGroup):
         """Return the animation in which gradients cross some links, and arrive."""
         links = self.placed.diagram.links
         nodes = self.placed.diagram.nodes
+        held = [
+            each.tensor for each in self.backward.accumulations if each.before is not None
+        ]  # they show it until all has come
         gradients = {node: self._arrived(nodes[node]) for node in wave.arrived}
-        gradients |= {node: self.backward.edges[edge].gradient for node, edge in wave.part}
+        gradients |= {
+            node: self.backward.edges[edge].gradient
+            for node, edge in wave.part
+            if node not in self._terms and nodes[node].tensor not in held
+        }
         gradients = {
             node: each
             for node, each in gradients.items()
             if nodes[node].kind != "op" or nodes[node].kept
         }
         popping = self._capsules(gradients, passing={node for node, _ in wave.part})
+        terms = [each for i in wave.links for each in self._brought_by(links[i])]
+        at = 0.78 if terms else 0.62
         factors = [self.factors[i] for i in wave.links if i in self.factors]
         ops = {links[i].source for i in wave.links if nodes[links[i].source].kind == "op"}
         leaving = {links[i].target for i in wave.links if nodes[links[i].target].kind == "op"}
@@ -210,7 +221,9 @@ class GraphTree(VGroup):
             for op in leaving:
                 if t > 0.9:
                     self._outline(op, self.canvas.theme.muted, 3)
-            popping(part(t, 0.62, 1.0))
+            for each in terms:
+                each.reveal(max(each.shown, part(t, 0.55, 0.8)))
+            popping(part(t, at, 1.0))
 
         return Draw(self, draw, run_time)
 
@@ -241,6 +254,7 @@ class GraphTree(VGroup):
         """Return the animation in which a step empties the ``.grad`` of some tensors: in its place
         is the record that it holds now, or None."""
         new: list[tuple[Part, Part | None]] = []
+        gone = [self.capsules.pop(number) for number in self._emptied_within(gradients)]
         for tensor, after in gradients.items():
             for number in self.nodes_of(tensor):
                 node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
@@ -251,7 +265,7 @@ class GraphTree(VGroup):
                 self.add(capsule)
                 new.append((capsule, self.capsules.get(number)))
                 self.capsules[number] = capsule
-        gone = [self.capsules.pop(number) for number in self._emptied_within(gradients)]
+                gone += self._terms.pop(number, {}).values()
         exchange = _exchange(new)
 
         def draw(t: float) -> None:
@@ -262,6 +276,23 @@ class GraphTree(VGroup):
         return Draw(self, draw, BEAT)
 
     # Parts.
+
+    def _parts_of_sums(self) -> dict[int, dict[int, Part]]:
+        """Return what adds up to the gradients of nodes, by the edges over which it comes."""
+        found = {}
+        for number, node in enumerate(self.placed.diagram.nodes):
+            brought = [self.backward.edges[edge].gradient for edge in node.terms]
+            gradients = [each for each in brought if each is not None]
+            if gradients:
+                box, room = self.placed.boxes[number], self._room(number)
+                parts = self._pictures.terms(node, gradients, box, room)
+                found[number] = dict(zip(node.terms, parts, strict=False))
+        return {number: parts for number, parts in found.items() if parts}
+
+    def _brought_by(self, link: Link) -> list[Part]:
+        """Return what a link adds to the sum at its source."""
+        parts = self._terms.get(link.source, {})
+        return [part for edge, part in parts.items() if edge in link.edges]
 
     def _emptied_within(self, gradients: dict[int, int | None]) -> list[int]:
         """Return the ops that hold leaves within, none of which keeps a gradient any more."""
