@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,6 +186,7 @@ def trace(options: argparse.Namespace) -> int:
     loop the laps 1 to 3, 10, 30, 100 and so on are seen whole; of those between them only the
     single numbers, such as a loss, are kept.
     """
+    from torchreel.plan.recordings import record
     from torchreel.plan.traces import raised
     from torchreel.report import print_problems, terminal
     from torchreel.store import put_trace, trace_json
@@ -203,6 +205,9 @@ def trace(options: argparse.Namespace) -> int:
         print(file=sys.stderr)
     if options.output is not None:
         put_trace(made, options.output)
+    if options.record and not made.error:
+        folder = record(made, options.script, date.today().isoformat())
+        print(f"recorded in {_shown(folder.resolve())}/", file=sys.stderr)
     if options.json:
         sys.stdout.buffer.write(trace_json(made))
     else:
@@ -341,6 +346,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="also write the trace there: trace.json (what ran) and values.safetensors (numbers)",
+    )
+    made.add_argument(
+        "--record",
+        action="store_true",
+        help="also keep the trace with its lesson, in the folder recorded beside the script: a "
+        "build shows it, with its device and date, on a machine without an accelerator",
     )
     made.add_argument(
         "--json",

@@ -94,9 +94,11 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
                 log.info("%s", warning)
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Keep scripts and what Python leaves behind out of the site."""
+        """Keep scripts, what Python leaves behind and recorded traces out of the site."""
         for file in list(files):
-            if file.src_uri.endswith((".py", ".pyc")):
+            recorded = file.src_uri.split("/")[-3:-2] == [plan.RECORDED]
+            hidden = (".json", ".safetensors") if recorded else (".py", ".pyc")
+            if file.src_uri.endswith(hidden):
                 files.remove(file)
 
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:

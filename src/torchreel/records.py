@@ -479,6 +479,11 @@ class Environment:
     seed: int | None = None
     recorded: str = ""
 
+    @property
+    def named(self) -> str:
+        """What the device calls itself, or its kind where it has no name."""
+        return self.device_name or self.device
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -609,7 +614,8 @@ class Drawn:
     operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
-    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor.
+    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor. The device and
+    the date of a trace that was "recorded".
     """
 
     cue: int
@@ -641,6 +647,7 @@ class Drawn:
         "bytes",
         "products",
         "norm",
+        "recorded",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

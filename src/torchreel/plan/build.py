@@ -150,6 +150,8 @@ class _Run:
         return {cell: places for (of, cell), places in self.wanted.clips.items() if of == script}
 
     def _trace(self, script: str) -> TraceSummary | None:
+        if outdated := self._traces.outdated(script):
+            self.warnings.append(outdated)
         why = self._traces.stale(script)
         summary = self._traces.kept(script) if why else self._traces.last(script)
         if summary is None:

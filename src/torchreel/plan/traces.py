@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from torchreel import tracer
+from torchreel.plan import recordings
 from torchreel.plan.outcome import changes
 from torchreel.plan.project import Project
 from torchreel.records import (
@@ -116,7 +118,10 @@ class Traces:
         trace, problem = run_script(path, root=self._project.root)
         if problem:
             raise TorchReelError(problem)
-        inputs = {script: before, **trace.inputs, **self._fixed}
+        if trace.environment.device == "cpu":
+            with contextlib.suppress(TorchReelError):  # the build says why it is not used
+                trace = self._recorded(script) or trace
+        inputs = {script: before, **trace.inputs, **self._recording(script), **self._fixed}
         summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace))
         folder = self._store.trace_folder(summary.digest)
         if folder.exists():  # a damaged one, or the script reads something that is not recorded
@@ -126,8 +131,26 @@ class Traces:
             (scratch / _SUMMARY).write_bytes(msgspec.json.encode(summary))
         return summary
 
+    def outdated(self, script: str) -> Problem | None:
+        """Return why the trace that was recorded of a script is not used, where one was."""
+        try:
+            self._recorded(script)
+        except TorchReelError as error:
+            return error.problem
+        return None
+
+    def _recorded(self, script: str) -> Trace | None:
+        return recordings.recording_of(self._project.root / script, script, self._digest)
+
+    def _recording(self, script: str) -> dict[str, str]:
+        """Return the files of a script's recording with their digests."""
+        folder = script.rpartition("/")[0]
+        files = recordings.files_of(self._project.root / script)
+        return {f"{folder}/{name}": digest for name, digest in files.items()}
+
     def _inputs_now(self, script: str, summary: TraceSummary | None) -> dict[str, str]:
         files = summary.inputs.keys() - self._fixed.keys() if summary else {script}
+        files = files | self._recording(script).keys()
         return {name: self._digest(name) for name in sorted(files)} | self._fixed
 
     def _digest(self, name: str) -> str:

@@ -46,11 +46,12 @@ class Figure:
 
     def html(self, show: str) -> str:
         """Return the figure; ``show`` is one of ``SHOW``."""
+        recorded = self._recorded()
         if show == "poster":
-            return _frame(self.poster())
+            return _frame(self.poster(), recorded)
         if show == "loop":
-            return _frame(self._video(loops=True), self._loop_button(), self._now())
-        parts = [self._buttons(), '<p class="tr-caption" hidden></p>']
+            return _frame(self._video(loops=True), self._loop_button(), self._now(), recorded)
+        parts = [self._buttons(), '<p class="tr-caption" hidden></p>', recorded]
         if show == "all":
             parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
         return _frame(self._video(), *parts)
@@ -147,6 +148,14 @@ class Figure:
                 for cue in cues:
                     text = readable(self.caption(cue, words.language), cue.end - cue.start)
                     yield TimedText(cue.start, cue.end, text)
+
+    def _recorded(self) -> str:
+        """Return which device the trace was recorded on, and when; nothing where it ran here."""
+        environment = self.trace.environment
+        if not environment.recorded:
+            return ""
+        text = self.words.recorded.format(device=environment.named, date=environment.recorded)
+        return f'<p class="tr-recorded">{escape(text)}</p>'
 
     def _buttons(self) -> str:
         return controls(self.words, [cue.end - cue.start for cue in self.files.clip.cues])

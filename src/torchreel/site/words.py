@@ -64,6 +64,7 @@ class Words:
     looped: str
     went: str
     join: str
+    recorded: str
 
 
 ENGLISH = Words(
@@ -118,6 +119,7 @@ ENGLISH = Words(
     cast="{op} turns {old} numbers into {new}.",
     sent="{op} moves {name} from {old} to {new}.",
     raised="{op} raises {type}: {message}",
+    recorded="Recorded on {device}, {date}.",
     value="{name} is {value}.",
     looped="The loop runs {laps} laps.",
     went="{name} goes from {first} to {last}.",
@@ -176,6 +178,7 @@ JAPANESE = Words(
     cast="{op} で、数の型が {old} から {new} に変わります。",
     sent="{op} で、{name} が {old} から {new} へ移ります。",
     raised="{op} で {type} が起きます：{message}",
+    recorded="{date} に {device} で記録しました。",
     value="{name} は {value} です。",
     looped="ループが {laps} 周します。",
     went="{name} は {first} から {last} になります。",

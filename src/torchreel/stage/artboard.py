@@ -92,6 +92,13 @@ class Artboard:
         """Manim units per pixel."""
         return FRAME_HEIGHT / self.height
 
+    def headed(self) -> Artboard:
+        """Return the same with room for a line of the smallest text above the stage."""
+        stage, above_tape = (
+            zone.inset(top=1.4 * self.floor) for zone in (self.stage, self.stage_above_tape)
+        )
+        return replace(self, stage=stage, stage_above_tape=above_tape)
+
     def px(self, film: float) -> float:
         """Return a length given in film pixels in this artboard's pixels."""
         return film * self.metric

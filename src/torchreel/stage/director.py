@@ -38,6 +38,7 @@ from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
 from torchreel.stage.ranks import Ranks
+from torchreel.stage.recorded import recorded_label
 from torchreel.stage.stage import Stage
 from torchreel.stage.strip import Band, Sentence, ShapeStrip
 from torchreel.stage.tape import MemoryTape
@@ -63,7 +64,9 @@ class LessonScene(Scene):
         self, trace: Trace, artboard: str = "page", theme: str = "dark", **kwargs: Any
     ) -> None:
         self.trace = trace
-        self.canvas = Canvas(ARTBOARDS[artboard], THEMES[theme])
+        board = ARTBOARDS[artboard]
+        self._recorded = board.stage if trace.environment.recorded else None
+        self.canvas = Canvas(board.headed() if self._recorded else board, THEMES[theme])
         self.cues: list[Cue] = []
         self.drawn: list[Drawn] = []
         self.warnings: list[Flaw] = []
@@ -132,6 +135,8 @@ class LessonScene(Scene):
         self._runs = self.training.runs(self._runs)
         self.loops = Loops(self.trace, self._is_drawn_by_act)
         self._runs = self.loops.runs(self._runs)
+        if self._recorded is not None:
+            self.add(recorded_label(self.canvas, self.trace.environment, self._recorded))
         if self.canvas.artboard.code is not None:
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
