@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -79,16 +80,21 @@ def test_each_element_flies_from_where_it_was_chosen(
     def watched(
         self: Landing, block: Any, starts: Any, elements: Any, *args: Any, **more: Any
     ) -> Any:
+        there = [each for each in self.scene.mobjects if each in self.blocks]
+        assert there[0] is block, "what travels passes below what stands"
         flown.update(zip(elements.tolist(), map(tuple, starts.tolist()), strict=True))
         return fly(self, block, starts, elements, *args, **more)
 
     monkeypatch.setattr(Landing, "fly", watched)
     trace = staged("method").trace
     scene = play_cell(trace, trace.cells[0].name)
-    _, x, b, _ = scene.stage.blocks
+    _, x, b, made = scene.stage.blocks
     chosen = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]]).flatten() > 0
     expected = {
         element: tuple((x if truth else b).pose.corners[element].tolist())
         for element, truth in enumerate(chosen.tolist())
     }
     assert flown == expected
+    for element, start in flown.items():
+        way = np.array(start) - made.pose.corners[element]
+        assert np.isclose(way, 0).any(), "along a row or a column of cells"

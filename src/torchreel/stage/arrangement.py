@@ -26,10 +26,11 @@ from torchreel.stage.layout import (
 )
 from torchreel.stage.text import text_width
 
-Family = Literal["in_place", "left_right", "stacked", "flush", "corner"]
+Family = Literal["in_place", "left_right", "stacked", "flush", "corner", "fork"]
 """in_place: one tensor in the middle; left_right: in a row, a symbol after each where it has one;
 stacked: one below the other, flush: with one left
-edge; corner: A left, B above, C where they meet."""
+edge; corner: A left, B above, C where they meet; fork: the first above the last, and what the last
+is taken from on both sides of it."""
 
 _GRID = 12
 _SIZES = (*range(144, 11, -12), 10, 8, 6, 5, 4, 3, 2, 1)
@@ -101,6 +102,8 @@ def arrange(
     height = max(artboard.type_title * 2.2 if line else 0.0, below * zone.height)
     room = zone.inset(bottom=height)
     free = Zone(zone.x, room.bottom, zone.width, height)
+    if family == "fork" and len(items) > 1:
+        return _fork(items, room, artboard, free)
     if family in ("stacked", "flush") and len(items) > 1:
         return _column(items, room, artboard, free, flush=family == "flush")
     return _row(items, room, artboard, free)
@@ -284,6 +287,61 @@ def _corner(items: Sequence[Item], zone: Zone, artboard: Artboard) -> Arrangemen
         names.append(Spot(spot[0], (y0 + y1) / 2, spot[1], side - beside))
     free = Zone(zone.x, top, max(0.0, x - gap - zone.x), b.height * size)
     return Arrangement(tuple(placements), tuple(names), (), free)
+
+
+def _fork(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> Arrangement:
+    """The first item above the last, its name beside it; those between on the left and the right of
+    the last, where the first's ``before`` and the last's ``after`` stand for one that is no
+    tensor."""
+    gap, named = artboard.px(52), _name_room(artboard)
+    sides = [*range(1, len(items) - 1)]
+    before = [] if len(sides) < 2 and items[0].before else sides[:1]
+    columns = [before, [0, len(items) - 1], sides[len(before) :]]
+    spoken = [items[0].before, items[-1].after]
+    words = ["" if each else word for word, each in zip(spoken, columns[::2], strict=True)]
+    wide = [text_width(word, artboard.type_title) for word in words]
+
+    def widths(pictures: list[Form], size: float) -> list[float]:
+        extents = [_extent(p, i, size, artboard)[0] for p, i in zip(pictures, items, strict=True)]
+        left, middle, right = (max((extents[i] for i in each), default=0.0) for each in columns)
+        return [max(left, wide[0]), middle, max(right, wide[1])]
+
+    def heights(pictures: list[Form], size: float) -> tuple[float, float]:
+        """Return how high the first item is, and the row of the others with their names."""
+        upper, *lower = (
+            _extent(p, i, size, artboard)[1] for p, i in zip(pictures, items, strict=True)
+        )
+        return upper - (named if items[0].name else 0.0), max(lower)
+
+    def fits(pictures: list[Form], size: float) -> bool:
+        across, down = sum(widths(pictures, size)), sum(heights(pictures, size))
+        return across + 2 * gap <= room.width and down + gap <= room.height
+
+    pictures, size = _pictures(items, artboard, fits)
+    left, middle, right = widths(pictures, size)
+    upper, lower = heights(pictures, size)
+    x = room.center_x - (left + middle + right) / 2 - gap
+    starts = [x, x + left + gap, x + left + middle + 2 * gap]
+    top = room.center_y - (upper + gap + lower) / 2
+    reaches = [_reach(p, i, size) for p, i in zip(pictures, items, strict=True)]
+    above, below = (max(reach[side] for reach in reaches[1:]) for side in (0, 1))
+    level = top + upper + gap + (lower + named + above - below) / 2
+    placements, names = [], []
+    for index, (item, picture) in enumerate(zip(items, pictures, strict=True)):
+        column = next(at for at, each in enumerate(columns) if index in each)
+        width = (left, middle, right)[column]
+        here = level if index else top + reaches[0][0]
+        zone = Zone(starts[column], top, width, room.height)
+        placements.append(_put(picture, item, zone, here, size, artboard))
+        names.append(_above(placements[-1], item, width, artboard))
+    beside = placements[0].pose.front[0] - artboard.px(24)
+    names[0] = Spot(beside, top + reaches[0][0], 1.0, beside - room.x)
+    marks = tuple(
+        Mark(word, start + width / 2, level, artboard.type_title)
+        for word, start, width in zip(words, starts[::2], (left, right), strict=True)
+        if word
+    )
+    return Arrangement(tuple(placements), tuple(names), marks, free)
 
 
 def _proportional(items: Sequence[Item]) -> list[Form]:

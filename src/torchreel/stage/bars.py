@@ -75,17 +75,20 @@ class Bars(VGroup):
 
     def pile(self, x: float, width: float, run_time: float) -> tuple[VGroup, Animation]:
         """Return a column as high as the room, of parts as long as the bars, the first below, and
-        the animation in which it is built of copies of them."""
-        start, dims = self.boxes, self.dims
-        tall = start[:, 3] / (start[:, 3].sum() or 1.0) * self.room.height
-        end = start.copy()
-        end[:, 0], end[:, 2], end[:, 3] = x, width, tall
-        end[:, 1] = self.room.bottom - np.cumsum(tall)
-        column = VGroup(*(VMobject() for _ in start))
+        the animation in which one part after the other grows on those that are there."""
+        lengths = self.boxes[:, 3] / (self.boxes[:, 3].sum() or 1.0) * self.room.height
+        starts, fills, dims = np.cumsum(lengths) - lengths, self.fills, self.dims
+        column = VGroup(*(VMobject() for _ in lengths))
 
         def draw(alpha: float) -> None:
-            arrived = motion.staggered(alpha, len(start))[:, None]
-            self._paint(list(column), start + (end - start) * arrived, self.fills, dims)
+            height = motion.ease(alpha) * self.room.height
+            tall = np.clip(height - starts, 0, lengths)
+            top = self.room.bottom - starts - tall
+            boxes = np.stack(np.broadcast_arrays(x, top, width, tall), axis=1)
+            self._paint(list(column), boxes, fills, dims)
+            for part, long in zip(column, tall, strict=True):
+                if not long:
+                    part.points = np.zeros((0, 3))
 
         draw(0)
         return column, BlockAnimation(column, draw, run_time)

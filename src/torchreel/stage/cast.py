@@ -23,7 +23,8 @@ from torchreel.stage.memory import memory_positions
 from torchreel.stage.seen import Seen, origin_of
 from torchreel.stage.text import text_width
 
-_FAMILIES: tuple[Family, Family] = ("left_right", "stacked")
+_LATE = 0.7
+"""When what comes late begins to be seen, as a share of the move in which the others go."""
 
 
 class Cast(Following, Labels, Lights, Landing):
@@ -81,7 +82,7 @@ class Cast(Following, Labels, Lights, Landing):
                 for block, placement in zip(blocks, shown.placements, strict=True)
                 if block in moving
             ),
-            *(self._coming(block, late=bool(leaving)) for block in come),
+            *(self._coming(block, late=bool(leaving or moving)) for block in come),
         )
         self.scene.remove(*gone, *labels)
         self.wait_for(blocks[len(operands) :])
@@ -89,19 +90,25 @@ class Cast(Following, Labels, Lights, Landing):
         return blocks
 
     def roomier(
-        self, records: Sequence[TensorRecord], margin: float = 1.0, *, line: bool = True
+        self,
+        records: Sequence[TensorRecord],
+        margin: float = 1.0,
+        *,
+        line: bool = True,
+        across: Family = "left_right",
     ) -> Family:
-        """Return the family in which tensors have the larger cells: left_right, or stacked where
+        """Return the family in which tensors have the larger cells: ``across``, or stacked where
         its cells are more than ``margin`` times as large."""
+        families: tuple[Family, Family] = (across, "stacked")
         row, column = (
             self._arrangement(family, records, ["="] * len(records), (), True, line)
-            for family in _FAMILIES
+            for family in families
         )
         rows, columns = (
             [placement.pose.size * (not placement.form.is_slab) for placement in each.placements]
             for each in (row, column)
         )
-        return _FAMILIES[min(columns) > margin * min(rows)]
+        return families[min(columns) > margin * min(rows)]
 
     def block_of(self, record: TensorRecord) -> TensorBlock:
         """Return the block of a tensor, alone on stage: the one that shows the same elements in the
@@ -284,8 +291,8 @@ class Cast(Following, Labels, Lights, Landing):
             return coming
 
         def draw(alpha: float) -> None:
-            block.show_cells(shown & (alpha > 0.5))
-            coming.interpolate_mobject(2 * alpha - 1)
+            block.show_cells(shown & (alpha > _LATE))
+            coming.interpolate_mobject((alpha - _LATE) / (1 - _LATE))
 
         draw(0)
         return BlockAnimation(block, draw, motion.BEAT)

@@ -72,19 +72,29 @@ class Landing(Floor):
             block.fade_into(1.0)
             self.landed(block)
             return self.fading(block, 1.0, 0.0, run_time or motion.BEAT)
-        group, lane = groups(len(cells)), lane_of(home, cells, before)
+        group, way = groups(len(cells)), self._way(block, lane_of(home, cells, before))
         lasting = run_time or max(motion.QUICK, min(motion.SLOW, 0.09 * (1 + len(cells))))
 
         def draw(alpha: float) -> None:
             arrived = motion.staggered(alpha, int(group.max()) + 1)[group] if len(cells) else group
             corners, shown = home.corners.copy(), before.copy()
-            corners[cells] += (1 - arrived)[:, None] * _DROP * lane
+            corners[cells] += (1 - arrived)[:, None] * way
             shown[cells] = arrived > 0.02
             block.set_pose(replace(home, corners=corners, shown=shown))
             if alpha >= 1 and shown.all():
                 self.landed(block)
 
         return BlockAnimation(block, draw, lasting)
+
+    def _way(self, block: TensorBlock, lane: Points) -> Points:
+        """Return from how far off cells come along a lane: not from over a name or a block."""
+        way = _DROP * lane
+        left, top, right, _ = block.pose.box
+        over = [] if block.title is None else [self.canvas.pixel(block.title.get_bottom())[1]]
+        boxes = [each.pose.box for each in self.blocks if each is not block]
+        over += [box[3] for box in boxes if box[0] < right and left < box[2]]
+        room = top - max((each for each in over if each <= top), default=-np.inf)
+        return way if way[1] >= 0 else way * min(1.0, room / -way[1])
 
     def set_down(self, block: TensorBlock, elements: Any) -> None:
         """Put elements into their slots at once: something that travelled there becomes them."""
@@ -94,6 +104,12 @@ class Landing(Floor):
         if shown.all():
             self.landed(block)
 
+    def put_under(self, block: TensorBlock) -> None:
+        """Let a block and its empty slots lie under all else on stage: what travels to it passes
+        below what stands on the way."""
+        slots = self._slots.get(id(block))
+        self.scene.bring_to_back(*([] if slots is None else [slots]), block)
+
     def fly(
         self,
         block: TensorBlock,
@@ -101,11 +117,15 @@ class Landing(Floor):
         elements: Any = None,
         run_time: float = motion.SLOW,
         size: float | None = None,
+        *,
+        straight: bool = False,
     ) -> Animation:
         """Return the animation in which elements (None: all) travel to their slots from ``starts``
-        (n, 2), the top left corners in pixels of cells of ``size``. They arc; those in front leave
-        first, so that none passes another on the same way."""
+        (n, 2), the top left corners in pixels of cells of ``size``. They arc, or ``straight`` pass
+        below those that are there; those in front leave first, so that none passes another on the
+        same way."""
         home, before = block.pose, block.pose.shown.copy()
+        lift = 0.0 if straight else 0.16
         cells = np.arange(len(before)) if elements is None else block.cells_of(elements)
         group = groups(len(cells))[_rank_on_the_way(starts, home.corners[cells])]
         first = size or home.size
@@ -114,12 +134,16 @@ class Landing(Floor):
             t = motion.staggered(alpha, int(group.max()) + 1)[group][:, None]
             path = starts + (home.corners[cells] - starts) * t
             reach = np.linalg.norm(home.corners[cells] - starts, axis=1)[:, None]
-            path[:, 1:] -= 0.16 * np.minimum(reach, 600) * np.sin(np.pi * t)
-            corners, shown = home.corners.copy(), before.copy()
+            path[:, 1:] -= lift * np.minimum(reach, 600) * np.sin(np.pi * t)
+            corners, shown, far = home.corners.copy(), before.copy(), home.far.astype(float)
             corners[cells], shown[cells] = path, True
+            if straight:
+                far[cells] += 1 - t[:, 0]
             side = first + (home.size - first) * motion.ease(alpha)
             depth = home.depth * side / home.size
-            block.set_pose(replace(home, corners=corners, shown=shown, size=side, depth=depth))
+            block.set_pose(
+                replace(home, corners=corners, far=far, shown=shown, size=side, depth=depth)
+            )
             if alpha >= 1:
                 self.landed(block)
 

@@ -37,14 +37,19 @@ def where(stage: Stage, step: Step) -> None:
     numbers = {each: literal(step, each) for each in order if step.operands[each].tensor is None}
     symbols = _symbols(order, numbers)
     stretch(stage, records, result.shape, symbols[:-1])
+    family = stage.roomier([*records, result], 1.25, across="fork")
+    before, after = (numbers[each].text if each in numbers else "" for each in order[1:])
+    fork = family == "fork"
     *blocks, made = stage.arrange(
-        stage.roomier([*records, result], 1.25),
+        family,
         records,
         [result],
-        symbols=symbols,
+        symbols=[*([""] * len(records)), after] if fork else symbols,
+        before=before if fork else "",
         spoken=list(numbers.values()),
         line=True,
     )
+    stage.put_under(made)
     left = iter(blocks)
     sources: list[Source] = [numbers.get(each) or next(left) for each in order]
     chosen = stage.values(records[0])
@@ -101,7 +106,8 @@ def _taken(
     if not isinstance(source, TensorBlock) or not source.has_cells:
         return stage.land(made, elements, run_time)
     pose = source.pose
-    return stage.fly(made, pose.corners[elements], elements, run_time, size=pose.size)
+    starts = pose.corners[elements]
+    return stage.fly(made, starts, elements, run_time, size=pose.size, straight=True)
 
 
 def _symbols(order: Sequence[int], numbers: dict[int, Drawn]) -> list[str]:
