@@ -282,6 +282,25 @@ def test_the_lesson_is_drawn_whole(play: Play) -> None:
     assert len([drawn for drawn in early if drawn.cue == 3 and drawn.source == "value"]) == 5
 
 
+class _Opening(LessonScene):
+    """A scene that notes which values are there as its first frame is drawn."""
+
+    first: list[str] | None = None
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        if self.first is None:
+            told = self.sources_on_stage()
+            self.first = [drawn.text for drawn in told if drawn.source == "value"]
+        super().play(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("cell", "values"), [("lesson", ["2.", "3."]), ("paths", ["3."])])
+def test_a_clip_begins_with_its_leaf(trace: Trace, cell: str, values: list[str]) -> None:
+    scene = play_cell(trace, cell, kind=_Opening)
+    assert isinstance(scene, _Opening)
+    assert scene.first == values
+
+
 def test_a_second_pass_adds_and_zero_grad_empties(play: Play) -> None:
     scene = play("again")
     passes = scene.trace.backwards

@@ -219,5 +219,9 @@ class Floor(Facts):
         )
 
     def appear(self, block: TensorBlock, run_time: float = motion.QUICK) -> None:
-        """Fade a block in."""
-        self.play(self.fading(block, 1.0, 0.0, run_time))
+        """Fade a block in; what a clip begins with is there at once."""
+        if self.scene.renderer.time == 0:
+            block.fade_into(0.0)
+            self.scene.wait(run_time)
+        else:
+            self.play(self.fading(block, 1.0, 0.0, run_time))

@@ -97,8 +97,7 @@ class Pictures:
         left, plates = self._zones(photo)
         px, theme = self.canvas.artboard.px, self.canvas.theme
         whole = Solid(self.canvas, photo.colors[0], left, (), 0)
-        self._add(whole)
-        self.scene.play(self._fading(whole, 0.0, 1.0, motion.BEAT))
+        self._arrive(whole)
         self._grow(self._sides(photo, left, px(10)))
         self.scene.wait(motion.BEAT)
         y = left.center_y
@@ -256,8 +255,7 @@ class Pictures:
             for each, zone in zip(shown, zones, strict=True)
         ]
         for solid in solids:
-            self._add(solid)
-            self.scene.play(self._fading(solid, 0.0, 1.0, motion.BEAT))
+            self._arrive(solid)
         plank = self._plank(zones, depth * len(layers))
         self.scene.add(plank, *solids)
         self._grow([plank])
@@ -345,6 +343,15 @@ class Pictures:
         solid.fade_into(0.0)
         self.scene.add(solid)
         self._there.append(solid)
+
+    def _arrive(self, solid: Solid) -> None:
+        """Let a picture appear; what a clip begins with is there at once."""
+        self._add(solid)
+        if self.scene.renderer.time == 0:
+            solid.fade_into(1.0)
+            self.scene.wait(motion.BEAT)
+        else:
+            self.scene.play(self._fading(solid, 0.0, 1.0, motion.BEAT))
 
     @staticmethod
     def _fading(solid: Solid, start: float, end: float, run_time: float) -> BlockAnimation:

@@ -212,7 +212,10 @@ class Autograd:
         if growing is None:
             growing = self.tree.appear(step.results, BEAT)
         self._recorded |= set(step.results)
-        if growing is not None:
+        if growing is not None and self._scene.renderer.time == 0:
+            growing.interpolate(1.0)  # what a clip begins with is there at once
+            self._scene.wait(growing.run_time)
+        elif growing is not None:
             self._scene.play(growing)
 
     def _haste(self, step: Step) -> float:
