@@ -233,7 +233,8 @@ class Step:
     """One torch op that ran, or raised (then ``clash`` says what, and there are no results).
 
     ``op`` is the qualified torch name (``torch.Tensor.reshape``, ``torch.arange``), ``expression``
-    the source text of the call, ``view`` tells that the result shares storage with an operand.
+    the source text of the call, ``view`` tells that the result shares storage with an operand, or
+    (``torch.vmap`` of a function) with another tensor that was there before.
     ``run`` is the index in ``Trace.runs`` of the statement run it belongs to, ``line`` the line in
     the script's file, for messages. ``call`` is the innermost call of a module in which it ran.
     An op that writes in place has the new version of what it wrote as its result, ``written``.

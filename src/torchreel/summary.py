@@ -26,8 +26,9 @@ from torchreel.records import (
 from torchreel.spelling import bare_name
 
 HEADS = ("line", "run", "op", "in", "out", "memory", "device")
-MEMORY = f"""memory: a view shares the memory of an operand; in place wrote over an operand; \
-a read gives a tensor that was there already; shared memory is held by others, too, such as a \
+MEMORY = f"""memory: a view shares the memory of an operand, or of a tensor that a function had \
+from elsewhere; in place wrote over an operand; a read gives a tensor that was there already; \
+shared memory is held by others, too, such as a \
 NumPy array; all else is new memory, called a copy where its numbers are seen to be an operand's \
 (looked for in tensors of up to {FOLLOWED} elements)."""
 RUN = "run: 1 is the first time that its line ran, 2 the second; empty where a line ran once."

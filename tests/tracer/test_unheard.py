@@ -191,7 +191,7 @@ def test_the_names_hold_what_they_hold_without_the_tracer(shared: Trace, transfo
             ],
         ),
         ("nested", ["ones", "ones", "nested_tensor"]),
-        ("load", ["load"]),
+        ("load", ["load", "copy view"]),
     ],
 )
 def test_the_memory_of_what_came_from_elsewhere(shared: Trace, cell: str, told: list[str]) -> None:

@@ -138,6 +138,9 @@ class TensorBlock(Group):
         """Show what was written into these cells' memory through another tensor, ``writer``, of
         which they are the ``elements``."""
         if self._values is None:
+            if len(cells) == len(values) == self.record.numel:  # now all of it is known
+                self.set_values(values[np.argsort(cells)])
+                self.redraw()
             return
         pairs = zip(cells.tolist(), elements.tolist(), strict=True)
         written = self._written | {cell: (writer, element) for cell, element in pairs}

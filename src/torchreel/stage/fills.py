@@ -146,7 +146,11 @@ class Fills:
     def _moved(self, step: Step, record: TensorRecord) -> Points | None:
         """Return the places of elements that were copied from the step's operands."""
         moves = self.trace.moves(step.number, step.results.index(record.id))
-        if moves is None or record.numel != len(moves):
+        if (
+            moves is None
+            or record.numel != len(moves)
+            or not np.any(np.greater_equal(moves[:, 0], 0))
+        ):
             return None
         places = np.full(len(moves), np.nan)
         for operand, each in enumerate(step.operands):

@@ -35,8 +35,9 @@ from torchreel.tracer.cells import parse_script
 from torchreel.tracer.clash import message_of
 from torchreel.tracer.inputs import Inputs
 from torchreel.tracer.places import Places
-from torchreel.tracer.probes import ENTER, LAP, LEAVE, probe
+from torchreel.tracer.probes import ENTER, LAP, LEAVE, LEGACY, probe
 from torchreel.tracer.recorder import Recorder
+from torchreel.tracer.unheard import legacy
 
 UNSEEDED = torch.default_generator.initial_seed()
 """The seed that torch starts with where no script sets one."""
@@ -80,7 +81,8 @@ class _Traced:
             return
         recorder, leave = self._recorder, os._exit
         module = likeness.as_main(self._file, self._script.path)
-        vars(builtins).update({ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap})
+        probes = {ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap}
+        vars(builtins).update(probes | {LEGACY: legacy(recorder)})
         sys.stdout = _Printed(sys.stdout, recorder.heard)
         likeness.attribute_warnings()
         hold.hide()

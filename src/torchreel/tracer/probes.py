@@ -1,18 +1,23 @@
 """Probes at statement boundaries, put into a script's syntax tree; its source stays untouched.
 
 Every statement becomes ``enter(i); try: statement; finally: leave(i)``, and every lap of a loop
-starts with ``lap(i)``, where ``i`` is the statement's index in ``Script.places``. Line numbers are
-kept, so tracebacks are those of the script.
+starts with ``lap(i)``, where ``i`` is the statement's index in ``Script.places``. A call of
+``torch.FloatTensor`` or the like, in place of which nothing else can stand, becomes one of
+``legacy(torch.FloatTensor)``. Line numbers are kept, so tracebacks are those of the script.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 
 from torchreel.tracer.cells import Script, bodies
 
 ENTER, LEAVE, LAP = "__torchreel_enter__", "__torchreel_leave__", "__torchreel_lap__"
+LEGACY = "__torchreel_legacy__"
 """Builtins that the probes call (such names are not mangled in a class body)."""
+
+LEGACY_TYPES = re.compile("(Float|Double|Half|BFloat16|Byte|Char|Short|Int|Long|Bool)Tensor")
 
 DEEPEST = 5
 """Statements nested deeper than this get no probes: Python allows 20 nested blocks in a function,
@@ -25,6 +30,10 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While)
 def probe(script: Script) -> ast.Module:
     """Put the probes into the script's own tree, and return it."""
     index = {id(place.node): number for number, place in enumerate(script.places)}
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Call) and LEGACY_TYPES.fullmatch(_last_name(node.func)):
+            asked = ast.Call(ast.Name(LEGACY, ast.Load()), [node.func], [])
+            node.func = ast.fix_missing_locations(ast.copy_location(asked, node.func))
     _probe_body(script.tree.body, index, depth=0)
     return script.tree
 
@@ -62,6 +71,11 @@ def _is_elif(body: list[ast.stmt], node: ast.stmt) -> bool:
         and isinstance(body[0], ast.If)
         and body[0].col_offset == node.col_offset
     )
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return the name that is called, without what it is an attribute of."""
+    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def _must_stay_bare(node: ast.stmt) -> bool:

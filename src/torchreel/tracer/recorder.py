@@ -32,7 +32,7 @@ from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
 from torchreel.tracer.norms import Norms
-from torchreel.tracer.ops import op_name
+from torchreel.tracer.ops import is_uninitialized, op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
@@ -57,11 +57,6 @@ WITHOUT_RESULT = frozenset(
 )
 """Calls that are steps though they neither return a tensor nor write one; others of that kind
 (``x.shape``, ``len(x)``, ``repr(x)``) only ask."""
-
-UNINITIALIZED = frozenset(
-    ["torch.empty", "torch.empty_like", "torch.empty_strided", "torch.Tensor.new_empty"]
-)
-"""Ops whose results' values are not kept: they differ from run to run."""
 
 
 @dataclass(eq=False)
@@ -266,7 +261,7 @@ class Recorder(TorchFunctionMode):
         before = [(tensor, self.tensors.record(tensor), version_of(tensor)) for tensor in given]
         ids = {id(tensor): record for tensor, record, _ in before}
         pending = self.pending(op, frame, self.operands(args, kwargs, ids))
-        mark, begun = self.autograd.mark(), len(self.steps)
+        mark, begun, memories = self.autograd.mark(), len(self.steps), self.tensors.memories
         try:
             result = func(*args, **kwargs)
         except Exception as error:
@@ -280,7 +275,8 @@ class Recorder(TorchFunctionMode):
         if shared:
             self.tensors.share([*made, *given])
         writes = Writes.of(self.tensors, before, op, args, kwargs)
-        record_of = self.tensors.record_unwritten if op in UNINITIALIZED else self.tensors.record
+        raw = is_uninitialized(op, args, kwargs)
+        record_of = self.tensors.record_unwritten if raw else self.tensors.record
         results = [record_of(tensor) for tensor in made]
         if not (results or writes.changed or op in WITHOUT_RESULT):
             self.autograd.forget()
@@ -292,7 +288,11 @@ class Recorder(TorchFunctionMode):
             self._add_written(replace(pending, op=first), beside)
             pending, beside = _reading(pending, beside), {}
         number = self.add(
-            pending, results or list(writes.changed.values()), written=in_place, shared=shared
+            pending,
+            results or list(writes.changed.values()),
+            written=in_place,
+            shared=shared,
+            older=memories if op.startswith("torch.func.") else 0,
         )
         self._add_written(pending, beside)
         self.autograd.note(number, mark, [*made, *given])
@@ -401,11 +401,17 @@ class Recorder(TorchFunctionMode):
         *,
         written: bool = False,
         shared: bool = False,
+        older: int = 0,
         clash: Clash | None = None,
     ) -> int:
-        """Write a step that has ended, or raised, and return its number."""
+        """Write a step that has ended, or raised, and return its number.
+
+        A result in an operand's memory is a view, and so is one in memory below the number
+        ``older``: a function that ran within the step may have had it from elsewhere.
+        """
         results = tuple(dict.fromkeys(results)) if written else tuple(results)
         given = {self._storage(each.tensor) for each in pending.operands if each.tensor is not None}
+        memories = [self._storage(record) for record in results]
         number = len(self.steps)
         pending.run.steps.append(number)
         self.steps.append(
@@ -416,7 +422,7 @@ class Recorder(TorchFunctionMode):
                 expression=pending.expression,
                 operands=pending.operands,
                 results=results,
-                view=not written and any(self._storage(record) in given for record in results),
+                view=not written and any(each < older or each in given for each in memories),
                 written=written,
                 shared=shared,
                 line=pending.line,

@@ -22,7 +22,7 @@ from torchreel.tracer.literals import PLAIN, TORCH, tensors_in
 from torchreel.tracer.values import unseen
 
 OWN = re.compile(
-    r"torch\.(Tensor\.|functional\.|nn\.functional\.|nn\.init\.|special\.|linalg\.|fft\.|_C\._\w+\.)?"
+    r"copy\.copy|torch\.nn\.Parameter|torch\.(Tensor\.|functional\.|nn\.functional\.|nn\.init\.|special\.|linalg\.|fft\.|_C\._\w+\.)?"
     r"(?!_[^_])[^.]+(\.__get__)?"
 )
 """Names of functions of torch that compute from their arguments alone. Custom operators, collective

@@ -75,6 +75,11 @@ class Tensors:
         self._serial = 0
         self._purge_at = 1024
 
+    @property
+    def memories(self) -> int:
+        """How many storages are known: the number that the next one gets."""
+        return self._serial
+
     def slept(self) -> None:
         """Say that ops ran which nobody saw: what they wrote past the counters is not known."""
         self._slept += 1

@@ -7,6 +7,7 @@ tensors that are not the script's: the shapes of one example, gradients of anoth
 
 from __future__ import annotations
 
+import copy
 import functools
 import sys
 from collections.abc import Callable
@@ -30,11 +31,18 @@ and two of these return what came of it beside a function."""
 CALLING = {"vjp": "vjp_fn", "jvp": "", "linearize": "jvp_fn"}
 """The transforms that call, and how torch's documentation names the function that they return."""
 
+LEGACY_TYPE = type(torch.FloatTensor)
+
 
 def install(recorder: Recorder) -> None:
     """Stand before these calls, for the rest of the process."""
     owners: Any = (torch, torch.Tensor, dlpack, torch.func)
     package, tensor, exchange, transforms = owners
+    parameter: Any = torch.nn.Parameter
+    tensor.__new__ = _making(recorder, tensor, "torch.Tensor")
+    parameter.__new__ = _making(recorder, parameter, "torch.nn.Parameter")
+    copying: Any = copy
+    copying.copy = _copying(recorder, copy.copy)
     for name in ("from_numpy", "frombuffer", "load"):
         setattr(package, name, _told(recorder, getattr(package, name), f"torch.{name}"))
     for name in ("nested_tensor", "as_nested_tensor"):
@@ -70,6 +78,41 @@ def _told(recorder: Recorder, function: Callable[..., Any], op: str) -> Callable
             return recorder.observe(function, op, frame, args, kwargs)
 
     return told
+
+
+def legacy(recorder: Recorder) -> Callable[[Any], Any]:
+    """Return a function that stands in a script between ``torch.FloatTensor`` and its call."""
+
+    def called(kind: Any) -> Any:
+        if type(kind) is not LEGACY_TYPE:
+            return kind
+        return _told(recorder, kind, f"torch.{kind.__name__}")
+
+    return called
+
+
+def _making(recorder: Recorder, made: type, op: str) -> Callable[..., Any]:
+    """Return a ``__new__`` of a class: its calls are steps, of those for its subclasses nothing is
+    told."""
+    make = made.__new__
+    told = _told(recorder, functools.partial(make, made), op)
+
+    @functools.wraps(make)
+    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        return told(*args, **kwargs) if cls is made else make(cls, *args, **kwargs)
+
+    return new
+
+
+def _copying(recorder: Recorder, duplicate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``copy.copy``, which tells of a tensor that it is copied: its memory is not."""
+    told = _told(recorder, duplicate, "copy.copy")
+
+    @functools.wraps(duplicate)
+    def copied(x: Any) -> Any:
+        return told(x) if isinstance(x, torch.Tensor) else duplicate(x)
+
+    return copied
 
 
 def _aside(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:

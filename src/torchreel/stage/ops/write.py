@@ -38,10 +38,10 @@ def write(stage: Stage, step: Step) -> None:
 def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
     """Return the block of what is written, in its own shape: where it stands, else alone on
     stage. A tensor that was written through another is on stage as it was known before."""
-    for block in stage.blocks:
-        if block.record.id == source.id or _is_seen_alike(block.record, source):
-            block.become_tensor(source)
-            return block
+    alike = [block for block in stage.blocks if _is_seen_alike(block.record, source)]
+    for block in sorted(alike, key=lambda block: block.record.id != source.id):
+        block.become_tensor(source)
+        return block
     block = stage.block_of(source)
     if block.record.shape != source.shape:
         stage.exchange(source)
@@ -49,13 +49,9 @@ def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
 
 
 def _is_seen_alike(one: TensorRecord, other: TensorRecord) -> bool:
-    """Tell whether two records read the same memory in the same way."""
-    return bool(one.stride) and (one.storage, one.offset, one.shape, one.stride) == (
-        other.storage,
-        other.offset,
-        other.shape,
-        other.stride,
-    )
+    """Tell whether two records are one, or read the same memory in the same way."""
+    ways = ((each.storage, each.offset, each.shape, each.stride) for each in (one, other))
+    return one.id == other.id or (bool(one.stride) and next(ways) == next(ways))
 
 
 def _others(
