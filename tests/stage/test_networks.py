@@ -32,7 +32,8 @@ from torchreel.stage.nets.nodeview import NodeView
 from torchreel.stage.nets.sample import sample_of
 from torchreel.stage.nets.selection import select
 from torchreel.stage.nets.shades import boxed, limit_of, shade
-from torchreel.stage.nets.thing import ModelThing
+from torchreel.stage.nets.thing import ModelThing, Thing
+from torchreel.stage.picture import Picture
 from torchreel.stage.training.curve import BINS, binned
 from torchreel.stage.training.facts import SLOW_LAPS, training_of, versions_of
 from torchreel.stage.training.tiles import liveliest, tiles_of
@@ -376,6 +377,33 @@ def test_arrows_lead_through_the_model_to_as_many_features_as_torch_gives(
     assert ends == sorted(ends)
     assert len(flow.into) == 1
     assert len(flow.result) == len(replay["far"].layer2.bias)
+
+
+class Arriving(LessonScene):
+    """Notes the pictures that can be seen at the end of any play."""
+
+    seen: ClassVar[list[int]] = []
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        super().play(*args, **kwargs)
+        things = [each for each in self.mobjects if isinstance(each, Thing)]
+        parts = [part for each in things for part in each.get_family()]
+        pictures = [each for each in parts if isinstance(each, Picture)]
+        Arriving.seen.append(sum(bool(each.pixel_array[..., 3].any()) for each in pictures))
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_numbers_are_shown_only_of_what_is_not_on_meta(
+    trace: Trace, replay: dict[str, Any], artboard: str
+) -> None:
+    Arriving.seen = []
+    play_cell(trace, "devices", artboard, kind=Arriving)
+    weights = [each for each in replay["far"].parameters() if each.ndim == 2]
+    assert all(each.is_meta for each in (*weights, replay["moved"]))
+    assert not replay["pixels"].is_meta
+    assert Arriving.seen[0] == len(weights) + 1
+    assert 1 in Arriving.seen  # the model is over there, the pixels are here
+    assert Arriving.seen[-1] == 0
 
 
 def test_what_comes_out_is_coloured_by_its_numbers(trace: Trace, replay: dict[str, Any]) -> None:

@@ -34,6 +34,11 @@ class Picture(ImageMobject):
         self.pixel_array = _pixels(colors)
         self.orig_alpha_pixel_array = self.pixel_array[:, :, 3].copy()
 
+    def thin(self, share: float) -> None:
+        """Let what is behind show through, as much as ``share`` says."""
+        self.pixel_array[:, :, 3] = round(255 * (1 - share))
+        self.orig_alpha_pixel_array = self.pixel_array[:, :, 3].copy()
+
     def stand(self, zone: Zone) -> None:
         """Stand in another rectangle."""
         self.zone = zone

@@ -33,7 +33,7 @@ class Devices:
     """Plays all steps of a cell whose tensors live on two devices: boards, and what crosses.
 
     A tensor goes by its name, a model by the variable of its root. ``meta`` keeps no numbers: what
-    crosses to it shows those that it had.
+    crosses to it arrives empty.
     """
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
@@ -41,7 +41,6 @@ class Devices:
         self.devices = self._devices()
         self._boards: dict[str, Board] = {}
         self._things: dict[str, tuple[Thing, str]] = {}
-        self._origin: dict[int, int] = {}
         self._extra: list[Mobject] = []
         self._error: VGroup | None = None
         self._chip: VGroup | None = None
@@ -205,14 +204,9 @@ class Devices:
 
     def _tensor_thing(self, name: str, tensor: int) -> TensorThing:
         device = self.trace.tensor(tensor).device
-        values = self._numbers(tensor)
+        values = tensor if tensor in self.trace.values else None
         label = Drawn(0, name, "name", tensor)
         return TensorThing(self.canvas, self.trace, self._zone(device, *_TENSOR), label, values)
-
-    def _numbers(self, tensor: int) -> int | None:
-        while tensor not in self.trace.values and tensor in self._origin:
-            tensor = self._origin[tensor]
-        return tensor if tensor in self.trace.values else None
 
     def _model_thing(self, module: int, device: str) -> ModelThing:
         record = self.trace.modules[module]
@@ -242,7 +236,6 @@ class Devices:
             source = used[0]
         else:
             name, source = self._name(step.results[0]) or self._name(used[0]), used[0]
-            self._origin[step.results[0]] = used[0]
         if name is None:
             return
         if name not in self._things and not step.op.startswith("torch.nn.Module."):
@@ -261,7 +254,10 @@ class Devices:
         self._rows.cross(self.scene, step, label, color)
 
     def _cross(self, name: str, target: str) -> None:
-        """Let a thing cross to the other board; an outline stays, after-images follow it."""
+        """Let a thing cross to the other board; an outline stays, after-images follow it.
+
+        Its numbers fade on their way to a device that keeps none.
+        """
         thing, device = self._things[name]
         self._make_room(thing, target)
         start, end = self._boards[device].room, self._boards[target].room
@@ -282,6 +278,8 @@ class Devices:
             ahead.become(self._ahead(thing.zone, end.x - start.x, ease(time), target))
             for part, points in family:
                 part.points = points + away * ease(time)
+            if target == "meta":
+                thing.empty(ease(max(0.0, 2 * time - 1)))
             for lag, parts in trails:
                 for part, points in parts:
                     part.points = points + away * ease(

@@ -9,8 +9,8 @@ from manim import VGroup
 
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas
-from torchreel.stage.colors import Color
+from torchreel.stage.canvas import Canvas, paint
+from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import Part, Slot, tall
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
 from torchreel.stage.nets.handover import Identified
@@ -33,6 +33,12 @@ class Thing(Identified):
         size = max(size, canvas.artboard.floor)
         y = zone.bottom + size * 1.05
         self.label = canvas.label(label.text, zone.center_x, y, size, color, source=label)
+
+    def empty(self, share: float) -> None:
+        """Let the numbers fade, all of them at ``share`` 1."""
+        for part in self.get_family():
+            if isinstance(part, Picture):
+                part.thin(share)
 
     def outline(self) -> VGroup:
         """Return the empty outline that stays where it was."""
@@ -59,20 +65,30 @@ class TensorThing(Thing):
         record = trace.tensor(label.tensor if label.tensor is not None else 0)
         sheets = min(_SHEETS, record.shape[0]) if len(record.shape) > 1 else 1
         step = px(14)
+        self._sheets = VGroup()
         side = min(zone.width, zone.height) - step * (sheets - 1)
         x = zone.center_x - (side + step * (sheets - 1)) / 2
         y = zone.center_y + (side + step * (sheets - 1)) / 2 - side
         for place in reversed(range(sheets)):
             box = (x + place * step, y - place * step, side, side)
-            self.add(
-                canvas.rectangle(
-                    *box, radius=px(3), fill=paper_of(theme), line=theme.muted, stroke=px(3)
-                )
-            )
+            self._sheets.add(canvas.rectangle(*box, radius=px(3), line=theme.muted, stroke=px(3)))
+        self.add(self._sheets)
+        self._colour(0.0 if values is not None else 1.0)
         front = Zone(x, y, side, side).inset(px(3), px(3), px(3), px(3))
         if values is not None:
             self.add(*self._pixels(trace, values, front))
         self.add(self.label)
+
+    def empty(self, share: float) -> None:
+        """Let the numbers fade, and the paper that they stand on."""
+        super().empty(share)
+        self._colour(share)
+
+    def _colour(self, share: float) -> None:
+        theme, stroke = self.canvas.theme, self.canvas.stroke(self.canvas.artboard.px(3))
+        fill = mix(paper_of(theme), theme.bg, share)
+        for sheet in self._sheets:
+            paint(sheet, fill, theme.muted, stroke)
 
     def _pixels(self, trace: Trace, values: int, front: Zone) -> list[Picture]:
         sample = sample_of(trace, values)
