@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -191,7 +192,22 @@ def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> A
             marks.append(Mark(item.after, x + gaps[index] / 2, middle, artboard.type_title))
             x -= SLAB * DEPTH_X * size / 2
         x += gaps[index] if index < len(gaps) else 0
+    names = _freed(names, [width for width, _ in extents], room, artboard)
     return Arrangement(tuple(placements), tuple(names), tuple(marks), free)
+
+
+def _freed(
+    names: Sequence[Spot], widths: Sequence[float], room: Zone, artboard: Artboard
+) -> list[Spot]:
+    """Return names in a row with all the room that their neighbours leave: half of each gap."""
+    pairs = zip(names, widths, strict=True)
+    ends = [(spot.x - wide / 2, spot.x + wide / 2) for spot, wide in pairs]
+    inner = [(one[1] + other[0]) / 2 - artboard.px(6) for one, other in pairwise(ends)]
+    left, right = [room.x, *(each + artboard.px(12) for each in inner)], [*inner, room.right]
+    return [
+        replace(spot, width=max(spot.width, 2 * min(spot.x - low, high - spot.x)))
+        for spot, low, high in zip(names, left, right, strict=True)
+    ]
 
 
 def _reach(picture: Form, item: Item, size: float) -> tuple[float, float]:
@@ -233,7 +249,8 @@ def _column(
         placements.append(placement)
         _, top, _, bottom = placement.pose.front
         middle = (top + bottom) / 2
-        names.append(Spot(left + side - beside, middle, 1.0, name + artboard.px(4)))
+        beyond = 0.0 if signed else left - room.x
+        names.append(Spot(left + side - beside, middle, 1.0, name + artboard.px(4) + beyond))
         if sign:
             x = left + text_width(sign, artboard.type_title) / 2
             marks.append(Mark(sign, x, middle, artboard.type_title))

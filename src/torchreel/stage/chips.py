@@ -31,7 +31,7 @@ class Named:
 
     ``gradient`` tells that it is what a ``.grad`` holds (``nothing``: the ``.grad`` of ``record``
     holds None), ``former`` that the name is another tensor's now, ``made_by`` that it is no name
-    but the code of the step that made it.
+    but the code of the step that made it, ``alone`` that there is room for the name only.
     """
 
     name: str | None
@@ -40,10 +40,13 @@ class Named:
     former: bool = False
     made_by: Step | None = None
     nothing: bool = False
+    alone: bool = False
 
     @property
-    def holds(self) -> Drawn:
-        """What is told of it beside its name: its shape, or None."""
+    def holds(self) -> Drawn | None:
+        """What is told of it beside its name, if anything is: its shape, or that it holds None."""
+        if self.alone and self.name:
+            return None
         if self.nothing:
             return Drawn(0, "None", "plain", self.record.id)
         return Drawn(0, shape_text(self.record), "shape", self.record.id)

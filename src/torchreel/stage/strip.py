@@ -119,9 +119,9 @@ class ShapeStrip(Band):
             color = theme.grad if named.gradient else theme.muted
             chip.add(name_label(canvas, named, named.name, at, zone.center_y, size, color))
             at += text_width(named.name + " ", size)
-        held = named.holds
         ink = theme.text if lit else theme.muted
-        chip.add(canvas.label(held.text, at, zone.center_y, size, ink, align=0, source=held))
+        if (held := named.holds) is not None:
+            chip.add(canvas.label(held.text, at, zone.center_y, size, ink, align=0, source=held))
         self.chips[f"{named.name} None" if named.nothing else named.record.id] = chip
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
@@ -165,12 +165,15 @@ def _op(step: Step, text: str) -> Drawn:
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
-    """Drop what has no room in the strip: code, then operands, the first ones first; a name that is
-    too long is cut."""
+    """Drop what has no room in the strip: code, then the shapes of operands that have names, then
+    operands, the first ones first; a name that is too long is cut."""
     shown = sentence
     room = canvas.artboard.strip.width - lap_width(canvas, sentence.lap)
     if _width(canvas, shown) > room:
         shown = _shorter(shown)
+    if _width(canvas, shown) > room and shown.results:
+        named = tuple(replace(each, alone=not each.nothing) for each in shown.operands)
+        shown = replace(shown, operands=named)
     while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > room and len(shown.results) > 1:
@@ -203,8 +206,8 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
 
 
 def _chip_width(canvas: Canvas, named: Named) -> float:
-    text = f"{named.name} " if named.name else ""
-    text += named.holds.text
+    held = named.holds
+    text = " ".join(each for each in (named.name, held and held.text) if each)
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)
 
 

@@ -18,6 +18,7 @@ from torchreel.stage.layout import Mode
 from torchreel.stage.line import Part
 from torchreel.stage.ops.elementwise import elementwise
 from torchreel.stage.registry import choreography
+from torchreel.stage.rulers import IndexRulers, ruler_room, touched
 from torchreel.stage.stage import Stage
 
 _BETWEEN = {"sum": "+", "nansum": "+", "mean": "+", "prod": "×", "any": "|", "all": "&"}
@@ -64,6 +65,7 @@ def reduction(stage: Stage, step: Step) -> None:
         symbols=[_sign(step, source, dims), *([","] * (len(results) - 1))],
         spoken=_spoken(step, source, dims),
         mode=[None, *(mode if len(each.shape) == 1 else None for each in results)],
+        pads=[ruler_room(stage.canvas)] if _is_ruled(step, source, dims) else [],
         line=True,
     )
     if not (block.has_cells and made[0].has_cells):
@@ -71,14 +73,22 @@ def reduction(stage: Stage, step: Step) -> None:
         return
     groups = groups_of(source, dims)
     chosen = [_chosen(stage, step, source, first, group, n) for n, group in enumerate(groups)]
+    rulers = IndexRulers(stage.canvas, block) if _is_ruled(step, source, dims) else None
+    if rulers is not None and len(rulers):
+        stage.play(stage.put(rulers))
     ones = range(min(len(groups), 2))
     ones = ones[-1:] if stage.times else ones  # one is enough where the clip has told it
     for told in ones:
-        parts = _line(stage, step, dims, block, made[0], groups[told], told)
+        winner = _winner(stage, step, source, first, groups[told], told)
+        parts = _line(stage, step, dims, block, made[0], groups[told], told, winner)
         written = stage.write_line(parts) if parts else []
         stage.play(stage.light(block, groups[told]), *written)
         stage.scene.wait(motion.QUICK if told > ones[0] else motion.BEAT)
-        stage.play(stage.light(made[0], [told]))
+        won = [] if winner is None else [stage.light(block, [winner])]
+        if rulers is not None and winner is not None:
+            indices = touched(source.shape, np.array([winner]))
+            rulers.light([each if dim == dims[-1] else () for dim, each in enumerate(indices)])
+        stage.play(stage.light(made[0], [told]), *won)
         _squash(stage, block, made, {told: chosen[told]}, motion.BEAT)
     rest = {n: chosen[n] for n in range(len(groups)) if n not in ones}
     if rest:
@@ -132,6 +142,24 @@ def _chosen(
     equal = np.flatnonzero(values.ravel()[group] == made.ravel()[n])
     chosen: Places = group[equal[:1]]
     return chosen
+
+
+def _winner(
+    stage: Stage, step: Step, source: TensorRecord, result: TensorRecord, group: Places, n: int
+) -> int | None:
+    """Return the element that a result is, or that it is the place of; None where it is neither."""
+    name, made = bare_name(step.op), stage.values(result)
+    if name in _PLACES and made is not None:
+        return int(group[int(made.ravel()[n])])
+    chosen = _chosen(stage, step, source, result, group, n) if name in _CHOICES else group[:0]
+    return int(chosen[0]) if len(chosen) else None
+
+
+def _is_ruled(step: Step, source: TensorRecord, dims: tuple[int, ...]) -> bool:
+    """Tell whether a result is a place along one dimension, which a ruler can name."""
+    others = [size for dim, size in enumerate(source.shape) if dim != dims[-1:][0]] if dims else []
+    along = len(dims) == 1 or (bool(dims) and all(size == 1 for size in others))
+    return bare_name(step.op) in _PLACES and along
 
 
 def _squash(
@@ -199,13 +227,16 @@ def _line(
     made: TensorBlock,
     group: Places,
     result: int,
+    winner: int | None,
 ) -> list[Part]:
-    """Return ``0. + 1. + 2. = 3.``, with dots for the middle of what is too long; nothing where
-    even that has no room."""
+    """Return ``0. + 1. + 2. = 3.``, with dots for the middle of what is too long, but never for
+    the winner; nothing where even that has no room."""
     elements = [int(each) for each in group]
-    short: list[int | None] = [*elements[:_ENDS], None, elements[-1]]
-    for shown in ([*elements], short):
-        if len(shown) > len(elements):
+    ends = {*elements[:_ENDS], elements[-1]}
+    fewer = {elements[0], elements[-1]}
+    for kept in (set(elements), ends, fewer, {elements[0]}, set[int]()):
+        shown = _dotted(elements, kept if winner is None else {*kept, winner})
+        if len(shown) > len(elements) or len(kept) < (2 if winner is None else 0):
             continue
         parts = _spelled(step, dims, block, made, shown, result)
         if stage.has_room(parts):
@@ -213,12 +244,23 @@ def _line(
     return []
 
 
+def _dotted(elements: list[int], kept: set[int]) -> list[int | None]:
+    """Return the elements that are kept, and None for each run of others."""
+    shown: list[int | None] = []
+    for element in elements:
+        if element in kept:
+            shown.append(element)
+        elif not shown or shown[-1] is not None:
+            shown.append(None)
+    return shown
+
+
 def _spelled(
     step: Step,
     dims: tuple[int, ...],
     block: TensorBlock,
     made: TensorBlock,
-    elements: list[int] | list[int | None],
+    elements: list[int | None],
     result: int,
 ) -> list[Part]:
     name = bare_name(step.op)
