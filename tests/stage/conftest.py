@@ -41,6 +41,10 @@ CELLS = {
     "matmul": "A = torch.tensor([[1, 2, 0], [0, 1, 3]])\n"
     "B = torch.tensor([[2, 0, 1, 1], [1, 3, 0, 2], [0, 1, 2, 1]])\nC = A @ B",
     "transposed": "y = torch.arange(12).reshape(3, 4)\nt = y.T\nc = t.contiguous()",
+    "turned_written": "y = torch.arange(12).reshape(3, 4)\nc = y.T.contiguous()\nc[0, 1] = 40\n"
+    "d = c.view(3, 4)",
+    "emptied": "x = torch.arange(6.0).reshape(2, 3)\ns = x.sum(0)\nx[0, 0] = 9\n"
+    "s.zero_()\nx.fill_(2)",
     "transposed_narrow": "y = torch.arange(12).reshape(2, 6)\nt = y.T\nc = t.contiguous()",
     "picked": "x = torch.arange(12).reshape(3, 4)\nr = x[1]\nc = x[:, 1:3]\nv = x[x > 6]",
     "ranks_apart": "x = torch.arange(24)\nf = x.reshape(2, 2, 2, 3)",

@@ -10,14 +10,18 @@ import pytest
 import torch
 from manim import Animation
 
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import CELLS, play_cell
 from torchreel.records import Run, TensorRecord, Trace
+from torchreel.stage import registry
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.chips import Named
 from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
+from torchreel.stage.facts import Facts
+from torchreel.stage.fills import Fills
+from torchreel.stage.memory import memory_positions
 from torchreel.stage.ops import transpose as transpose_file
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows
@@ -366,3 +370,64 @@ def test_a_number_that_is_written_has_its_colour_wherever_it_is_shown(trace: Tra
     assert np.allclose(tape.fills[0], block.fills[0])
     assert not np.allclose(tape.fills[0], before.fills[0])
     assert np.allclose(tape.fills[1], before.fills[1])
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize(("cell", "until"), [("written", "v[1, 3] = 99"), ("lesson", "y = x")])
+def test_a_view_line_is_seen_from_its_cell_to_its_slot(
+    trace: Trace, artboard: str, cell: str, until: str
+) -> None:
+    """It begins at an edge of the cell that is followed, and runs over no other cell on its way."""
+    line = {"y = x": "y = x.reshape(3, 4)"}.get(until, until)
+    block = play_cell(trace, cell, artboard, until=line).stage.blocks[-1]
+    assert block.followed is not None
+    assert block.anchor is not None
+    way = block.view_line(block.followed, block.anchor)
+    size = block.pose.size
+    start = (way[0] - block.pose.corners[block.followed]) / size
+    assert start[1] == pytest.approx(1)
+    assert any(start[0] == pytest.approx(x) for x in (0, 0.5, 1))
+    assert way[-1] == pytest.approx(np.array(block.anchor))
+    for corner in block.pose.corners:
+        inside = (way > corner + 0.1 * size) & (way < corner + 0.9 * size)
+        assert not inside.all(axis=1).any()
+    # Nothing of the block is drawn after it, so that nothing hides it.
+    assert block.submobjects[-1] is block.thread
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_slot_keeps_its_colour_while_its_number_stays(trace: Trace, cell: str) -> None:
+    """Whoever reads a slot of memory, and whatever was written elsewhere in it."""
+    facts = Facts(trace.of_cell(cell))
+    steps = facts.trace.steps
+    kinds = [registry.find(step.op, facts.provenance(step)).fills for step in steps]
+    drawn = Fills(facts.trace, kinds, THEMES["dark"])
+    colors: dict[tuple[int, int, float], set[tuple[float, ...]]] = {}
+    for record in (facts.record(each) for step in steps for each in step.results):
+        values = facts.values(record)
+        if values is None or not record.stride or values.dtype.kind not in "fi":
+            continue
+        fills = drawn.colors(record, np.arange(record.numel)).round(6)
+        places = memory_positions(record).ravel()
+        for place, value, fill in zip(places, values.ravel(), fills, strict=True):
+            if np.isfinite(value):
+                key = (record.storage, int(place), float(value))
+                colors.setdefault(key, set()).add(tuple(fill))
+    assert all(len(each) == 1 for each in colors.values())
+
+
+def test_what_is_copied_and_then_written_keeps_the_colours_of_its_source(staged: Staged) -> None:
+    stage = staged("turned_written").stage
+    y, _, c, _, d = (stage.record(step.results[0]) for step in stage.trace.steps[1:])
+    fills = stage.fills.colors(y, np.arange(12))
+    order = torch.arange(12).reshape(3, 4).T.contiguous().flatten().numpy()
+    assert np.allclose(stage.fills.colors(c, np.arange(12)), fills[order])
+    assert np.allclose(stage.fills.colors(d, np.arange(12)), fills[order])
+
+
+def test_what_a_mask_picks_keeps_its_colour(staged: Staged) -> None:
+    stage = staged("mask_asked").stage
+    x, v = stage.record(stage.names["x"]), stage.record(stage.names["v"])
+    chosen = torch.arange(12)[torch.arange(12) % 5 > 2].numpy()
+    fills = stage.fills.colors(x, np.arange(12))
+    assert np.allclose(stage.fills.colors(v, np.arange(len(chosen))), fills[chosen])

@@ -24,13 +24,16 @@ from torchreel.stage.text import ADVANCE
 _DIGIT_HEIGHT = 0.54
 _DIGIT_WIDTH = 0.90
 _THREAD = 4.5
+_SHEATH = 8.5
 _FRAME = 5.0
 _FRAME_PAD = 10.0
 FRAMED = 9.0
 """How much farther out brackets stand from a block with a frame, in film pixels."""
 
 _PIN = 26.0
-_SAMPLES = 24
+_SAMPLES = 48
+_EDGE = 0.08
+_BENEATH = 0.9
 
 
 class TensorBlock(Group):
@@ -74,10 +77,12 @@ class TensorBlock(Group):
         self.ghosts: VGroup | None = None
         self.title: Any = None
         self.set_values(values)
-        self.thread, self.frame, self.pin = VMobject(), VMobject(), VMobject()
+        self.frame, self.pin = VMobject(), VMobject()
+        self.sheath, self.thread = VMobject(), VMobject()
         self.dots = VGroup(*(VMobject() for _ in range(3 if placement.dots else 0)))
         self.drawing = self._drawing(image)
-        super().__init__(self.thread, self.frame, self.planks, self.drawing, self.dots, self.pin)
+        solid = (self.frame, self.planks, self.drawing, self.dots, self.pin)
+        super().__init__(*solid, self.sheath, self.thread)
         self.set_pose(self.pose)
 
     # What the cells show.
@@ -189,6 +194,15 @@ class TensorBlock(Group):
         """Return points (n, 2) in pixels along the view line that would hang from a cell."""
         curve = self._hanging(cell, anchor)
         return np.array([first_part(curve, share)[-1] for share in np.linspace(0, 1, _SAMPLES)])
+
+    def is_clear(self, cell: int, line: Points) -> bool:
+        """Tell whether a view line (n, 2) in pixels is seen from its cell on, and runs over none of
+        the others."""
+        aside = np.abs(self._beneath(cell)[:, 0] - self.pose.corners[cell, 0])
+        corners, size = self.pose.corners[:, None, :], self.pose.size
+        inside = (line > corners + _EDGE * size) & (line < corners + (1 - _EDGE) * size)
+        inside[cell] = False
+        return not (aside > _EDGE * size).any() and not inside.all(axis=2).any()
 
     def redraw(self) -> None:
         """Draw the block as it stands."""
@@ -312,18 +326,41 @@ class TensorBlock(Group):
 
     def _draw_thread(self) -> None:
         if self.followed is None or self.anchor is None or self.grown <= 0:
-            self.thread.points = np.zeros((0, 3))
+            self.thread.points = self.sheath.points = np.zeros((0, 3))
             return
         curve = self._hanging(self.followed, self.anchor)
-        color = self.shade(self.fills[self.followed])
-        width = self.canvas.stroke(self.canvas.artboard.px(_THREAD))
-        self.thread.points = self.canvas.points(first_part(curve[::-1], min(1.0, self.grown)))
-        paint(self.thread, None, color, width)
+        points = self.canvas.points(first_part(curve[::-1], min(1.0, self.grown)))
+        for line, color, width in (
+            (self.sheath, self.canvas.theme.bg, _SHEATH),
+            (self.thread, self.shade(self.fills[self.followed]), _THREAD),
+        ):
+            line.points = points
+            paint(line, None, color, self.canvas.stroke(self.canvas.artboard.px(width)))
 
     def _hanging(self, cell: int, anchor: tuple[float, float]) -> Points:
-        corner = self.pose.corners[cell]
-        start = (float(corner[0]) + self.pose.size / 2, float(corner[1]) + self.pose.size)
-        return s_curve(start, anchor)
+        """Return the way from a cell to ``anchor``: from the middle of its lower edge, or, where
+        other cells are below, from its corner between their column and the next. From below cells
+        that are on their way it comes out behind them."""
+        (x, y), size = self.pose.corners[cell], self.pose.size
+        middle, low = float(x + size / 2), float(y + size)
+        beneath = self._beneath(cell)
+        if not len(beneath):
+            return s_curve((middle, low), anchor)
+        aside, lowest = np.abs(beneath[:, 0] - x) / size, float(beneath[:, 1].max() + size)
+        share = min(1.0, (_BENEATH - float(aside.min())) / (_BENEATH - 0.5))
+        side = middle + share * (size if anchor[0] > middle else -size) / 2
+        if (aside > _EDGE).any():
+            covered = (beneath[:, 0] <= side) & (side <= beneath[:, 0] + size)
+            return s_curve((side, lowest if covered.any() else low), anchor)
+        down = polyline(np.array([(side, low), (side, lowest)]))
+        return np.concatenate([down, s_curve((side, lowest), anchor)])
+
+    def _beneath(self, cell: int) -> Points:
+        """Return the corners (n, 2) of the cells below one, in pixels."""
+        corners, (x, y), size = self.pose.corners, self.pose.corners[cell], self.pose.size
+        near = np.abs(corners[:, 0] - x) < _BENEATH * size
+        found: Points = corners[near & (corners[:, 1] > y + size / 2)]
+        return found
 
     def _hidden(self) -> NDArray[np.bool_]:
         """Tell for each cell whether a nearer one covers its middle."""

@@ -204,11 +204,14 @@ def s_curve(start: PixelPoint, end: PixelPoint) -> Points:
 
 
 def first_part(curve: Points, share: float) -> Points:
-    """Return the first ``share`` (0 to 1) of a cubic curve (de Casteljau)."""
-    a, b, c, d = curve
+    """Return the first ``share`` (0 to 1) of cubic curves, one after the other (de Casteljau)."""
+    at = share * (len(curve) // 4)
+    whole = 4 * min(int(at), len(curve) // 4 - 1)
+    a, b, c, d = curve[whole : whole + 4]
+    share = at - whole // 4
     ab, bc, cd = a + (b - a) * share, b + (c - b) * share, c + (d - c) * share
     abc, bcd = ab + (bc - ab) * share, bc + (cd - bc) * share
-    return np.array([a, ab, abc, abc + (bcd - abc) * share])
+    return np.concatenate([curve[:whole], [a, ab, abc, abc + (bcd - abc) * share]])
 
 
 def rounded(x: float, y: float, width: float, height: float, radius: float) -> Points:

@@ -57,6 +57,13 @@ class Fills:
         self._family = list(range(len(trace.tensors)))
         self._made = {made: step for step in trace.steps for made in step.results}
         self._kinds = dict(zip((step.number for step in trace.steps), kinds, strict=True))
+        self._slots: dict[int, Points | None] = {}
+        self._filled = {
+            trace.tensor(made).storage: trace.tensor(made)
+            for step in reversed(trace.steps)
+            if not (step.view or step.written)
+            for made in step.results
+        }
         self._join()
         self._decide()
         self._limits = self._scales()
@@ -134,14 +141,27 @@ class Fills:
     # How colours come from the steps.
 
     def _identity_places(self, record: TensorRecord) -> Points:
-        step = self._made.get(record.id)
-        own = step is None or step.view or step.written
-        moved = None if step is None or own else self._moved(step, record)
-        if moved is not None:
-            return moved
+        """Return where elements lie in their memory: as a share of it, or, where it was filled from
+        other memory, as those lie that were copied there."""
         if not record.stride and record.shape:
             return np.linspace(0, 1, max(1, record.numel))[: record.numel].reshape(record.shape)
+        slots = self._slots_of(record.storage)
+        if slots is not None and len(slots) == record.storage_size:
+            return slots[memory_positions(record)]
         return memory_positions(record) / max(1, record.storage_size - 1)
+
+    def _slots_of(self, storage: int) -> Points | None:
+        """Return the place on the ramp of each slot of a memory that was filled from others: what
+        is read or written there later keeps it. None of any other memory."""
+        if storage not in self._slots:
+            made = self._filled.get(storage)
+            moved = None if made is None else self._moved(self._made[made.id], made)
+            slots = None
+            if made is not None and moved is not None and made.stride:
+                slots = np.arange(made.storage_size) / max(1, made.storage_size - 1)
+                slots[memory_positions(made)] = moved
+            self._slots[storage] = slots
+        return self._slots[storage]
 
     def _moved(self, step: Step, record: TensorRecord) -> Points | None:
         """Return the places of elements that were copied from the step's operands."""
@@ -172,8 +192,11 @@ class Fills:
                 return np.asarray(mean, dtype=float).reshape(record.shape)
             except ValueError:
                 pass
+        places = self._identity_places(record)
+        if self._slots_of(record.storage) is not None:
+            return places  # of rows already, from which it was filled
         start, width = self._hue(root, "rows"), 0.75 / max(1, len(self._ranked["rows"]))
-        return start + width * self._identity_places(record)
+        return start + width * places
 
     def _hue(self, root: int, kind: FillKind) -> float:
         ranked = self._ranked[kind]
@@ -181,6 +204,9 @@ class Fills:
         return ranked.index(root) / max(1, share)
 
     def _join(self) -> None:
+        first: dict[int, int] = {}
+        for tensor in self.trace.tensors:
+            self._unite(first.setdefault(tensor.storage, tensor.id), tensor.id)
         for step in self.trace.steps:
             operands = [each.tensor for each in step.operands if each.tensor is not None]
             for index, made in enumerate(step.results):
@@ -189,7 +215,7 @@ class Fills:
                     used = {int(operand) for operand in np.unique(moves[:, 0]) if operand >= 0}
                     chosen = [step.operands[operand].tensor for operand in used]
                     self._unite(made, *(tensor for tensor in chosen if tensor is not None))
-                elif step.view or step.written or self._kinds[step.number] == "identity":
+                elif self._kinds[step.number] == "identity":
                     self._unite(made, *operands[:1])
 
     def _decide(self) -> None:

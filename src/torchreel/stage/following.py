@@ -38,7 +38,8 @@ class Following(Floor):
             cell = self._cell_at(block, slot)
             if cell is not None:
                 anchor = self.tape.top_of(slot)
-                free = self._is_on_top and self._is_free(block, block.view_line(cell, anchor))
+                line = block.view_line(cell, anchor)
+                free = self._is_on_top and block.is_clear(cell, line) and self._is_free(block, line)
                 block.follow(cell, anchor if free else None)
                 threads.append(self._thread(block, 0.0, 1.0))
         if threads:
