@@ -248,9 +248,9 @@ def test_every_number_of_a_training_loop_is_that_of_an_untraced_run(
     assert laps >= {"1/40", "2/40", "3/40", "40/40"}
     training = training_of(own)
     assert training is not None
-    for lap, weight in versions_of(own, training):
+    for lap, weight in versions_of(own, training, training.learners[0]):
         if 0 < lap < len(names["kept"]):  # the weights as the next lap's step met them
-            before = names["kept"][lap][1][training.weight][1].numpy()
+            before = names["kept"][lap][1][training.learners[0].name][1].numpy()
             assert np.array_equal(weight.reshape(before.shape), before.astype(float))
 
 
@@ -295,7 +295,7 @@ def test_each_of_two_losses_is_told_by_its_own_name_value_and_gradient(
     stepped = [each for each in own.optimizers if each.kind == "SGD"]
     first = own.values[stepped[0].updates[0].before].reshape(3, 2)
     last = own.values[stepped[-1].updates[0].after].reshape(3, 2)
-    versions = versions_of(own, training)
+    versions = versions_of(own, training, training.learners[0])
     assert len(versions) == len(stepped) + 1  # none of the other model's weight of the same name
     assert np.array_equal(versions[0][1], first.astype(float))
     assert np.array_equal(versions[-1][1], last.astype(float))

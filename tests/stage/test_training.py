@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.training.axis import Guess, below, crossed, scale_of
 from torchreel.stage.training.facts import classes_of, training_of
+from torchreel.stage.training.passes import path_of
 from torchreel.tracer import trace_script
 
 SETUP = """import torch
@@ -69,8 +71,7 @@ def _guess(trace: Trace, cell: str) -> Guess | None:
     own = trace.of_cell(cell)
     training = training_of(own)
     assert training is not None
-    assert training.loss is not None
-    classes = classes_of(own, training.loss)
+    classes = classes_of(own, training.losses[0])
     return None if classes is None else Guess(classes)
 
 
@@ -136,3 +137,102 @@ def test_what_is_above_the_axis_is_cut_where_it_crosses_it() -> None:
     assert below(line, 10.0)[0].tolist() == line.tolist()
     assert len(crossed(line, 2.0)) == len(line) + 2
     assert below(line[1:3], 2.0) == []
+
+
+FORGOTTEN = """layers = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+adam = torch.optim.Adam(layers.parameters())
+targets = torch.randint(0, 3, (12,))
+for lap in range({laps}):
+    adam.zero_grad()
+    scores = layers(x)
+    loss = F.cross_entropy(scores, targets)
+    loss.backward()
+"""
+SOURCES = ("value", "norm", "module", "op")
+RIVALS = """maker = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4))
+critic = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+m_opt = torch.optim.SGD(maker.parameters(), lr=0.1)
+c_opt = torch.optim.SGD(critic.parameters(), lr=0.1)
+for lap in range(6):
+    fake = maker(x)
+    c_loss = critic(x).square().mean() + (critic(fake.detach()) - 1).square().mean()
+    c_opt.zero_grad()
+    c_loss.backward()
+    c_opt.step()
+    m_loss = critic(fake).square().mean()
+    m_opt.zero_grad()
+    m_loss.backward()
+    m_opt.step()
+"""
+
+
+def _cell(folder: Path, name: str, lines: str) -> Trace:
+    script = write_cells(folder, {name: lines}, SETUP)
+    traced = trace_script(script, root=folder)
+    assert traced.error is None
+    return traced
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_a_loop_that_never_steps_is_the_ring_without_its_step(tmp_path: Path, board: str) -> None:
+    """Replays it: the loss and the gradient are the same in every lap, for the weights are."""
+    trace = _cell(tmp_path, "forgotten", FORGOTTEN.format(laps=50))
+    training = training_of(trace.of_cell("forgotten"))
+    assert training is not None
+    assert not training.steps
+    scene = play_cell(trace, "forgotten", board)
+    assert scene.warnings == []
+    laps = scene.cues[2:]  # after the model and the targets
+    assert [cue.laps for cue in laps] == [1] * 4 * 3 + [47]
+    names: dict[str, Any] = {}
+    exec(SETUP + FORGOTTEN.format(laps=1), names)
+    norm = names["layers"][0].weight.grad.norm().item()
+    drawn = [each for each in scene.drawn if each.cue > 2]
+    told = {source: {d.text for d in drawn if d.source == source} for source in SOURCES}
+    assert told["value"] == {f"{names['loss'].item():.2f}"}
+    assert told["norm"] == {f"{norm:.2f}"}
+    assert told["module"] == {"layers"}
+    assert told["op"] == {"zero_grad", "backward"}
+    assert "step" in {each.text for each in drawn if each.source == "sign"}
+    weight = trace.of_cell("forgotten").values[training.learners[0].first]
+    assert np.array_equal(weight, names["layers"][0].weight.detach().numpy())
+
+
+@pytest.mark.parametrize("forgiven", ["adam.step()", "layers[0].weight.data.mul_(0.9)"])
+def test_a_loop_that_moves_its_weights_lacks_no_step(tmp_path: Path, forgiven: str) -> None:
+    trace = _cell(tmp_path, "moved", FORGOTTEN.format(laps=5) + f"    {forgiven}\n")
+    training = training_of(trace.of_cell("moved"))
+    assert training is None or training.steps
+
+
+def test_each_pass_of_two_models_has_its_own_models_gradient_and_curve(tmp_path: Path) -> None:
+    """Replays two models that train each other; both are in the path of the second pass."""
+    kept: list[float] = []
+    lines = RIVALS
+    for loss, model in (("c_loss", "critic"), ("m_loss", "maker")):
+        keep = f"kept.append({model}[0].weight.grad.norm().item())"
+        lines = lines.replace(f"{loss}.backward()", f"{loss}.backward(); {keep}")
+    exec(SETUP + lines, {"kept": kept})
+    trace = _cell(tmp_path, "rivals", RIVALS)
+    own = trace.of_cell("rivals")
+    paths = [path_of(own, each) for each in own.backwards[:2]]
+    named = [[own.modules[module].name for module in path.modules] for path in paths]
+    assert named == [["critic"], ["maker", "critic"]]
+    assert [path.features for path in paths] == [(4, 8, 1), (4, 6, 4, 8, 1)]
+    first = own.runs[own.steps[next(c.first for c in own.calls if c.first is not None)].run]
+    assert path_of(own, own.backwards[1], first).features == (4, 6, 4)
+    scene = play_cell(trace, "rivals")
+    assert scene.warnings == []
+    norms = {cue.number: set[str]() for cue in scene.cues}
+    names = {cue.number: set[str]() for cue in scene.cues}
+    for drawn in scene.drawn:
+        if drawn.source == "norm":
+            norms[drawn.cue].add(drawn.text)
+        if drawn.source in ("name", "series"):
+            names[drawn.cue].add(drawn.text)
+    for cue in scene.cues[2:11]:  # of the first lap: no gradient is told as another loss's
+        own_one = {"c_loss": f"{kept[0]:.2f}", "m_loss": f"{kept[1]:.2f}"}
+        assert norms[cue.number] <= {own_one[each] for each in names[cue.number]}
+    assert norms[6] == {f"{kept[0]:.2f}"}
+    assert norms[10] == {f"{kept[1]:.2f}"}
+    assert names[scene.cues[-1].number] >= {"c_loss", "m_loss"}

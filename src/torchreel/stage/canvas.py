@@ -214,6 +214,15 @@ def first_part(curve: Points, share: float) -> Points:
     return np.concatenate([curve[:whole], [a, ab, abc, abc + (bcd - abc) * share]])
 
 
+def dashes(curve: Points, length: float) -> list[Points]:
+    """Return pieces of a cubic curve (4, 2), about ``length`` pixels long each, with gaps as long
+    between them."""
+    whole = float(np.linalg.norm(np.diff(curve, axis=0), axis=1).sum())
+    count = 2 * max(1, round(whole / (2 * length)))
+    cuts = [first_part(curve, end / count) for end in range(1, count + 1)]
+    return [first_part(each[::-1], 1 / end) for end, each in enumerate(cuts, 1) if end % 2]
+
+
 def rounded(x: float, y: float, width: float, height: float, radius: float) -> Points:
     """Return the cubic Bézier points of a rectangle with rounded corners."""
     r = min(radius, width / 2, height / 2)

@@ -168,11 +168,12 @@ class LessonScene(Scene):
         start, self.playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
         self._bind_before(run)
-        if self._code is not None:
-            self._light_code(run)
         if self.training.covers(run):
             self._leave(self.training)
             self._say_nothing()
+        if self._code is not None:
+            self._light_code(run)
+        if self.training.covers(run):
             self.training.play(run)
             hold = self.training.hold(run, hold)
         elif self.loops.stands_for_many(run):

@@ -31,7 +31,7 @@ PROVENANCE = (WRITTEN, "moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
-    "training": {"optimizer"},
+    "training": {"optimizer", "zero_grad"},
     "devices": {"clash", "to", "cuda", "cpu"},
 }
 """Which ops, or ``module``, ``optimizer`` and ``clash`` where a clip has one, each folder draws."""

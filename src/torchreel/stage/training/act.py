@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
 from torchreel.records import Backward, Drawn, OptimizerStep, ParameterUpdate, Run, Trace
@@ -17,27 +20,36 @@ from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
     SLOW_LAPS,
+    Learner,
     Training,
     classes_of,
-    features_of,
-    first_matrix,
     laps_of,
-    loss_of,
-    norm_of,
-    pass_of,
     points_of,
     shown_runs,
-    station_of,
     training_of,
     versions_of,
 )
-from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, TrainingRing
-from torchreel.stage.training.tiles import TILES, Change, TileShelf, liveliest, tiles_of
+from torchreel.stage.training.passes import (
+    Left,
+    first_matrix,
+    gradients_of,
+    loss_of,
+    pass_of,
+    path_of,
+    station_of,
+    step_of,
+    weight_moved,
+)
+from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, Moment, TrainingRing
+from torchreel.stage.training.tiles import TILES, Change, Kept, TileShelf, liveliest, tiles_of
 
 _PACE = (0.8, 0.45, 0.25)
 """Seconds a station in the first laps."""
 
 _CURVE = 5.0
+
+_NARROW = 560.0
+"""A curve takes at least so many pixels beside another."""
 
 
 class TrainingLoop:
@@ -48,12 +60,12 @@ class TrainingLoop:
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
         self.scene, self.trace, self.canvas = scene, trace, canvas
-        self.training = training_of(trace) if trace.optimizers else None
+        self.training = training_of(trace)
         self._laps = laps_of(trace, self.training) if self.training is not None else {}
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
         self._pass: Backward | None = None
-        self._gradient: Drawn | None = None
+        self._gradients: dict[int, Left] = {}
 
     def runs(self, runs: list[Run]) -> list[Run]:
         """Return the runs that are played, in order."""
@@ -99,21 +111,11 @@ class TrainingLoop:
         station = station_of(self.trace, run)
         if self._pass is None or station in (FORWARD, LOSS, BACKWARD):
             self._pass = pass_of(self.trace, run) or self._pass
-        now = max(run.steps, default=-1)
-        name, loss = (None, None) if self._pass is None else loss_of(self.trace, self._pass, now)
-        change = self._change(training, run) if station == STEP else None
-        emptied = self._emptied(run)
-        if emptied is not None:
-            self._gradient = None
-        if station == BACKWARD and self._pass is not None:
-            self._gradient = norm_of(self.trace, self._pass)
         first = self._ring is None
         if self._ring is None:
             self.leave()
-            zone = self.canvas.artboard.stage
-            features = features_of(self.trace, training)
-            self._ring = TrainingRing(self.canvas, zone, features)
-        self._ring.light(station, name, loss, change, self._gradient, emptied)
+            self._ring = TrainingRing(self.canvas, self.canvas.artboard.stage)
+        self._ring.tell(self._moment(training, run, station))
         chips = self._chips(training, run)
         if first and self.scene.renderer.time > 0:
             self.scene.play(*(FadeIn(each, run_time=QUICK) for each in (self._ring, chips)))
@@ -122,6 +124,46 @@ class TrainingLoop:
             self.scene.add(self._ring, chips)
         self._there = [self._ring, chips]
 
+    def _moment(self, training: Training, run: Run, station: int | None) -> Moment:
+        emptied = self._emptied(run)
+        if emptied is not None and emptied.step is not None:
+            self._empty(emptied.step)
+        began, trace = self._pass, self.trace
+        if began is None:
+            return Moment(station, emptied=emptied is not None)
+        if station == BACKWARD:
+            self._gradients |= gradients_of(trace, began)
+        left = self._gradients.get(weight_moved(trace, began))
+        name, loss = loss_of(trace, began, max(run.steps, default=-1))
+        forward = path_of(trace, began, run if station == FORWARD else None)
+        step = step_of(trace, began)
+        called = emptied or Drawn(0, bare_name(trace.steps[began.step].op), "op", step=began.step)
+        stepped = Drawn(0, "step", "sign")
+        if step is not None:
+            stepped = replace(stepped, source="op", step=step.step)
+        return Moment(
+            station,
+            {
+                FORWARD: [self._named(module) for module in forward.modules],
+                LOSS: [] if name is None else [name],
+                BACKWARD: [called],
+                STEP: [stepped],
+            },
+            forward.features,
+            path_of(trace, began).features,
+            loss,
+            None if left is None else left.norm,
+            left is not None,
+            emptied is not None,
+            self._change(training, run) if station == STEP else None,
+            None if training.steps else self._kept(training),
+        )
+
+    def _named(self, module: int) -> Drawn:
+        record = self.trace.modules[module]
+        text = record.name or record.path.split(".")[-1] or record.kind
+        return Drawn(0, text, "module", module=module)
+
     def _emptied(self, run: Run) -> Drawn | None:
         """Return the name of the op that empties the gradients in a run, if there is one."""
         for number in run.steps:
@@ -129,6 +171,24 @@ class TrainingLoop:
             if bare_name(step.op) == "zero_grad":
                 return Drawn(0, bare_name(step.op), "op", step=number)
         return None
+
+    def _empty(self, step: int) -> None:
+        """Forget the gradients that an op throws away."""
+        thrown = {
+            self.trace.tensor(each.tensor).storage
+            for each in self.trace.steps[step].operands
+            if each.tensor is not None
+        }
+        self._gradients = {
+            memory: left for memory, left in self._gradients.items() if left.memory not in thrown
+        }
+
+    def _kept(self, training: Training) -> Kept:
+        """Return the first tile of the weight that has gradients and that nothing steps."""
+        weight = weight_of(self.trace, training.learners[0].first)
+        if weight is None:
+            return Kept(self.canvas)
+        return Kept(self.canvas, tiles_of(weight)[0], limit_of(weight))
 
     def _change(self, training: Training, run: Run) -> Change | None:
         """Return what the step of a run did to the tile that it changed most."""
@@ -146,7 +206,14 @@ class TrainingLoop:
         row = liveliest(before, after, 1)[0]
         other, sign = self._other(step, update, before, after)
         source = Drawn(0, sign, "sign")
-        limit = limit_of(before, *(weight for _, weight in versions_of(self.trace, training)))
+        known = [
+            weight
+            for learner in training.learners
+            if learner.name == update.name
+            for _, weight in versions_of(self.trace, training, learner)
+            if weight.shape == before.shape
+        ]
+        limit = limit_of(before, *known)
         return Change(self.canvas, tiles_of(before)[row], tiles_of(other)[row], sign, limit, source)
 
     def _other(
@@ -185,39 +252,35 @@ class TrainingLoop:
     # The curve.
 
     def _play_rest(self, training: Training) -> None:
-        if training.loss is None:
+        if not training.losses:
             self.leave()
             return
         before, self._ring = self._there, None
-        zone, px = self.canvas.artboard.stage, self.canvas.artboard.px
-        points = points_of(self.trace, training.loss)
-        versions = versions_of(self.trace, training)
-        bar_height = px(52)
-        rest = zone.height - (bar_height + px(20) if training.share is not None else 0.0)
-        tall = rest * (0.52 if versions else 0.95)
-        name = self.trace.series[training.loss].name
-        classes = classes_of(self.trace, training.loss)
-        curve = LossCurve(
-            self.canvas,
-            Zone(zone.x, zone.y, zone.width, tall),
-            name,
-            training.loss,
-            points,
-            None if classes is None else Guess(classes),
-        )
-        y = zone.y + tall + px(20)
+        zone, gap = self.canvas.artboard.stage, self.canvas.artboard.px(20)
+        losses = training.losses[: max(1, int(zone.width // _NARROW))]
+        learned = [
+            (learner, versions)
+            for learner in training.learners
+            if (versions := versions_of(self.trace, training, learner))
+            and (learner.loss in losses or not training.steps)
+        ]
+        bar_height = self.canvas.artboard.px(52)
+        rest = zone.height - (bar_height + gap if training.share is not None else 0.0)
+        tall = rest * (0.52 if learned else 0.95)
+        y = zone.y + tall + gap
         bar = self._bar(training, Zone(zone.x, y, zone.width, bar_height))
-        if bar is not None:
-            y += bar_height + px(20)
-        shelf = self._shelf(versions, Zone(zone.x, y, zone.width, zone.bottom - y))
+        y += 0.0 if bar is None else bar_height + gap
+        curves = self._curves(losses, Zone(zone.x, zone.y, zone.width, tall))
+        shelves = self._shelves(learned, losses, Zone(zone.x, y, zone.width, zone.bottom - y))
         chips = chip_row(self.canvas, [])
-        parts: list[Mobject] = [each for each in (curve, bar, shelf, chips) if each is not None]
+        parts: list[Mobject] = [*curves, *([] if bar is None else [bar]), *shelves, chips]
 
         def draw(time: float) -> None:
-            lap = curve.come_to(time)
+            laps = [curve.come_to(time) for curve in curves]
+            lap = laps[0]
             if bar is not None:
                 bar.come_to(lap)
-            if shelf is not None:
+            for shelf, (_, versions) in zip(shelves, learned, strict=True):
                 known = [weight for at, weight in versions if at <= lap]
                 shelf.become_weight(known[-1] if known else versions[0][1])
             text = f"{lap}/{training.laps}"
@@ -235,6 +298,24 @@ class TrainingLoop:
         draw(1.0)
         self._there = [whole]
 
+    def _curves(self, losses: Sequence[int], zone: Zone) -> list[LossCurve]:
+        """Return the curves of these series, side by side."""
+        curves = []
+        for loss, own in zip(losses, self._columns(zone, len(losses)), strict=True):
+            name, classes = self.trace.series[loss].name, classes_of(self.trace, loss)
+            guess = None if classes is None else Guess(classes)
+            points = points_of(self.trace, loss)
+            curves.append(LossCurve(self.canvas, own, name, loss, points, guess))
+        return curves
+
+    def _columns(self, zone: Zone, count: int) -> list[Zone]:
+        gap = self.canvas.artboard.px(32)
+        width = (zone.width - gap * (count - 1)) / count
+        return [
+            Zone(zone.x + place * (width + gap), zone.y, width, zone.height)
+            for place in range(count)
+        ]
+
     def _bar(self, training: Training, zone: Zone) -> ShareBar | None:
         if training.share is None:
             return None
@@ -242,11 +323,21 @@ class TrainingLoop:
         points = points_of(self.trace, training.share)
         return ShareBar(self.canvas, zone, name, training.share, points)
 
-    def _shelf(self, versions: list[tuple[int, Floats]], zone: Zone) -> TileShelf | None:
-        if not versions:
-            return None
-        first, last = versions[0][1], versions[-1][1]
-        count = TILES if self.canvas.artboard.code is None else 2 * TILES
-        rows = liveliest(first, last, count)
-        limit = limit_of(*(weight for _, weight in versions))
-        return TileShelf(self.canvas, zone, first, rows, limit)
+    def _shelves(
+        self,
+        learned: list[tuple[Learner, list[tuple[int, Floats]]]],
+        losses: Sequence[int],
+        zone: Zone,
+    ) -> list[TileShelf]:
+        """Return a shelf for each matrix: each below the curve of its own loss, one alone over the
+        whole width."""
+        most = TILES if self.canvas.artboard.code is None else 2 * TILES
+        places = self._columns(zone, len(losses) if len(learned) > 1 else 1)
+        shelves = []
+        for learner, versions in learned:
+            place = losses.index(learner.loss) if learner.loss in losses and len(learned) > 1 else 0
+            first, last = versions[0][1], versions[-1][1]
+            rows = liveliest(first, last, max(1, most // len(places)))
+            limit = limit_of(*(weight for _, weight in versions))
+            shelves.append(TileShelf(self.canvas, places[place], first, rows, limit))
+        return shelves

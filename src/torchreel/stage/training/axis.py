@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, polyline
+from torchreel.stage.canvas import Canvas, dashes, polyline
 from torchreel.stage.colors import mix
 from torchreel.stage.numerals import MINUS
 from torchreel.stage.text import text_width
@@ -23,8 +23,6 @@ _HIGH = 3.0
 
 _INTERVALS = 3
 """At most so many intervals lie between the numbers of an axis."""
-
-_DASHES = 40
 
 _LOG = "log"
 """As PyTorch calls it: the logarithm to the base e."""
@@ -137,10 +135,9 @@ def axis(canvas: Canvas, scale: Scale, plot: Zone, told: Zone) -> VGroup:
 
 def _dashes(canvas: Canvas, left: float, right: float, y: float) -> VMobject:
     """Return a faint dashed line."""
-    ends = np.linspace(left, right, 2 * _DASHES)
-    dashes = [polyline(np.array([(a, y), (b, y)])) for a, b in ends.reshape(-1, 2)]
+    pieces = dashes(polyline(np.array([(left, y), (right, y)])), canvas.artboard.px(9))
     color = mix(canvas.theme.bg, canvas.theme.muted, 0.7)
-    return canvas.shape(np.concatenate(dashes), None, color, canvas.artboard.px(3))
+    return canvas.shape(np.concatenate(pieces), None, color, canvas.artboard.px(3))
 
 
 def _text(tick: float) -> str:

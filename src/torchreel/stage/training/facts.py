@@ -1,114 +1,82 @@
-"""What a trace tells of a training loop: its stations, laps, losses and weights (no Manim here)."""
+"""What a trace tells of a training loop: its laps, losses and weights (no Manim here)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from torchreel.records import (
-    Backward,
-    Drawn,
-    OptimizerStep,
-    ParameterUpdate,
-    Run,
-    Statement,
-    Trace,
-)
+from torchreel.records import Backward, Drawn, Run, Statement, Trace
 from torchreel.spelling import bare_name
-from torchreel.stage import numerals
-from torchreel.stage.nets.links import chain_of
-from torchreel.stage.nets.sample import Floats, sample_of, weight_of
+from torchreel.stage.nets.sample import Floats, weight_of
+from torchreel.stage.training.passes import first_matrix, weight_left
 
-MOST_LINKS = 16
-_LAYERS = 5
 SLOW_LAPS = 3
 """So many laps are shown station by station."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """A loop of a cell in which an optimizer steps.
+class Learner:
+    """A matrix that an optimizer of a loop moves (or would, if it stepped), as it is before.
 
-    ``statement`` is the innermost such loop's, ``loss`` and ``share`` positions in ``Trace.series``
-    (of what the backward pass began at, and of a number from 0 to 1 such as an accuracy), ``laps``
-    how many laps ran in all, ``weight`` the name of the first matrix that is updated.
+    ``memory`` is its storage's, ``loss`` the position in ``Trace.series`` of what the pass before
+    began at.
+    """
+
+    name: str
+    first: int
+    memory: int
+    loss: int | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """A loop of a cell in which gradients are made for an optimizer.
+
+    ``statement`` is the innermost such loop's, ``losses`` and ``share`` positions in
+    ``Trace.series`` (of what its backward passes began at, and of a number from 0 to 1 such as an
+    accuracy), ``laps`` how many laps ran in all. ``steps`` tells whether an optimizer steps in it:
+    who forgets that has gradients and no change.
     """
 
     statement: int
     body: frozenset[int]
     laps: int
-    loss: int | None
+    losses: tuple[int, ...]
     share: int | None
-    weight: str
+    learners: tuple[Learner, ...]
+    steps: bool = True
 
 
 def training_of(trace: Trace) -> Training | None:
     """Return the first training loop of a cell's trace; None where there is none."""
     statements = {each.number: each for each in trace.cells[0].statements}
-    for step in trace.optimizers:
-        run = trace.runs[trace.steps[step.step].run]
-        loop = _loop_around(statements, run.statement)
+    moments = [(each.step, True) for each in trace.optimizers] or [
+        (each.step, False) for each in trace.backwards
+    ]
+    for number, steps in moments:
+        loop = _loop_around(statements, trace.runs[trace.steps[number].run].statement)
         if loop is None:
             continue
         body = frozenset(number for number in statements if _inside(statements, number, loop))
+        if not steps and not _waits_for_step(trace, body):
+            continue
         laps = sum(each.laps for each in trace.loops if each.statement == loop)
-        loss = _loss(trace, loop)
-        first = first_matrix(trace, step)
-        weight = first.name if first is not None else ""
-        return Training(loop, body, laps, loss, _share(trace, loop, loss), weight)
+        passes = [each for each in trace.backwards if _statement(trace, each.step) in body]
+        losses = _losses(trace, loop, passes)
+        learners = _learners(trace, body, passes, losses)
+        if not steps and not learners:
+            continue
+        share = _share(trace, loop, losses)
+        return Training(loop, body, laps, losses, share, learners, steps)
     return None
 
 
 def points_of(trace: Trace, series: int) -> Floats:
     """Return a series as an array (n, 2) of lap and value."""
     return np.asarray(trace.arrays[trace.series[series].array], dtype=float)
-
-
-def pass_of(trace: Trace, run: Run) -> Backward | None:
-    """Return the backward pass that a run works for: its own, that of the loss that it makes, else
-    the next one; None where none follows."""
-    made = {tensor for number in run.steps for tensor in trace.steps[number].results}
-    for each in trace.backwards:
-        if each.step in run.steps or any(each.nodes[root].tensor in made for root in each.roots):
-            return each
-    return next((each for each in trace.backwards if each.step > max(run.steps, default=-1)), None)
-
-
-def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Drawn | None]:
-    """Return the name and the value of what a pass began at, as far as step ``now`` knows them."""
-    if not began.roots:
-        return None, None
-    root = began.nodes[began.roots[0]]
-    if root.tensor is None:
-        return None, None
-    name = Drawn(0, root.names[0], "name", tensor=root.tensor) if root.names else None
-    values = trace.values.get(root.tensor)
-    if values is None or values.size != 1 or root.step is None or root.step > now:
-        return name, None
-    index = (0,) * len(trace.tensor(root.tensor).shape)
-    text = _text(float(values.item()))
-    return name, None if text is None else Drawn(0, text, "value", tensor=root.tensor, index=index)
-
-
-def norm_of(trace: Trace, began: Backward) -> Drawn | None:
-    """Return the norm of the gradient that a pass left of the weight that is stepped next.
-
-    Between the pass and the step the gradient may have changed (clipped, added to): then the norm
-    that the optimizer met is not the pass's, and there is one only where all values are known.
-    """
-    left = {each.tensor: each.after for each in began.accumulations}
-    for step in trace.optimizers:
-        update = first_matrix(trace, step)
-        if step.step < began.step or update is None or update.before not in left:
-            continue
-        gradient = left[update.before]
-        norm = update.gradient_norm if update.gradient == gradient else None
-        if norm is None and gradient in trace.values:
-            norm = float(np.linalg.norm(trace.values[gradient].astype(float)))
-        text = None if norm is None else _text(norm)
-        return None if text is None else Drawn(0, text, "norm", tensor=gradient)
-    return None
 
 
 def classes_of(trace: Trace, series: int) -> Drawn | None:
@@ -137,28 +105,19 @@ def classes_of(trace: Trace, series: int) -> Drawn | None:
     return None
 
 
-def _text(value: float) -> str | None:
-    return numerals.write(value, 6) or numerals.write(value, 6, 1)
-
-
-def versions_of(trace: Trace, training: Training) -> list[tuple[int, Floats]]:
-    """Return the laps after which the weight is known, and its versions; lap 0 is before them."""
-    found: list[tuple[int, Floats]] = []
-    memories: set[int] = set()  # two models may have parameters of one name
+def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tuple[int, Floats]]:
+    """Return the laps after which a matrix is known, and its versions; lap 0 is before them."""
+    first = weight_of(trace, learner.first)
+    found = [] if first is None else [(0, first)]
+    memories = {learner.memory}  # a new memory may be given to a parameter
     for step in trace.optimizers:
         run = trace.runs[trace.steps[step.step].run]
-        update = next((each for each in step.updates if each.name == training.weight), None)
-        if update is None or run.statement not in training.body:
-            continue
-        storages = {trace.tensor(each).storage for each in (update.before, update.after)}
-        if memories and not memories & storages:
-            continue
-        memories |= storages
-        before, after = weight_of(trace, update.before), weight_of(trace, update.after)
-        if before is not None and not found:
-            found.append((run.lap - 1, before))
-        if after is not None:
-            found.append((run.lap, after))
+        for update in step.updates if run.statement in training.body else ():
+            storages = {_memory(trace, each) for each in (update.before, update.after)}
+            if update.name == learner.name and memories & storages:
+                memories |= storages
+                after = weight_of(trace, update.after)
+                found += [] if after is None else [(run.lap, after)]
     return [each for each in found if each[1].shape == found[0][1].shape]
 
 
@@ -223,74 +182,86 @@ def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
     return False
 
 
-def _losses(trace: Trace) -> set[str]:
-    """Return the names of what backward passes began at."""
-    return {
-        name for each in trace.backwards for root in each.roots for name in each.nodes[root].names
+def _statement(trace: Trace, step: int) -> int:
+    return trace.runs[trace.steps[step].run].statement
+
+
+def _memory(trace: Trace, tensor: int) -> int:
+    return trace.tensor(tensor).storage
+
+
+def _waits_for_step(trace: Trace, body: frozenset[int]) -> bool:
+    """Tell whether an optimizer's gradients are emptied in a loop, and nothing writes parameters:
+    its step is missing."""
+    steps = [each for each in trace.steps if trace.runs[each.run].statement in body]
+    empties = any(
+        each.op.startswith("torch.optim.") and bare_name(each.op) == "zero_grad" for each in steps
+    )
+    left = {each.tensor for began in trace.backwards for each in began.accumulations}
+    memories = {_memory(trace, each) for each in left}
+    written = {_memory(trace, made) for each in steps if each.written for made in each.results}
+    return empties and bool(memories) and memories.isdisjoint(written)
+
+
+def _names(passes: Iterable[Backward]) -> list[str]:
+    """Return the names of what passes began at, in order."""
+    roots = (each.nodes[root].names for each in passes for root in each.roots)
+    return list(dict.fromkeys(chain.from_iterable(roots)))
+
+
+def _losses(trace: Trace, loop: int, passes: Iterable[Backward]) -> tuple[int, ...]:
+    own = {
+        each.name: at
+        for at, each in enumerate(trace.series)
+        if each.kind == "name" and each.statement == loop
     }
+    found = tuple(dict.fromkeys(own[name] for name in _names(passes) if name in own))
+    return found or tuple(own.values())[:1]
 
 
-def _loss(trace: Trace, loop: int) -> int | None:
-    names = _losses(trace)
-    named = [at for at, each in enumerate(trace.series) if each.kind == "name"]
-    own = [at for at in named if trace.series[at].statement == loop]
-    return next((at for at in own if trace.series[at].name in names), next(iter(own), None))
+def _learners(
+    trace: Trace, body: frozenset[int], passes: list[Backward], losses: tuple[int, ...]
+) -> tuple[Learner, ...]:
+    """Return the first matrix that each of the optimizers of a loop moves; where none steps, the
+    first that has a gradient."""
+    found: list[Learner] = []
+    known: set[int] = set()
+    for step in trace.optimizers:
+        update = first_matrix(trace, step)
+        if update is None or _statement(trace, step.step) not in body:
+            continue
+        memories = {_memory(trace, each) for each in (update.before, update.after)}
+        if known.isdisjoint(memories):
+            before = [each for each in passes if each.step < step.step]
+            memory = _memory(trace, update.before)
+            loss = _loss(trace, [each for each in before if _moves(trace, each, memory)], losses)
+            found.append(Learner(update.name, update.before, memory, loss))
+        known |= memories
+    if trace.optimizers or not passes:
+        return tuple(found)
+    first = weight_left(trace, passes[0])
+    if first is None:
+        return ()
+    loss = _loss(trace, passes[:1], losses)
+    return (Learner(first.name or "", first.id, first.storage, loss),)
 
 
-def _share(trace: Trace, loop: int, loss: int | None) -> int | None:
+def _moves(trace: Trace, began: Backward, memory: int) -> bool:
+    return any(_memory(trace, each.tensor) == memory for each in began.accumulations)
+
+
+def _loss(trace: Trace, passes: list[Backward], losses: tuple[int, ...]) -> int | None:
+    names = _names(passes[-1:])
+    return next((each for each in losses if trace.series[each].name in names), None)
+
+
+def _share(trace: Trace, loop: int, losses: tuple[int, ...]) -> int | None:
     """Return a series of the loop, no loss, whose values all are from 0 to 1."""
-    losses = _losses(trace)
+    began = _names(trace.backwards)
     for at, each in enumerate(trace.series):
-        named = each.kind == "name" and each.name not in losses
-        if named and each.statement == loop and at != loss:
+        named = each.kind == "name" and each.name not in began
+        if named and each.statement == loop and at not in losses:
             values = points_of(trace, at)[:, 1]
             if len(values) and values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0:
                 return at
     return None
-
-
-def first_matrix(trace: Trace, step: OptimizerStep) -> ParameterUpdate | None:
-    """Return the update of the first matrix that a step changed, else of its first parameter."""
-    for update in step.updates:
-        if len(trace.tensor(update.before).shape) >= 2:
-            return update
-    return next(iter(step.updates), None)
-
-
-def station_of(trace: Trace, run: Run) -> int | None:
-    """Return the station of a run: 0 forward, 1 loss, 2 backward, 3 step; None: none of them."""
-    stepping = {each.step for each in trace.optimizers}
-    roots = {
-        each.nodes[root].tensor for each in trace.backwards for root in each.roots if each.nodes
-    }
-    for number in run.steps:
-        if number in stepping:
-            return 3
-        if bare_name(trace.steps[number].op) == "backward":
-            return 2
-    results = {tensor for number in run.steps for tensor in trace.steps[number].results}
-    if results & roots:
-        return 1
-    called = any(trace.steps[number].call is not None for number in run.steps)
-    learning = any(trace.tensor(tensor).requires_grad for tensor in results)
-    return 0 if called and learning else None
-
-
-def features_of(trace: Trace, training: Training) -> list[int]:
-    """Return the features of the layers that data passes in the first lap, ends included."""
-    call = next(
-        (
-            each
-            for each in trace.calls
-            if each.parent is None and each.results and each.first is not None
-        ),
-        None,
-    )
-    if call is None:
-        return [1, 1]
-    chain = chain_of(trace, call, MOST_LINKS)
-    layers = [sample_of(trace, chain.operand).features]
-    layers += [
-        sample_of(trace, link.result).features for link in chain.links if link.has_parameters
-    ]
-    return layers if len(layers) <= _LAYERS else [*layers[: _LAYERS - 1], layers[-1]]

@@ -2,68 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 from manim import Group, VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.canvas import Canvas, Label, dashes, rounded
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import tall
-from torchreel.stage.text import text_width
-from torchreel.stage.training.tiles import Change
+from torchreel.stage.text import cut, text_width
+from torchreel.stage.training.tiles import Change, Kept
 
 FORWARD, LOSS, BACKWARD, STEP = range(4)
 
 _GAP_X, _GAP_Y = 0.13, 0.14
 """Gaps between the cards, as shares of the zone."""
 
+_EDGE, _DISC, _NAME = 15, 22, 72
+"""How far a number's disc is from its card's corner, its radius, and where a name begins (px)."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the ring shows at a moment: which ``station`` is lit, and what is known by then.
+
+    ``names`` are what the code calls at each station (texts of the trace); ``forward`` and
+    ``backward`` the features before and after the layers that data and gradients pass. An unknown
+    ``loss`` is ``?``. ``filled`` tells that there are
+    gradients, ``gradient`` the norm of one, if it is known; ``emptied``
+    that it has just been thrown away: then the card in which it was is lit. ``change`` is what a
+    step changed; ``kept`` the weight that no step changes, where the loop has none.
+    """
+
+    station: int | None = None
+    names: Mapping[int, Sequence[Drawn]] = field(default_factory=dict)
+    forward: Sequence[int] = (1, 1)
+    backward: Sequence[int] = (1, 1)
+    loss: Drawn | None = None
+    gradient: Drawn | None = None
+    filled: bool = False
+    emptied: bool = False
+    change: Change | None = None
+    kept: Kept | None = None
+
+    @property
+    def lit(self) -> int | None:
+        """The station whose card is lit."""
+        return BACKWARD if self.emptied and self.station is None else self.station
+
 
 class TrainingRing(Group):
     """Cards 1 to 4, clockwise from the top left, with arrows from each to the next.
 
-    ``features`` are the sizes of the layers that data passes. One card and the arrow into it are
-    lit; :meth:`light` says which. An unknown loss is ``?``.
+    One card and the arrow into it are lit; :meth:`tell` says which. The card of a step that the
+    loop lacks is an empty place, and no arrow goes there.
     """
 
-    def __init__(self, canvas: Canvas, zone: Zone, features: Sequence[int]) -> None:
+    def __init__(self, canvas: Canvas, zone: Zone) -> None:
         self.canvas, self.zone = canvas, zone
-        self.features = list(features)
-        self.loss_name: Drawn | None = None
-        self.lit: int | None = None
-        self.loss: Drawn | None = None
-        self.change: Change | None = None
-        self.gradient: Drawn | None = None
-        self.emptied: Drawn | None = None
+        self.moment = Moment()
         width = zone.width * (1 - _GAP_X) / 2
         height = zone.height * (1 - _GAP_Y) / 2
         right, low = zone.right - width, zone.bottom - height
         corners = ((zone.x, zone.y), (right, zone.y), (right, low), (zone.x, low))
         self.cards = [Zone(x, y, width, height) for x, y in corners]
         super().__init__()
-        self.light(None)
 
-    def light(
-        self,
-        station: int | None,
-        name: Drawn | None = None,
-        loss: Drawn | None = None,
-        change: Change | None = None,
-        gradient: Drawn | None = None,
-        emptied: Drawn | None = None,
-    ) -> None:
-        """Light a station; tell the loss by name and what the step changed, as far as known.
-
-        ``gradient`` is the norm of the gradient that is there, ``emptied`` the name of the op that
-        has just thrown it away: then the card in which it was is lit.
-        """
-        self.lit = BACKWARD if emptied is not None and station is None else station
-        self.loss_name, self.loss, self.change = name, loss, change
-        self.gradient, self.emptied = gradient, emptied
+    def tell(self, moment: Moment) -> None:
+        """Show a moment of the loop."""
+        self.moment = moment
         self.submobjects = []
+        lacks = moment.kept is not None
         for place, card in enumerate(self.cards):
-            self.add(self._card(place, card), self._arrow(place))
+            self.add(self._place(card) if lacks and place == STEP else self._card(place, card))
+            self.add(self._head(place, card))
+        self.add(*(self._arrow(place, lacks) for place in range(len(self.cards))))
         self.add(self._chain(FORWARD), self._loss(), self._chain(BACKWARD), self._step())
 
     def _color(self, station: int) -> Color:
@@ -73,11 +89,11 @@ class TrainingRing(Group):
     def _ink(self, station: int, color: Color) -> Color:
         """Return a colour as it is in a card that is lit, or not."""
         theme = self.canvas.theme
-        return color if station == self.lit else mix(theme.surface, color, 0.55)
+        return color if station == self.moment.lit else mix(theme.surface, color, 0.55)
 
     def _card(self, place: int, card: Zone) -> VGroup:
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
-        lit = place == self.lit
+        lit = place == self.moment.lit
         box = canvas.rectangle(
             card.x,
             card.y,
@@ -88,25 +104,55 @@ class TrainingRing(Group):
             line=self._color(place) if lit else theme.line,
             stroke=px(6 if lit else 2.5),
         )
-        r = px(22)
-        x, y = card.x + px(15) + r, card.y + px(15) + r
-        disc = canvas.rectangle(
-            x - r,
-            y - r,
-            2 * r,
-            2 * r,
-            radius=r,
-            fill=self._color(place) if lit else theme.surface2,
-        )
+        return VGroup(box)
+
+    def _place(self, card: Zone) -> VGroup:
+        """Return the dashed outline of a card that is not there."""
+        px = self.canvas.artboard.px
+        sides = rounded(card.x, card.y, card.width, card.height, px(20)).reshape(-1, 4, 2)
+        parts = [piece for side in sides for piece in dashes(side, px(16))]
+        return VGroup(self.canvas.shape(np.concatenate(parts), None, self.canvas.theme.line, px(4)))
+
+    def _head(self, place: int, card: Zone) -> VGroup:
+        """Return the number of a station and what the code calls there."""
+        canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
+        lit = place == self.moment.lit
+        r = px(_DISC)
+        x, y = card.x + px(_EDGE) + r, card.y + px(_EDGE) + r
+        fill = self._color(place) if lit else theme.surface2
+        disc = canvas.rectangle(x - r, y - r, 2 * r, 2 * r, radius=r, fill=fill)
         text = str(place + 1)
         ink = theme.bg if lit else theme.muted
         size = max(canvas.artboard.floor, px(28))
-        number = canvas.label(text, x, y, size, ink, source=Drawn(0, text, "sign"))
-        return VGroup(box, disc, number)
+        group = VGroup(disc, canvas.label(text, x, y, size, ink, source=Drawn(0, text, "sign")))
+        names = self._fitting(self.moment.names.get(place, ()), card)
+        size = canvas.artboard.type_chip
+        at = card.x + px(_NAME)
+        strong = self._color(place) if lit else theme.muted
+        for name in names:
+            group.add(
+                canvas.label(name.text, at, y, size, strong, weight="Medium", align=0, source=name)
+            )
+            at += text_width(f"{name.text} ", size)
+        if place == STEP and self.moment.kept is not None:
+            end = at - text_width(" ", size)
+            group.add(canvas.path([(card.x + px(_NAME), y), (end, y)], theme.muted, px(4)))
+        return group
 
-    def _arrow(self, place: int) -> VGroup:
-        """Return the arrow into a station."""
+    def _fitting(self, names: Sequence[Drawn], card: Zone) -> list[Drawn]:
+        """Return the last of these names, as many as have room in a card; the very last is cut."""
+        board, found = self.canvas.artboard, list(names)
+        room = card.width - board.px(_NAME + 16)
+        most = int(room / text_width("0", board.type_chip))
+        while len(found) > 1 and len(" ".join(each.text for each in found)) > most:
+            found.pop(0)
+        return [replace(each, text=cut(each.text, most)) for each in found]
+
+    def _arrow(self, place: int, lacks: bool) -> VGroup:
+        """Return the arrow into a station; there is none to or from a step that is lacking."""
         px, card, before = self.canvas.artboard.px, self.cards[place], self.cards[place - 1]
+        if lacks and STEP in (place, (place - 1) % len(self.cards)):
+            return VGroup()
         gap = px(9)
         ends = {
             FORWARD: ((card.center_x, before.y - gap), (card.center_x, card.bottom + gap)),
@@ -114,29 +160,30 @@ class TrainingRing(Group):
             BACKWARD: ((card.center_x, before.bottom + gap), (card.center_x, card.y - gap)),
             STEP: ((before.x - gap, card.center_y), (card.right + gap, card.center_y)),
         }[place]
-        lit = place == self.lit and self.emptied is None
+        lit = place == self.moment.lit and not self.moment.emptied
         color = self._color(place) if lit else self.canvas.theme.line
         return self.canvas.arrow(*ends, color, px(7 if lit else 5))
 
     def _inside(self, station: int) -> Zone:
         px = self.canvas.artboard.px
-        return self.cards[station].inset(left=px(72), top=px(24), right=px(18), bottom=px(24))
+        top = _EDGE + 2 * _DISC + 6
+        return self.cards[station].inset(left=px(40), top=px(top), right=px(40), bottom=px(18))
 
     def _chain(self, station: int) -> VGroup:
         """Return the layers as bars with arrows between, against the way for backward."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
-        zone = self._inside(station)
+        moment, zone = self.moment, self._inside(station)
         told = self._gradient(zone) if station == BACKWARD else None
         if told is not None:
-            zone = zone.inset(bottom=canvas.artboard.type_chip * 1.3)
-        count = len(self.features)
-        most = max(self.features)
-        wide = min(px(36), zone.width / (2.2 * count))
-        step = (zone.width - wide) / max(1, count - 1)
-        empty = station == BACKWARD and self.gradient is None
+            zone = zone.inset(bottom=canvas.artboard.type_chip * 1.1)
+        layers = moment.forward if station == FORWARD else moment.backward
+        most = max(layers)
+        wide = min(px(36), zone.width / (2.2 * len(layers)))
+        step = (zone.width - wide) / max(1, len(layers) - 1)
+        empty = station == BACKWARD and not moment.filled
         arrow = theme.line if empty else self._ink(station, self._color(station))
         group = VGroup() if told is None else VGroup(told)
-        for place, features in enumerate(self.features):
+        for place, features in enumerate(layers):
             height = tall(features, most, zone.height)
             x = zone.x + place * step
             bar = self._ink(station, mix(theme.surface, theme.text, 0.75))
@@ -154,39 +201,25 @@ class TrainingRing(Group):
         return group
 
     def _gradient(self, zone: Zone) -> Label | None:
-        """Return the norm of the gradient that is there, or the op that has just emptied it."""
-        source = self.emptied or self.gradient
+        """Return the norm of the gradient that is there."""
+        source = self.moment.gradient
         if source is None:
             return None
-        artboard = self.canvas.artboard
-        size = min(artboard.type_chip, zone.width / text_width(source.text, 1.0))
+        size = self.canvas.artboard.type_chip
         ink = self._ink(BACKWARD, self.canvas.theme.grad)
         y = zone.bottom - size * 0.4
         return self.canvas.label(source.text, zone.center_x, y, size, ink, source=source)
 
-    def _loss(self) -> VGroup:
+    def _loss(self) -> Label:
         canvas, artboard = self.canvas, self.canvas.artboard
-        card = self.cards[LOSS]
-        group = VGroup()
-        if self.loss_name is not None:
-            name = self.loss_name.text
-            x = card.x + artboard.px(72)
-            y = card.y + artboard.px(15 + 22)
-            room = card.right - x - artboard.px(16)
-            size = min(artboard.type_chip, room / text_width(name, 1.0))
-            muted = canvas.theme.muted
-            source = self.loss_name
-            group.add(
-                canvas.label(name, x, y, size, muted, weight="Medium", align=0, source=source)
-            )
-        value = self.loss or Drawn(0, "?", "sign")
-        ink = canvas.theme.line if self.loss is None else self._ink(LOSS, canvas.theme.text)
-        room = card.width - artboard.px(40)
-        big = min(artboard.px(84), room / text_width(value.text, 1.0))
-        at = (card.center_x, card.center_y + artboard.px(18))
-        return group.add(canvas.label(value.text, *at, big, ink, source=value))
+        zone, loss = self._inside(LOSS), self.moment.loss
+        value = loss or Drawn(0, "?", "sign")
+        ink = canvas.theme.line if loss is None else self._ink(LOSS, canvas.theme.text)
+        big = min(artboard.px(84), zone.width / text_width(value.text, 1.0))
+        return canvas.label(value.text, zone.center_x, zone.center_y, big, ink, source=value)
 
     def _step(self) -> Group:
-        if self.change is None:
-            return Group()
-        return self.change.draw(self._inside(STEP))
+        moment, zone = self.moment, self._inside(STEP)
+        if moment.kept is not None:
+            return moment.kept.draw(zone)
+        return Group() if moment.change is None else moment.change.draw(zone)

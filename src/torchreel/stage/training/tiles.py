@@ -148,3 +148,20 @@ class Change:
             ),
             Tile(self.canvas, second, self.other, limit_of(self.other), frame),
         )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tile of a weight that no step changes; nothing is drawn where its numbers are not known."""
+
+    canvas: Canvas
+    numbers: Floats | None = None
+    limit: float = 0.0
+
+    def draw(self, zone: Zone) -> Group:
+        """Return the picture of it in a zone."""
+        if self.numbers is None:
+            return Group()
+        edge = self.canvas.artboard.px(8)
+        inner = zone.inset(edge, edge, edge, edge)
+        return Group(Tile(self.canvas, inner, self.numbers, self.limit, self.canvas.theme.param))

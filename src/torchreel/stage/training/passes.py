@@ -1,0 +1,198 @@
+"""What a trace tells of a backward pass of a training loop, and of what leads to it and follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from torchreel.records import (
+    Backward,
+    Drawn,
+    ModuleCall,
+    OptimizerStep,
+    ParameterUpdate,
+    Run,
+    TensorRecord,
+    Trace,
+)
+from torchreel.spelling import bare_name
+from torchreel.stage import numerals
+from torchreel.stage.nets.links import chain_of
+from torchreel.stage.nets.sample import sample_of
+
+MOST_LINKS = 16
+_LAYERS = 6
+
+
+def pass_of(trace: Trace, run: Run) -> Backward | None:
+    """Return the backward pass that a run works for: its own, the next one that goes through what
+    it makes, else the next one; None where none follows."""
+    made = {tensor for number in run.steps for tensor in trace.steps[number].results}
+    for each in trace.backwards:
+        if each.step in run.steps or any(node.tensor in made for node in each.nodes):
+            return each
+    return next((each for each in trace.backwards if each.step > max(run.steps, default=-1)), None)
+
+
+def step_of(trace: Trace, began: Backward) -> OptimizerStep | None:
+    """Return the optimizer's step that uses what a pass left first, if there is one."""
+    left = {each.tensor for each in began.accumulations}
+    return next(
+        (
+            each
+            for each in trace.optimizers
+            if each.step > began.step and any(update.before in left for update in each.updates)
+        ),
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class Path:
+    """The models that data passes on its way to a loss: their numbers, and how many features it
+    has before the first layer and after each."""
+
+    modules: tuple[int, ...] = ()
+    features: tuple[int, ...] = (1, 1)
+
+
+def path_of(trace: Trace, began: Backward, run: Run | None = None) -> Path:
+    """Return the models that a pass goes through to the script's first data, those alone that
+    ``run`` calls, if it is given and calls one."""
+    called: list[ModuleCall] = []
+    for call in reversed([each for each in trace.calls if each.parent is None]):
+        nodes = [node.number for node in began.nodes if node.tensor in call.results]
+        if nodes and _layers(trace, call) and _leads_to(began, called, nodes):
+            called.insert(0, call)
+    own = [call for call in called if run is not None and call.first in run.steps]
+    features: list[int] = []
+    for call in own or called:
+        layers = _layers(trace, call)
+        features += layers if features[-1:] != layers[:1] else layers[1:]
+    if not features:
+        return Path()
+    if len(features) > _LAYERS:
+        features = [*features[: _LAYERS - 1], features[-1]]
+    return Path(tuple(call.module for call in own or called), tuple(features))
+
+
+def _leads_to(began: Backward, called: Sequence[ModuleCall], nodes: Sequence[int]) -> bool:
+    """Tell whether what the first of these calls made comes from one of the nodes."""
+    if not called:
+        return True
+    reached = {node.number for node in began.nodes if node.tensor in called[0].results}
+    waiting = list(reached)
+    while waiting:
+        source = waiting.pop()
+        further = {edge.target for edge in began.edges if edge.source == source} - reached
+        reached |= further
+        waiting += further
+    return not reached.isdisjoint(nodes)
+
+
+def _layers(trace: Trace, call: ModuleCall) -> list[int]:
+    """Return the features of what goes into a call, and after each of its layers; empty where it
+    has no layers."""
+    if not call.results or call.first is None:
+        return []
+    chain = chain_of(trace, call, MOST_LINKS)
+    layers = [sample_of(trace, link.result).features for link in chain.links if link.has_parameters]
+    return [sample_of(trace, chain.operand).features, *layers] if layers else []
+
+
+def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Drawn | None]:
+    """Return the name and the value of what a pass began at, as far as step ``now`` knows them."""
+    if not began.roots:
+        return None, None
+    root = began.nodes[began.roots[0]]
+    if root.tensor is None:
+        return None, None
+    name = Drawn(0, root.names[0], "name", tensor=root.tensor) if root.names else None
+    values = trace.values.get(root.tensor)
+    if values is None or values.size != 1 or root.step is None or root.step > now:
+        return name, None
+    index = (0,) * len(trace.tensor(root.tensor).shape)
+    text = _text(float(values.item()))
+    return name, None if text is None else Drawn(0, text, "value", tensor=root.tensor, index=index)
+
+
+@dataclass(frozen=True)
+class Left:
+    """A gradient that a pass left: its memory, and its norm as it is written, if it is known."""
+
+    memory: int
+    norm: Drawn | None
+
+
+def weight_moved(trace: Trace, began: Backward) -> int:
+    """Return the memory of the weight that the gradients of a pass move first; where no optimizer
+    steps, of the first matrix that has one (-1: there is none)."""
+    step = step_of(trace, began)
+    update = None if step is None else first_matrix(trace, step)
+    if update is not None:
+        return trace.tensor(update.before).storage
+    found = weight_left(trace, began)
+    return -1 if found is None else found.storage
+
+
+def weight_left(trace: Trace, began: Backward) -> TensorRecord | None:
+    """Return the first matrix to which a pass adds a gradient, else the first parameter."""
+    left = [trace.tensor(each.tensor) for each in reversed(began.accumulations)]
+    return next((each for each in left if len(each.shape) > 1), next(iter(left), None))
+
+
+def gradients_of(trace: Trace, began: Backward) -> dict[int, Left]:
+    """Return the gradients that a pass left, by the memories of the weights that have them.
+
+    Between the pass and the step a gradient may have changed (clipped, added to): then the norm
+    that the optimizer met is not the pass's, and there is one only where all values are known.
+    """
+    met = {
+        update.gradient: update.gradient_norm
+        for step in trace.optimizers
+        for update in step.updates
+        if update.gradient is not None
+    }
+    found = {}
+    for each in began.accumulations:
+        norm = met.get(each.after)
+        if norm is None and each.after in trace.values:
+            norm = float(np.linalg.norm(trace.values[each.after].astype(float)))
+        text = None if norm is None else _text(norm)
+        told = None if text is None else Drawn(0, text, "norm", tensor=each.after)
+        memory = trace.tensor(each.tensor).storage
+        found[memory] = Left(trace.tensor(each.after).storage, told)
+    return found
+
+
+def station_of(trace: Trace, run: Run) -> int | None:
+    """Return the station of a run: 0 forward, 1 loss, 2 backward, 3 step; None: none of them."""
+    stepping = {each.step for each in trace.optimizers}
+    roots = {
+        each.nodes[root].tensor for each in trace.backwards for root in each.roots if each.nodes
+    }
+    for number in run.steps:
+        if number in stepping:
+            return 3
+        if bare_name(trace.steps[number].op) == "backward":
+            return 2
+    results = {tensor for number in run.steps for tensor in trace.steps[number].results}
+    if results & roots:
+        return 1
+    called = any(trace.steps[number].call is not None for number in run.steps)
+    learning = any(trace.tensor(tensor).requires_grad for tensor in results)
+    return 0 if called and learning else None
+
+
+def first_matrix(trace: Trace, step: OptimizerStep) -> ParameterUpdate | None:
+    """Return the update of the first matrix that a step changed, else of its first parameter."""
+    for update in step.updates:
+        if len(trace.tensor(update.before).shape) >= 2:
+            return update
+    return next(iter(step.updates), None)
+
+
+def _text(value: float) -> str | None:
+    return numerals.write(value, 6) or numerals.write(value, 6, 1)
