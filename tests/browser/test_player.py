@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import Any
 
@@ -66,11 +67,22 @@ def test_what_was_printed_and_gradients_are_shown(page: Page, course: Course) ->
     expect(gradient.find(".tr-vars em")).to_have_text(".grad [4, 6]")
 
 
+# What the address is told to name; Material names the heading that is scrolled to.
+NAMED = """
+() => {
+  const replace = history.replaceState.bind(history);
+  window.named = [];
+  history.replaceState = (state, title, url) => { named.push(String(url)); replace(state, title, url); };
+}
+"""
+
+
 @pytest.mark.parametrize("what", ["line", "number", "item", "segment"])
 def test_a_click_goes_to_a_step_and_plays_it(
     player: Player, page: Page, course: Course, what: str
 ) -> None:
     start = course.clip("shape", "reshape").cues[2].start
+    page.evaluate(NAMED)
     if what == "segment":
         box = player.find(".tr-seek").bounding_box()
         assert box
@@ -80,7 +92,8 @@ def test_a_click_goes_to_a_step_and_plays_it(
         player.find(place[what]).nth(2).click()
     player.expect_line(3)
     player.expect_playing(start)
-    assert page.evaluate("location.hash") == ("#reshape-3" if what == "number" else "")
+    named = page.evaluate("named.some(url => url.endsWith('#reshape-3'))")
+    assert named == (what == "number")
 
 
 def test_step_mode_stops_once_at_the_end_of_each_line(page: Page, course: Course) -> None:
@@ -283,6 +296,53 @@ def test_a_phone_keeps_the_picture_in_sight_of_its_code(browser: Browser, course
     number.focus()
     expect(player.video).to_be_in_viewport(ratio=0.95)
     page.wait_for_function(UNCOVERED, arg=number.element_handle())  # what has the focus
+    last = player.find(".tr-transcript li").last
+    last.evaluate("item => item.scrollIntoView({ block: 'end' })")
+    expect(last).to_be_in_viewport(ratio=0.95)
+    expect(player.video).to_be_in_viewport(ratio=0.95)
+    page.set_viewport_size({"width": 640, "height": 390})
+    last.evaluate("item => item.scrollIntoView({ block: 'end' })")
+    expect(player.video).not_to_be_in_viewport()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_below_a_clip_moves_while_it_plays(
+    browser: Browser, course: Course, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844}, reduced_motion="reduce")
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    expect(player.find(".tr-vars")).to_have_attribute("style", re.compile("--tr-room"))
+    if width == 390:
+        expect(player.find(".tr-caption")).to_have_attribute("style", re.compile("--tr-room"))
+    heights = set()
+    for number in (1, 2, 3):
+        player.line(number).click()
+        player.expect_line(number)
+        box = player.clip.bounding_box()
+        assert box
+        heights.add(round(box["height"]))
+    assert len(heights) == 1
+    page.close()
+
+
+def test_a_phone_shows_captions_where_the_transcript_is_far(
+    browser: Browser, course: Course
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{course.url}ja/{SHAPE}")
+    player = Player.of(page)
+    line = player.find(".tr-caption")
+    expect(line).to_be_visible()
+    expect(line).to_have_text("")  # nothing has happened yet
+    player.slow()
+    player.line(2).click()
+    expect(line).to_have_text("reshape で (3, 4) に折ります。")
+    player.button("captions").click()
+    expect(line).to_have_attribute("lang", "en")
+    player.button("captions").click()
+    expect(line).to_be_hidden()
     page.close()
 
 

@@ -9,6 +9,7 @@
   const FRAME = 0.04; // seconds: so far before its end a step shows its last frame
   const INSIDE = 0.005; // seconds: at its very start a step would also be the end of the last one
   const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+  const PHONE = matchMedia("(max-width: 30rem)"); // as in torchreel.css
   const SITE = new URL("..", document.currentScript.src).pathname;
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -243,6 +244,7 @@
       this.classList.add("tr-ready");
       if (loops) this.loop();
       else this.control();
+      this.keepRoom();
       this.show();
     }
 
@@ -286,6 +288,25 @@
       this.on(window, "hashchange", () => this.linked());
       this.rove();
       this.linked();
+      // On a phone the transcript is far below what plays.
+      if (PHONE.matches && this.find(".tr-transcript")) this.turnCaptions();
+    }
+
+    // What changes while the clip plays has room for its largest state: nothing below it moves.
+    keepRoom() {
+      const room = new ResizeObserver(([{ contentRect }]) => {
+        if (contentRect.width !== this.room) this.measure((this.room = contentRect.width));
+      });
+      room.observe(this);
+      this.leaving.signal.addEventListener("abort", () => room.disconnect());
+    }
+
+    measure() {
+      const { steps } = this.reel;
+      const cues = [...(this.captions?.track.cues || [])];
+      reserve(this.find(".tr-vars"), steps.map(step => panel => fillValues(panel, step)));
+      reserve(this.find(".tr-now-line"), steps.map(step => line => fillNow(line, step)));
+      reserve(this.find(".tr-caption"), cues.map(cue => line => (line.textContent = textOf(cue))));
     }
 
     seeking() {
@@ -417,6 +438,7 @@
       if (next) loaded(next).then(track => {
         this.on(track, "cuechange", () => this.show());
         this.show();
+        this.measure();
       });
       this.show();
     }
@@ -483,9 +505,10 @@
       this.shown = step;
       this.showLines(step);
       this.showItem(step);
-      this.showValues(step);
       this.showCaption();
-      this.showNow(step);
+      const [values, now] = [this.find(".tr-vars"), this.find(".tr-now-line")];
+      if (values) fillValues(values, step);
+      if (now) fillNow(now, step);
     }
 
     showTime(step) {
@@ -533,22 +556,6 @@
       }
     }
 
-    showValues(step) {
-      const panel = this.find(".tr-vars");
-      if (!panel) return;
-      const changed = step.vars.filter(each => step.changed.includes(each.name));
-      const others = step.vars.filter(each => !step.changed.includes(each.name));
-      const list = element("ul");
-      for (const each of [...changed, ...others]) list.append(chip(each, changed.includes(each)));
-      const parts = [element("p", "tr-label", panel.dataset.after)];
-      for (const each of changed.slice(0, 2)) {
-        if (each.data !== undefined) parts.push(grid(each.data));
-      }
-      if (step.error) parts.push(element("p", "tr-raised", step.error));
-      if (step.printed) parts.push(printed(panel.dataset.prints, step.printed));
-      panel.replaceChildren(...parts, list);
-    }
-
     showCaption() {
       const line = this.find(".tr-caption");
       if (!line) return;
@@ -556,17 +563,48 @@
       const now = this.reel.step?.start;
       const cue = [...(this.captions?.track.cues || [])]
         .find(each => each.startTime <= now && now < each.endTime);
-      const text = cue?.getCueAsHTML().textContent || "";
+      const text = cue && this.started ? textOf(cue) : "";
       if (line.textContent !== text) line.textContent = text;
       line.lang = this.captions?.srclang || "";
     }
 
-    showNow(step) {
-      const line = this.find(".tr-now-line");
-      if (!line) return;
-      line.querySelector("code").textContent = step.title;
-      line.querySelector(".tr-shape").textContent = shapesOf(step);
+  }
+
+  const textOf = cue => cue.getCueAsHTML().textContent;
+
+  // Give a part of the page the height of its tallest state: `states` fill a copy with each.
+  function reserve(part, states) {
+    if (!part || part.hidden) return;
+    const twin = part.cloneNode(true);
+    const width = `${part.getBoundingClientRect().width}px`;
+    Object.assign(twin.style, { position: "absolute", visibility: "hidden", width });
+    twin.style.setProperty("--tr-room", "0");
+    part.after(twin);
+    const heights = [() => {}, ...states].map(fill => {
+      fill(twin);
+      return twin.getBoundingClientRect().height;
+    });
+    twin.remove();
+    part.style.setProperty("--tr-room", `${Math.max(...heights)}px`);
+  }
+
+  function fillValues(panel, step) {
+    const changed = step.vars.filter(each => step.changed.includes(each.name));
+    const others = step.vars.filter(each => !step.changed.includes(each.name));
+    const list = element("ul");
+    for (const each of [...changed, ...others]) list.append(chip(each, changed.includes(each)));
+    const parts = [element("p", "tr-label", panel.dataset.after)];
+    for (const each of changed.slice(0, 2)) {
+      if (each.data !== undefined) parts.push(grid(each.data));
     }
+    if (step.error) parts.push(element("p", "tr-raised", step.error));
+    if (step.printed) parts.push(printed(panel.dataset.prints, step.printed));
+    panel.replaceChildren(...parts, list);
+  }
+
+  function fillNow(line, step) {
+    line.querySelector("code").textContent = step.title;
+    line.querySelector(".tr-shape").textContent = shapesOf(step);
   }
 
   const shape = sizes => `(${sizes.join(", ")}${sizes.length === 1 ? "," : ""})`;
