@@ -72,7 +72,10 @@ NAMED = """
 () => {
   const replace = history.replaceState.bind(history);
   window.named = [];
-  history.replaceState = (state, title, url) => { named.push(String(url)); replace(state, title, url); };
+  history.replaceState = (state, title, url) => {
+    named.push(String(url));
+    replace(state, title, url);
+  };
 }
 """
 
@@ -426,11 +429,11 @@ def test_one_clip_plays_at_a_time(player: Player, page: Page) -> None:
     player.expect_paused()
 
 
-def test_the_code_is_copied_without_its_notes(browser: Browser, course: Course) -> None:
+def test_the_code_is_copied_with_what_it_needs_to_run(browser: Browser, course: Course) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(course.url + SHAPE)
-    player = Player.of(page)
+    player = Player.of(page, 1)
     labels = """button => {
       const look = () => labels.push(button.getAttribute("aria-label"));
       window.labels = [];
@@ -440,7 +443,11 @@ def test_the_code_is_copied_without_its_notes(browser: Browser, course: Course) 
     player.button("copy").click()
     page.wait_for_function("labels.includes('Copied')")  # for a moment
     copied: Any = page.evaluate("navigator.clipboard.readText()")
-    assert copied == "x = torch.arange(12)\ny = x.reshape(3, 4)\nz = x.reshape(2, 2, 3)\n"
+    script = (course.root / "lessons/shape/lesson.py").read_text(encoding="utf-8")
+    assert copied == script
+    scope: dict[str, Any] = {}
+    exec(copied, scope)
+    assert scope["b"].shape == (3, 4)
     context.close()
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,33 @@ def test_the_indent_of_a_line_is_one_element_and_can_be_copied(root: Path) -> No
     assert [line.startswith(indent) for line in lines] == [False, True, True, False]
     plain = [re.sub(r"<[^>]*>", "", line) for line in lines]
     assert plain == ["for i in range(2):", "    t = y / 3", "    s = t.sum()", "print(s)"]
+
+
+def test_the_copy_button_knows_what_the_code_needs(root: Path) -> None:
+    script = root / "lessons/shape/lesson.py"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text('import torch\nhere = __file__ + ">"\n# %% reshape\nx = torch.arange(12)\n')
+    html, _ = render(root, BLOCK)
+    (above,) = re.findall(r'data-above="([^"]*)"', html)
+    note, *lines = unescape(above).split("\n")
+    assert note == "# Save this beside lessons/shape/lesson.py: it reads files there."
+    assert lines == ["import torch", 'here = __file__ + ">"', "# %% reshape"]
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "kept"),
+    [
+        (PAGE_JA, "形は {{ reshape:y.shape }} です。", 1),
+        (PAGE_JA, "- 形は {{ reshape:y.shape }} です。\n- 数は `12` だ。", 2),
+        (PAGE_JA, "形は {{ reshape:y.shape }} です。数も同じです。", 0),
+        (PAGE, "`12` です。", 0),
+    ],
+)
+def test_a_japanese_paragraph_does_not_end_with_a_line_of_two_letters(
+    root: Path, page: str, text: str, kept: int
+) -> None:
+    html, _ = render(root, text, page)
+    assert html.count('<span class="tr-together"><code') == kept
 
 
 def test_tracks_hold_a_cue_for_each_cue_of_the_clip(root: Path) -> None:

@@ -140,6 +140,21 @@ def test_the_number_of_a_lesson_is_its_place_in_the_navigation(course: Course) -
     }
 
 
+def test_a_lesson_says_how_to_run_it_and_where_it_is_if_that_is_known(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = course.page("shape/index.html")
+    assert "<code>lessons/shape/lesson.py</code>" in page
+    assert "git clone" not in page
+    assert "lesson-run" not in course.page("about.html")
+    monkeypatch.setenv("REPOSITORY", "https://code.example/reel")
+    course.build()
+    for name in ("shape/index.html", "ja/shape/index.html"):
+        page = course.page(name)
+        assert "<code>git clone https://code.example/reel</code>" in page
+        assert '<a href="https://code.example/reel">' in page
+
+
 def kickers(course: Course) -> dict[str, str]:
     """Return what stands above the title of each page that has such a line."""
     return {

@@ -69,8 +69,15 @@ class Embedding:
             words=words,
             captions=captions,
             alt=_plain_text(quotes.plain(written)) or words.animation.format(code=code),
+            above=self._above(project),
             url=lambda kind: f"{url}/{clip_file(self.files, kind)}",
         )
+
+    def _above(self, project: Path) -> str:
+        """Return what stands above the cell in its script, which gives the cell its names."""
+        script = project / self.trace.script
+        lines = script.read_text(encoding="utf-8").split("\n") if script.is_file() else []
+        return "\n".join(lines[: self.cell.line - 1])
 
     def transcript(self, figure: Figure, quotes: Quotes) -> Element:
         """Return the transcript: a list of what each statement does, Markdown still to be read."""

@@ -26,8 +26,10 @@ from torchreel.site.artifacts import Artifacts, ClipFiles, ReportedError
 from torchreel.site.card import Lesson, fill_card, picture, progress
 from torchreel.site.embedding import Embedding
 from torchreel.site.figure import Figure
+from torchreel.site.japanese import keep_together
 from torchreel.site.quotes import Quotes
 from torchreel.site.source import ClipBlock, Escape, Piece, Reference, Slashes, parse
+from torchreel.site.words import language_of
 from torchreel.store import Store
 
 log = logging.getLogger(__name__)
@@ -231,7 +233,9 @@ class _PutQuotes(Postprocessor):
 
     def run(self, text: str) -> str:
         self.page.leftovers(text)
-        return self.page.quotes.html(text)
+        options = self.page.options
+        html = self.page.quotes.html(text)
+        return keep_together(html) if language_of(options.page, options.language) == "ja" else html
 
 
 def _box(parent: Element, problem: Problem) -> None:

@@ -24,6 +24,9 @@ from torchreel.site.statements import last_run, names_of_cell, run_index
 from torchreel.site.vtt import TimedText, data_track, data_url, text_track
 from torchreel.site.words import LANGUAGES, Words
 
+_LONG = 10
+"""Lines of code: with more, the values stand below the video, not below the code."""
+
 _GLANCE = 0.5
 """Seconds: text that changes sooner only flickers."""
 
@@ -33,7 +36,8 @@ class Figure:
     """A clip as a page shows it.
 
     ``captions`` maps a language to the captions that were written in it, by statement number; what
-    is missing is generated. ``url`` turns ``mp4``, ``gif``, ``poster`` and ``opening`` into a URL.
+    is missing is generated. ``above`` is what stands above the cell in its script. ``url`` turns
+    ``mp4``, ``gif``, ``poster`` and ``opening`` into a URL.
     """
 
     trace: Trace
@@ -42,6 +46,7 @@ class Figure:
     words: Words
     captions: Mapping[str, Mapping[int, str]]
     alt: str
+    above: str
     url: Callable[[str], str]
 
     def html(self, show: str) -> str:
@@ -54,7 +59,8 @@ class Figure:
         parts = [self._buttons(), '<p class="tr-caption" hidden></p>', recorded]
         if show == "all":
             parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
-        return _frame(self._video(), *parts)
+        long = show == "all" and self.cell.source.count("\n") >= _LONG
+        return _frame(self._video(), *parts, kind=" tr-long" if long else "")
 
     @property
     def key(self) -> str:
@@ -226,8 +232,12 @@ class Figure:
         )
 
     def _copy(self) -> str:
-        words = self.words
-        return button("copy", words.copy, "copy", "check", other=words.copied, kind="tr-small")
+        """Return the button that copies the code with all that it needs to run."""
+        words, above = self.words, self.above
+        if "__file__" in above:
+            above = f"# Save this beside {self.trace.script}: it reads files there.\n{above}"
+        made = button("copy", words.copy, "copy", "check", other=words.copied, kind="tr-small")
+        return made.replace("<button ", f'<button data-above="{escape(above)}" ', 1)
 
 
 def _rushes_by(cue: Cue) -> bool:
@@ -235,8 +245,8 @@ def _rushes_by(cue: Cue) -> bool:
     return cue.lap > 1 and cue.laps == 1 and cue.end - cue.start < _GLANCE
 
 
-def _frame(video: str, *parts: str) -> str:
-    return f'<div class="tr-frame"><div class="tr-media">{video}</div>{"".join(parts)}</div>'
+def _frame(video: str, *parts: str, kind: str = "") -> str:
+    return f'<div class="tr-frame{kind}"><div class="tr-media">{video}</div>{"".join(parts)}</div>'
 
 
 def _track(kind: str, language: str, label: str, text: str) -> str:

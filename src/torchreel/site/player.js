@@ -453,7 +453,8 @@
       const lines = [...this.querySelectorAll(".tr-text")].map(line => line.textContent);
       const button = this.find('[data-action="copy"]');
       try {
-        await navigator.clipboard.writeText(`${lines.join("\n")}\n`);
+        const code = [...(button.dataset.above ? [button.dataset.above] : []), ...lines].join("\n");
+        await navigator.clipboard.writeText(`${code}\n`);
       } catch {
         return;
       }
@@ -721,7 +722,8 @@
       const { lessons } = progress.read();
       const cards = [...document.querySelectorAll("torchreel-card")];
       const done = cards.filter(card => lessons.includes(card.dataset.lesson)).length;
-      this.hidden = !done;
+      this.hidden = !cards.length;
+      this.classList.toggle("tr-begun", Boolean(done));
       const words = this.dataset.words.replace("{done}", done).replace("{all}", cards.length);
       this.querySelector("span").textContent = words;
       const bar = this.querySelector("progress");
