@@ -112,6 +112,10 @@ CELLS = {
     "asked": "guess = xor(X)",
     "wide": "long = nn.Sequential(*[each for _ in range(8) for each in "
     "(nn.Linear(24, 24), nn.GELU())])\nout = long(torch.randn(2, 24))",
+    "lens": "class Gated(nn.Sequential):\n    def forward(self, x):\n        x = self[0](x)\n"
+    "        x = self[1](x)\n        return x\n"
+    "few = Gated(nn.Linear(64, 16), nn.ReLU())(torch.randn(5, 64))\n"
+    "more = Gated(nn.Linear(64, 32), nn.ReLU())(torch.randn(5, 64))",
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
     "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",

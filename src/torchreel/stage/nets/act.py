@@ -27,7 +27,7 @@ View = Literal["chain", "nodes"]
 
 _MOST_LINKS = 16
 _SPOTLIGHTS = 6
-_SWEEP = 1.4
+_SWEEP = 1.3
 _NODE = 0.36
 """Seconds that a node takes to collect what leads into it."""
 _LONGEST = 6.0

@@ -9,7 +9,7 @@ from manim import Animation, FadeIn, FadeOut, Group, Mobject, Scene
 from numpy.typing import NDArray
 
 from torchreel.stage.block import BlockAnimation
-from torchreel.stage.motion import BEAT, QUICK, ease
+from torchreel.stage.motion import BEAT, QUICK, ease, late
 
 Key = tuple[str, int | str]
 """What a part of a picture is of: ``("values", 3)`` shows the values of record 3."""
@@ -47,7 +47,8 @@ def hand_over(scene: Scene, old: Group | None, new: Group, run_time: float = BEA
         for move in moves:
             move(ease(time))
 
-    animations: list[Animation] = [FadeIn(coming, run_time=run_time)]
+    arriving_late = late if moves else ease
+    animations: list[Animation] = [FadeIn(coming, run_time=run_time, rate_func=arriving_late)]
     if len(leaving):
         animations.append(FadeOut(leaving, run_time=min(QUICK, run_time)))
     if moves:

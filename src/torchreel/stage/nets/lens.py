@@ -17,10 +17,12 @@ from torchreel.stage.text import ADVANCE
 
 ROWS = 6
 _CHARS = 5
+_DIGITS = 0.62
+"""The size of the digits, in heights of a row."""
 
 
-def window_of(before: Sample, after: Sample) -> range | None:
-    """Return which features a lens shows: the first few in which most and least change.
+def window_of(before: Sample, after: Sample, rows: int = ROWS) -> range | None:
+    """Return which features a lens of so many rows shows: the first in which most and least change.
 
     None where the function does not work on each feature of a column by itself.
     """
@@ -28,12 +30,12 @@ def window_of(before: Sample, after: Sample) -> range | None:
     if one is None or other is None or one.ndim != 1 or one.shape != other.shape:
         return None
     count = len(one)
-    if count <= ROWS:
+    if count <= rows:
         return range(count)
     changed = np.abs(one - other) > 1e-9
-    sums = np.convolve(changed, np.ones(ROWS), mode="valid")
-    best = int(np.argmin(np.abs(sums - ROWS / 2)))
-    return range(best, best + ROWS)
+    sums = np.convolve(changed, np.ones(rows), mode="valid")
+    best = int(np.argmin(np.abs(sums - rows / 2)))
+    return range(best, best + rows)
 
 
 class Lens(VGroup):
@@ -50,14 +52,15 @@ class Lens(VGroup):
     ) -> None:
         from torchreel.stage.nets.chain import gate_of
 
-        window = window_of(before, after)
+        self.canvas, self.slot, self.limit = canvas, slot, limit
+        artboard = canvas.artboard
+        most = int(slot.zone.height * _DIGITS / artboard.floor)  # rows with digits that can be read
+        window = window_of(before, after, max(1, min(ROWS, most)))
         assert window is not None
         assert before.numbers is not None
         assert after.numbers is not None
-        self.canvas, self.slot, self.limit = canvas, slot, limit
-        artboard = canvas.artboard
         self.pitch = min(slot.zone.height / len(window), artboard.px(58))
-        self.type_size = min(artboard.type_chip, self.pitch * 0.62)
+        self.type_size = min(artboard.type_chip, self.pitch * _DIGITS)
         self.cell = _CHARS * ADVANCE * self.type_size + artboard.px(18)
         self.top = slot.center_y - self.pitch * len(window) / 2
         index = artboard.px(52)
@@ -130,7 +133,10 @@ class Lens(VGroup):
         canvas, slot = self.canvas, self.slot
         assert sample.numbers is not None
         lines = []
-        for index, y in ((window[0], self.top), (window[-1] + 1, self.top + ROWS * self.pitch)):
+        for index, y in (
+            (window[0], self.top),
+            (window[-1] + 1, self.top + len(window) * self.pitch),
+        ):
             at = slot.center_y - slot.left / 2 + slot.left * index / len(sample.numbers)
             width = canvas.artboard.px(2)
             lines.append(canvas.path([(start, at), (end, y)], canvas.theme.muted, width))
