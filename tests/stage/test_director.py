@@ -255,6 +255,16 @@ def test_what_is_written_without_a_name_keeps_the_code_that_made_it(tmp_path: Pa
     assert strip.count(read.expression) >= 2
 
 
+def test_one_number_without_a_name_goes_by_its_value_in_the_strip(tmp_path: Path) -> None:
+    script = write_cells(tmp_path, {"sum": "x = torch.tensor([2.0, 3.5])\nx.sum()"})
+    scene = play_cell(trace_script(script, root=tmp_path), "sum")
+    (total,) = scene.trace.steps[-1].results
+    last = [each for each in scene.drawn if each.cue == 2]
+    after = last[[each.source for each in last].index("op") + 1]
+    value = torch.tensor([2.0, 3.5]).sum().item()
+    assert (after.source, after.tensor, after.text) == ("value", total, f"{value:.2f}")
+
+
 def test_a_new_module_is_not_told_as_the_line_before(tmp_path: Path) -> None:
     script = write_cells(tmp_path, {"net": "x = torch.ones(2)\nnet = torch.nn.Linear(2, 1)"})
     scene = play_cell(trace_script(script, root=tmp_path), "net")

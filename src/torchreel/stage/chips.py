@@ -31,7 +31,8 @@ class Named:
 
     ``gradient`` tells that it is what a ``.grad`` holds (``nothing``: the ``.grad`` of ``record``
     holds None), ``former`` that the name is another tensor's now, ``made_by`` that it is no name
-    but the code of the step that made it, ``alone`` that there is room for the name only.
+    but the code of the step that made it, ``valued`` that it is the value of its one element,
+    ``alone`` that there is room for the name only.
     """
 
     name: str | None
@@ -40,6 +41,7 @@ class Named:
     former: bool = False
     made_by: Step | None = None
     nothing: bool = False
+    valued: bool = False
     alone: bool = False
 
     @property
@@ -59,6 +61,8 @@ def name_label(
     where it is another tensor's now."""
     code, record = named.made_by, named.record.id
     source = Drawn(0, text, "code", step=code.number) if code else Drawn(0, text, "name", record)
+    if named.valued:
+        source = Drawn(0, text, "value", record, (0,) * len(named.record.shape))
     if named.former:
         color = canvas.theme.muted
     label = VGroup(canvas.label(text, x, y, size, color, align=0, source=source))

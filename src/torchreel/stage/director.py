@@ -20,7 +20,7 @@ from torchreel.records import (
     TorchReelError,
     Trace,
 )
-from torchreel.stage import motion, registry
+from torchreel.stage import motion, numerals, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS, Zone
 from torchreel.stage.block import BlockAnimation, TensorBlock
@@ -49,6 +49,10 @@ _MOST = 3
 
 _PACE = (1.0, 0.7, 0.55)
 """How long a kind of op takes, of its first time, when a clip plays it again and again."""
+
+
+_VALUE = 7
+"""A value is told in place of a name in at most so many characters."""
 
 
 class LessonScene(Scene):
@@ -425,7 +429,16 @@ class LessonScene(Scene):
             elif before[0].name is None:
                 before[0] = Named(after[0].name, before[0].record)
         lap = None if self.playing is None else self.loops.counter(self.playing)
-        return Sentence(tuple(before), step, tuple(after), lap=lap)
+        given, made = (tuple(map(self._valued, each)) for each in (before, after))
+        return Sentence(given, step, made, lap=lap)
+
+    def _valued(self, named: Named) -> Named:
+        """Return a tensor by its value, where it has no name and one element."""
+        value = self.trace.values.get(named.record.id)
+        if named.name or value is None or value.size != 1:
+            return named
+        text = numerals.write(value.item(), _VALUE)
+        return named if text is None else replace(named, name=text, valued=True)
 
     def _finish_sentence(self) -> None:
         if self._meanwhile:
