@@ -47,7 +47,7 @@ from torchreel.stage.training.act import TrainingLoop
 _MOST = 3
 """The most tensors on stage before the first line."""
 
-_PACE = (1.0, 0.7, 0.55)
+_PACE = (1.0, 0.65, 0.55)
 """How long a kind of op takes, of its first time, when a clip plays it again and again."""
 
 
@@ -157,9 +157,10 @@ class LessonScene(Scene):
         return (frames + (0.25 if still or waits else -0.25)) / rate
 
     def compile_animations(self, *args: Any, **kwargs: Any) -> list[Animation]:
-        """Return the animations of a play, faster in the later laps of a loop."""
+        """Return the animations of a play, faster in the later laps of a loop and where a kind of
+        op plays again."""
         animations = super().compile_animations(*args, **kwargs)
-        pace = 1.0 if self.playing is None else self.loops.pace(self.playing)
+        pace = self._pace * (1.0 if self.playing is None else self.loops.pace(self.playing))
         for animation in animations:
             animation.run_time *= pace
             if isinstance(animation, Wait):
@@ -257,9 +258,10 @@ class LessonScene(Scene):
         before, what moves or makes elements takes its time."""
         plan = registry.find(step.op, self.stage.provenance(step))
         name = plan.play.__name__
-        times = 0 if plan.fills == "identity" else self._played.count(name)
+        told = self._played.count(name)
+        times = 0 if plan.fills == "identity" else told
         self.stage.times, self._pace = times, _PACE[min(times, len(_PACE) - 1)]
-        self._speak(step, meanwhile=times > 0)
+        self._speak(step, meanwhile=times > 0 or (told > 0 and registry.is_creation(step.op)))
         self._meanwhile += self.stage.unlight_boxes()
         plan.play(self.stage, step)
         self._pace = 1.0

@@ -16,7 +16,7 @@ _MOST = 3
 """The most tensors that are shown at the end of a loop."""
 
 _PACE = (1.0, 0.5, 0.3)
-_QUICK = 0.2
+_QUICK, _REST = 0.2, 0.7
 
 
 class Loops:
@@ -71,8 +71,10 @@ class Loops:
 
     def pace(self, run: Run) -> float:
         """Return how long what a run plays lasts, of what it would last outside of a loop."""
-        if self._loop(run) is None or self.stands_for_many(run):
+        if self._loop(run) is None:
             return 1.0
+        if self.stands_for_many(run):
+            return _REST
         lap = self._lap_of.get(id(run), 1)
         return _PACE[lap - 1] if lap <= len(_PACE) else _QUICK
 

@@ -14,6 +14,9 @@ from torchreel.stage.stage import Stage
 HOLDS = (0.6, 0.3, 0.2)
 """How long each of the first results is looked at: the first one longest."""
 
+_AGAIN = 0.5
+"""How long a result is looked at where the clip has told such an op before."""
+
 _TIMES = (motion.QUICK, 0.2, 0.2)
 """How long each is lit and lands."""
 
@@ -39,5 +42,5 @@ def tell(
         written = stage.write_line(parts, lasting) if parts and stage.has_room(parts) else []
         stage.play(*(stage.light(each, [element], lasting) for each in sources), *written)
         stage.play(stage.land(made, [element], lasting), stage.light(made, [element], lasting))
-        stage.scene.wait(hold)
+        stage.scene.wait(min(hold, _AGAIN) if stage.times else hold)
     stage.play(stage.land(made))

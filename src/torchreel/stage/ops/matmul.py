@@ -71,29 +71,38 @@ def _corner(
     for number, place in enumerate(_told(rows, count, told) if inner else []):
         i, j = divmod(place, count)
         row, column = i * inner + np.arange(inner), j + count * np.arange(inner)
-        gone = [FadeOut(held, run_time=motion.QUICK)] if held is not None else []
-        if held is not None:
-            stage.forget(held)
-        stage.play(
-            *gone,
+        lit: list[Animation] = [
             stage.light(left, row),
             stage.light(above, column),
             *_dimmed(stage, left, row),
             *_dimmed(stage, above, column),
-        )
+        ]
+        if held is not None:
+            stage.forget(held)
+            lit.append(FadeOut(held, run_time=motion.QUICK, rate_func=motion.early))
         terms = list(zip(row.tolist(), column.tolist(), strict=True))
         held = listed = _products(stage, step, (left, above), block, terms, place)
+        total: list[Animation] = []
         if listed is not None:
-            lasting = motion.QUICK if number == 0 else 0.12
-            for product in listed.rows:
-                stage.play(FadeIn(product, run_time=lasting))
-            stage.play(FadeIn(listed.total, run_time=motion.QUICK))
-            stage.keep(listed)
+            total.append(FadeIn(listed.total, run_time=motion.QUICK))
+        lines = [] if listed is None else listed.rows
+        if number == 0:  # one product after the other, then their sum, then its place
+            stage.play(*lit)
+            for product in lines:
+                stage.play(FadeIn(product, run_time=min(motion.QUICK, motion.SLOW / len(lines))))
+            stage.play(*total)
+            total = []
+        else:
+            lit += [FadeIn(each, run_time=motion.SAY, rate_func=motion.late) for each in lines]
+            stage.play(*lit)
         if cells:
-            stage.play(stage.land(block, [place], motion.QUICK), stage.light(block, [place]))
+            total += [stage.land(block, [place], motion.QUICK), stage.light(block, [place])]
+        stage.play(*total)
+        if listed is not None:
+            stage.keep(listed)
         stage.scene.wait(_HOLDS[number])
     stage.play(
-        stage.land(block, run_time=motion.SLOW),
+        stage.land(block),
         *(stage.dim(each, np.zeros(0, dtype=np.int64)) for each in (left, above) if each.has_cells),
     )
 
