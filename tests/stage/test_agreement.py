@@ -19,6 +19,9 @@ from torchreel.tracer import trace_script
 CELLS = {
     "matrices": "A = torch.ones(2, 3)\nB = torch.ones(3, 4)\nC = A @ B",
     "vector": "A = torch.ones(3, 2)\nB = torch.ones(2)\nC = A @ B",
+    "layer": "A = torch.ones(2, 3)\nW = torch.ones(4, 3)\nb = torch.ones(4)\n"
+    "C = torch.nn.functional.linear(A, W, b)\nB = W.T",
+    "batch": "A = torch.ones(2, 4, 3)\nB = torch.ones(2, 3, 4)\nC = A @ B",
     "one": "A = torch.ones(6, 1)\nB = torch.ones(1, 7)\nC = A @ B",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from manim import VGroup
 
 from torchreel.records import Drawn, TensorRecord
@@ -10,6 +12,7 @@ from torchreel.stage.block import TensorBlock
 from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.layout import BracketLine
+from torchreel.stage.seen import is_turned, own, own_dim
 from torchreel.stage.text import text_width
 
 _AWAY, _BESIDE = 18.0, 80.0
@@ -44,8 +47,9 @@ class Agreement(VGroup):
         x, y0, _, y1 = above.pose.front
         down = BracketLine(len(above.record.shape) + inner, (x - away, y0), (x - away, y1), (-1, 0))
         if min(x1 - x0, y1 - y0) > board.px(_LEAST):
-            self.add(Bracket(canvas, across, left.record, lit=True))
-            self.add(Bracket(canvas, down, above.record, lit=True))
+            for side, record in ((across, left.record), (down, above.record)):
+                along = replace(side, dim=own_dim(record, side.dim))
+                self.add(Bracket(canvas, along, own(record), lit=True))
         sign: Word = ("@", None, False)
         lines = [
             [*_shape(left.record, -1), sign, *_shape(above.record, inner)],
@@ -77,11 +81,13 @@ class Agreement(VGroup):
 
 
 def _shape(record: TensorRecord, lit: int | None) -> list[Word]:
-    """Return the words of a shape, with one of its sizes lit, counted from the last."""
+    """Return the words of a shape, of a batch the whole one, with one of its sizes lit, counted
+    from the last."""
+    record = record if is_turned(record) else own(record)
     rank = len(record.shape)
     words: list[Word] = [("(", None, False)]
     for dim, each in enumerate(record.shape):
-        fact = Drawn(0, str(each), "size", record.id, (dim,))
+        fact = Drawn(0, str(each), "size", record.id, (own_dim(record, dim),))
         words.append((str(each), fact, lit is not None and dim == rank + lit))
         words.append((", " if dim < rank - 1 else ",)" if rank == 1 else ")", None, False))
     return words if rank else [("()", None, False)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from manim import Animation, Scene, VGroup
+from manim import DL, UR, Animation, Scene, VGroup
 from numpy.typing import NDArray
 
 from torchreel.records import TensorRecord, Trace
@@ -88,13 +88,21 @@ class Landing(Floor):
 
     def _way(self, block: TensorBlock, lane: Points) -> Points:
         """Return from how far off cells come along a lane: not from over a name or a block."""
-        way = _DROP * lane
-        left, top, right, _ = block.pose.box
-        over = [] if block.title is None else [self.canvas.pixel(block.title.get_bottom())[1]]
+        left, top, right, bottom = block.pose.box
         boxes = [each.pose.box for each in self.blocks if each is not block]
-        over += [box[3] for box in boxes if box[0] < right and left < box[2]]
-        room = top - max((each for each in over if each <= top), default=-np.inf)
-        return way if way[1] >= 0 else way * min(1.0, room / -way[1])
+        if block.title is not None and len(block.title):
+            (x0, y1), (x1, y0) = (
+                self.canvas.pixel(block.title.get_corner(each)) for each in (DL, UR)
+            )
+            boxes.append((x0, y0, x1, y1))
+        room = np.inf
+        for x0, y0, x1, y1 in boxes:
+            gaps = {(0, -1): top - y1, (0, 1): y0 - bottom, (-1, 0): left - x1, (1, 0): x0 - right}
+            gap = gaps.get((int(np.sign(lane[0])), int(np.sign(lane[1]))), -1.0)
+            across = x0 < right and left < x1 if lane[1] else y0 < bottom and top < y1
+            room = min(room, gap) if across and gap >= 0 else room
+        reach = float(np.abs(lane).max())
+        return lane * min(_DROP, room / reach) if reach else lane
 
     def set_down(self, block: TensorBlock, elements: Any) -> None:
         """Put elements into their slots at once: something that travelled there becomes them."""

@@ -66,6 +66,18 @@ def own(record: TensorRecord) -> TensorRecord:
     return record.own if isinstance(record, Seen) else record
 
 
+def own_dim(record: TensorRecord, dim: int) -> int:
+    """Return which dimension of the tensor itself one is of a turned tensor, or of a matrix of a
+    batch."""
+    rank, lead = len(record.shape), len(own(record).shape) - len(record.shape)
+    return lead + (rank - 1 - dim if is_turned(record) else dim)
+
+
+def is_turned(record: TensorRecord) -> bool:
+    """Tell whether a tensor is seen as its transpose."""
+    return isinstance(record, Seen) and record.suffix == ".T"
+
+
 def ghosts_of(record: TensorRecord) -> Array:
     """Tell for each element of a record, row-major, whether it is there only by a stride of 0."""
     origin = origin_of(record)

@@ -14,7 +14,7 @@ from torchreel.stage.form import Places
 from torchreel.stage.layout import Mode
 from torchreel.stage.products import Products, fitting, longest
 from torchreel.stage.registry import choreography
-from torchreel.stage.seen import Seen, matrix, turned
+from torchreel.stage.seen import matrix, turned
 from torchreel.stage.stage import Stage
 
 _HOLDS = (0.7, 0.35, 0.2)
@@ -34,6 +34,9 @@ def matmul(stage: Stage, step: Step) -> None:
         if all(len(each.shape) == 2 for each in first):
             _corner(stage, step, (first[0], first[1], first[2]), told=1 if stage.times else 2)
     if batched or bias or not (a.numel and b.numel and c.numel):
+        if bias and not stage.times and len(a.shape) == len(b.shape) == 2 and a.numel and c.numel:
+            left, above, _ = stage.arrange("corner", [a, b], [c])
+            _agreement(stage, left, above, c)
         signs = ["@", *(["+"] * len(bias)), "="]
         *blocks, block = stage.arrange("left_right", [a, b, *bias], [c], symbols=signs)
         if bias and len(b.shape) == 2 and a.numel and c.numel:
@@ -111,9 +114,8 @@ def _agreement(
     stage: Stage, left: TensorBlock, above: TensorBlock, made: TensorRecord
 ) -> VGroup | None:
     """Show that the inner sizes agree, and vanish; None where the clip has shown it, or an operand
-    is seen in another shape than its own."""
-    records = [left.record, above.record, made]
-    if stage.times or any(isinstance(each, Seen) or not each.shape for each in records[:2]):
+    has no size."""
+    if stage.times or not (left.record.shape and above.record.shape):
         return None
     shown = Agreement(stage.canvas, left, above, made, stage.free)
     stage.play(stage.put(shown, motion.BEAT))
