@@ -69,7 +69,7 @@ def test_the_oracle_knows_a_lie() -> None:
         scene = play_cell(trace, cell, "film")
         oracle.cues = scene.cues
         for drawn in scene.drawn:
-            if drawn.source in ("sign", "code", "name"):
+            if drawn.source in ("sign", "code", "name", "tick"):
                 continue
             text = re.sub(r"\d(?=\D*$)", lambda found: str(int(found[0]) ^ 1), drawn.text)
             lie = Drawn(**{**vars(drawn), "text": text if text != drawn.text else f"{text}x"})
@@ -355,6 +355,21 @@ class Oracle:
             return drawn.text == f"… {len(lines) - row} more lines"
         line = lines[row]
         return drawn.text == line or line.startswith(drawn.text.removesuffix("…"))
+
+    def _tick(self, drawn: Drawn) -> bool:
+        """Tell whether the number beside an axis is a round one that the series comes near."""
+        series = self.trace.series[drawn.index[0]]
+        laps = self.replay.laps[self.cell, series.statement]
+        values = [lap[series.name] for lap in laps]
+        number = float(drawn.text.replace("\N{MINUS SIGN}", "-"))
+        digits = drawn.text.strip("\N{MINUS SIGN}0.")
+        return len(digits) <= 1 and min(0.0, *values) <= number <= max(values)
+
+    def _guess(self, drawn: Drawn) -> bool:
+        """Tell whether PyTorch has this loss for scores that are all alike."""
+        scores = torch.zeros(1, int(self.held[drawn.tensor or 0].value.shape[drawn.index[0]]))
+        loss = torch.nn.functional.cross_entropy(scores, torch.tensor([0]))
+        return drawn.text == f"= {loss.item():.2f}"
 
     def _sign(self, drawn: Drawn) -> bool:
         """Tell whether a sign tells no number: of the numbers, only a ring's stations are signs."""

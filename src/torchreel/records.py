@@ -616,7 +616,10 @@ class Drawn:
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
     (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor. The device and
-    the date of a trace that was "recorded".
+    the date of a trace that was "recorded". A "tick", a round number beside the axis of a series
+    (``index`` holds its position in ``Trace.series``). What a loss is for a "guess" that gives each
+    class the same chance (``tensor`` holds the scores, ``index`` the dimension of the classes; no
+    tensor: there are two), or how many these two are.
     """
 
     cue: int
@@ -648,6 +651,8 @@ class Drawn:
         "bytes",
         "products",
         "norm",
+        "tick",
+        "guess",
         "recorded",
     ]
     tensor: int | None = None

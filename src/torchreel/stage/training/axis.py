@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from manim import VGroup, VMobject
@@ -96,7 +96,7 @@ def gutter(canvas: Canvas, scale: Scale) -> float:
     return max(text_width(text, canvas.artboard.floor) for text in texts) + canvas.artboard.px(20)
 
 
-def axis(canvas: Canvas, scale: Scale, plot: Zone, told: Zone) -> VGroup:
+def axis(canvas: Canvas, scale: Scale, plot: Zone, told: Zone, series: int) -> VGroup:
     """Return the axis of a plot, with its numbers to the left; no line crosses what is ``told``."""
     board, theme = canvas.artboard, canvas.theme
     size, gap = board.floor, board.px(20)
@@ -123,13 +123,13 @@ def axis(canvas: Canvas, scale: Scale, plot: Zone, told: Zone) -> VGroup:
         group.add(_dashes(canvas, plot.x, right, taken))
         tell(count, above)
         tell(Drawn(0, _LOG, "sign"), above, plot.x - gap - text_width(f" {count.text}", size))
-        tell(Drawn(0, _equals(guess), "sign"), under)
+        tell(replace(count, text=_equals(guess), source="guess"), under)
     for tick in scale.ticks:
         y = height(tick)
         if abs(y - taken) > 1.7 * size:
             mark = [(plot.x - board.px(8), y), (plot.x, y)]
             group.add(canvas.path(mark, theme.line, board.px(4)))
-            tell(Drawn(0, _text(tick), "sign"), y)
+            tell(Drawn(0, _text(tick), "tick", index=(series,)), y)
     return group
 
 

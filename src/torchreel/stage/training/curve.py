@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, paint, polyline, redraw
+from torchreel.stage.canvas import Canvas, Switch, paint, polyline, redraw
 from torchreel.stage.colors import mix
 from torchreel.stage.text import text_width
 from torchreel.stage.training.axis import Guess, axis, below, crossed, gutter, scale_of
@@ -89,8 +89,10 @@ class LossCurve(Group):
         self.band, self.line, self.dot = VMobject(), VMobject(), VMobject()
         self.line.joint_type = LineJointType.ROUND
         self.value = VGroup()
-        axes = axis(canvas, self.extent, self.plot, self.value_box)
-        super().__init__(axes, self.band, self.line, self.dot, label, self.value)
+        axes = axis(canvas, self.extent, self.plot, self.value_box, number)
+        peak, self._highest = self._peak()
+        self._peak_shown = Switch(peak)
+        super().__init__(axes, self.band, self.line, self.dot, label, self.value, peak)
         self.come_to(0.0)
 
     @property
@@ -129,19 +131,45 @@ class LossCurve(Group):
             r = px(12)
             self.dot.points = canvas.rectangle(x - r, y - r, 2 * r, 2 * r, radius=r).points
             paint(self.dot, theme.focus, theme.bg, canvas.stroke(px(3)))
+        self._peak_shown.turn(count > self._highest)
         self._write(count - 1)
         return int(self.bins.last[count - 1])
 
-    def _write(self, place: int) -> None:
-        artboard, zone = self.canvas.artboard, self.zone
+    def _peak(self) -> tuple[VGroup, int]:
+        """Return the greatest mean beside the place where the curve left the picture for it, with
+        an arrow, and its stretch; nothing where the curve stays."""
+        board = self.canvas.artboard
+        mean = np.nan_to_num(self.bins.mean, nan=-np.inf, posinf=-np.inf)
+        highest = int(mean.argmax())
+        if not mean[highest] > self.extent.top:
+            return VGroup(), highest
+        source, size, gap = self._told(highest), board.floor, board.px(20)
+        width = text_width(source.text, size) + gap
+        low = np.flatnonzero(mean <= self.extent.top)
+        back, out = low[low > highest][:1], low[low < highest][-1:]
+        x = float(self._x(self.bins.last[back])[0]) if len(back) else self.plot.right
+        if x + gap + width > self.plot.right and len(out):
+            x = float(self._x(self.bins.last[out])[0]) - width - 2 * gap
+        y, ink = self.plot.y + size * 0.4, self.canvas.theme.muted
+        label = self.canvas.label(source.text, x + gap, y, size, ink, align=0, source=source)
+        at, half = x + gap + width, size * 0.45
+        arrow = self.canvas.arrow((at, y + half), (at, y - half), ink, board.px(4))
+        return VGroup(label, arrow), highest
+
+    def _told(self, place: int) -> Drawn:
+        """Return the mean of a stretch as it is written."""
         mean = float(self.bins.mean[place])
         text = numerals.write(mean, 6) or numerals.write(mean, 6, 1) or "?"
         laps = (self.number, int(self.bins.first[place]), int(self.bins.last[place]))
-        source = Drawn(0, text, "series", index=laps)
+        return Drawn(0, text, "series", index=laps)
+
+    def _write(self, place: int) -> None:
+        artboard, zone = self.canvas.artboard, self.zone
+        source = self._told(place)
         size = artboard.type_title * 1.5
         y = zone.y + artboard.type_chip * 1.15 + size * 0.5
         color = self.canvas.theme.text
-        label = self.canvas.label(text, zone.right, y, size, color, align=1.0, source=source)
+        label = self.canvas.label(source.text, zone.right, y, size, color, align=1.0, source=source)
         redraw(self.value, VGroup(label))
 
     def _at(self, line: Floats) -> Floats:

@@ -98,7 +98,7 @@ def classes_of(trace: Trace, series: int) -> Drawn | None:
         return None
     scores, targets = tensors
     if bare_name(step.op) in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
-        return Drawn(0, "2", "sign")
+        return Drawn(0, "2", "guess")
     if bare_name(step.op) == "cross_entropy" and targets.dtype == "int64":
         dim = min(1, len(scores.shape) - 1)
         return Drawn(0, str(scores.shape[dim]), "size", tensor=scores.id, index=(dim,))
