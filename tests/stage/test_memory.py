@@ -15,7 +15,7 @@ from torchreel.records import Run, TensorRecord, Trace
 from torchreel.stage import registry
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.canvas import Canvas, Label, first_part
 from torchreel.stage.chips import Named
 from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
@@ -283,6 +283,10 @@ def test_no_row_that_swings_passes_over_a_column_that_has_landed(
 def _told(scene: LessonScene) -> list[tuple[list[str], list[str]]]:
     """Return what each tape says, the upper one first: whose memory it is, and its slots."""
     tapes = [each for each in scene.mobjects if isinstance(each, MemoryTape)]
+    for tape in tapes:
+        if tape.is_told:
+            end = scene.canvas.pixel(tape.names.get_right())[0]
+            assert end < scene.canvas.pixel(tape.frame.get_left())[0]
     return [
         (
             sorted(
@@ -431,3 +435,41 @@ def test_what_a_mask_picks_keeps_its_colour(staged: Staged) -> None:
     chosen = torch.arange(12)[torch.arange(12) % 5 > 2].numpy()
     fills = stage.fills.colors(x, np.arange(12))
     assert np.allclose(stage.fills.colors(v, np.arange(len(chosen))), fills[chosen])
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_memory_that_comes_back_beside_a_copy_says_whose_it_is(
+    staged: Staged, artboard: str
+) -> None:
+    x = torch.arange(12).reshape(3, 4)
+    assert _told(staged("mask_asked", artboard)) == [(["x"], _texts(x))]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_what_a_mask_chose_is_led_to_where_it_is_and_over_nothing_else(
+    staged: Staged, artboard: str
+) -> None:
+    scene = staged("mask_asked", artboard)
+    block, after = scene.stage.blocks
+    (threads,) = [each for each in scene.mobjects if isinstance(each, Threads)]
+    x = torch.arange(12).reshape(3, 4)
+    chosen = torch.nonzero((x % 5 > 2).flatten()).flatten().tolist()
+    assert len(threads) == len(chosen)
+    for thread, cell, end in zip(threads, chosen, range(len(chosen)), strict=True):
+        way = np.array(
+            [
+                scene.canvas.pixel(first_part(thread.points, share)[-1])
+                for share in np.linspace(0, 1, 60)
+            ]
+        )
+        for tensor, corner, own in (
+            *((block, each, index == cell) for index, each in enumerate(block.pose.corners)),
+            *((after, each, index == end) for index, each in enumerate(after.pose.corners)),
+        ):
+            size = tensor.pose.size
+            inside = (way > corner + 0.05 * size) & (way < corner + 0.95 * size)
+            assert own or not inside.all(axis=1).any()
+        near = [way[0] - block.pose.corners[cell], way[-1] - after.pose.corners[end]]
+        for gap, size in zip(near, (block.pose.size, after.pose.size), strict=True):
+            assert (gap > -0.25 * size).all()
+            assert (gap < 1.25 * size).all()

@@ -198,7 +198,7 @@ class TensorBlock(Group):
     def is_clear(self, cell: int, line: Points) -> bool:
         """Tell whether a view line (n, 2) in pixels is seen from its cell on, and runs over none of
         the others."""
-        aside = np.abs(self._beneath(cell)[:, 0] - self.pose.corners[cell, 0])
+        aside = np.abs(self.beneath(cell)[:, 0] - self.pose.corners[cell, 0])
         corners, size = self.pose.corners[:, None, :], self.pose.size
         inside = (line > corners + _EDGE * size) & (line < corners + (1 - _EDGE) * size)
         inside[cell] = False
@@ -343,7 +343,7 @@ class TensorBlock(Group):
         that are on their way it comes out behind them."""
         (x, y), size = self.pose.corners[cell], self.pose.size
         middle, low = float(x + size / 2), float(y + size)
-        beneath = self._beneath(cell)
+        beneath = self.beneath(cell)
         if not len(beneath):
             return s_curve((middle, low), anchor)
         aside, lowest = np.abs(beneath[:, 0] - x) / size, float(beneath[:, 1].max() + size)
@@ -355,7 +355,7 @@ class TensorBlock(Group):
         down = polyline(np.array([(side, low), (side, lowest)]))
         return np.concatenate([down, s_curve((side, lowest), anchor)])
 
-    def _beneath(self, cell: int) -> Points:
+    def beneath(self, cell: int) -> Points:
         """Return the corners (n, 2) of the cells below one, in pixels."""
         corners, (x, y), size = self.pose.corners, self.pose.corners[cell], self.pose.size
         near = np.abs(corners[:, 0] - x) < _BENEATH * size

@@ -9,6 +9,7 @@ from manim import FadeIn, FadeOut, VGroup
 from torchreel.records import Drawn, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation
+from torchreel.stage.canvas import s_curve
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.stage import Stage
 from torchreel.stage.tape import SHARE, MemoryTape
@@ -55,8 +56,7 @@ def _play(
     starts, homes = [start for start, _ in pairs], [home for _, home in pairs]
     threads = Threads(
         stage.canvas,
-        [first.top_of(start) for start in starts],
-        [second.bottom_of(home) for home in homes],
+        [s_curve(first.top_of(start), second.bottom_of(home)) for start, home in pairs],
         [first.fills[start] for start in starts],
     )
     stage.scene.add(threads)

@@ -303,8 +303,8 @@ class LessonScene(Scene):
             self._meanwhile.append(FadeIn(tape, run_time=motion.BEAT, rate_func=motion.late))
 
     def _name_memory(self, step: Step) -> None:
-        """Let memory lie as a step needs it: at once before the first line, and while it waits."""
-        at_once = self._strip is None or self._tape_waits
+        """Let memory lie as a step needs it: at once where it is not to be seen yet, or now."""
+        at_once = self._strip is None or self.stage.tape not in self.mobjects
         for each in self.stage.name_memory(step):
             if at_once and isinstance(each, BlockAnimation):
                 each.interpolate(1.0)

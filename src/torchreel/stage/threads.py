@@ -1,4 +1,4 @@
-"""Threads: S-curves that lead from where an element was to where it lies in memory."""
+"""Threads: curves that lead from where elements were to where they are."""
 
 from __future__ import annotations
 
@@ -8,32 +8,25 @@ import numpy as np
 from manim import VGroup
 from numpy.typing import NDArray
 
-from torchreel.stage.canvas import Canvas, PixelPoint, first_part, paint, s_curve
+from torchreel.stage.canvas import Canvas, Points, first_part, paint
 from torchreel.stage.colors import Color
 
 _WIDTH = 4.0
 
 
 class Threads(VGroup):
-    """An S-curve a pair of points (pixels), from above to below, each in a colour of its own."""
+    """Curves (points of cubic ones in pixels, from their beginnings), each in a colour of its
+    own."""
 
-    def __init__(
-        self,
-        canvas: Canvas,
-        starts: Sequence[PixelPoint],
-        ends: Sequence[PixelPoint],
-        colors: Sequence[Color],
-    ) -> None:
+    def __init__(self, canvas: Canvas, curves: Sequence[Points], colors: Sequence[Color]) -> None:
         self._width = canvas.stroke(canvas.artboard.px(_WIDTH))
         self._colors = list(colors)
-        self._curves = [
-            canvas.points(s_curve(start, end)) for start, end in zip(starts, ends, strict=True)
-        ]
-        super().__init__(*(canvas.shape(s_curve(a, b)) for a, b in zip(starts, ends, strict=True)))
+        self._curves = [canvas.points(curve) for curve in curves]
+        super().__init__(*(canvas.shape(curve) for curve in curves))
         self.grow(np.zeros(len(self._curves)))
 
     def grow(self, shares: NDArray[np.float64]) -> None:
-        """Draw each thread as far as its share (0 to 1) from above."""
+        """Draw each thread as far as its share (0 to 1) from its beginning."""
         for line, curve, color, share in zip(
             self.submobjects, self._curves, self._colors, shares, strict=True
         ):

@@ -7,6 +7,7 @@ from manim import VMobject
 
 from torchreel.records import Step, TensorRecord
 from torchreel.stage.block import TensorBlock
+from torchreel.stage.canvas import s_curve
 from torchreel.stage.copying import copy_memory
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.registry import choreography
@@ -61,8 +62,10 @@ def _hang(stage: Stage, block: TensorBlock, tape: MemoryTape) -> None:
     slots = memory_positions(block.record).ravel()[low]
     threads = Threads(
         stage.canvas,
-        [(float(corners[cell, 0] + size / 2), float(corners[cell, 1] + size)) for cell in low],
-        [tape.top_of(int(slot)) for slot in slots],
+        [
+            s_curve((float(x + size / 2), float(y + size)), tape.top_of(int(slot)))
+            for (x, y), slot in zip(corners[low], slots, strict=True)
+        ],
         [tape.fills[int(slot)] for slot in slots],
     )
     threads.grow(np.ones(len(low)))

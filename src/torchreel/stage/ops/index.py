@@ -13,13 +13,16 @@ from torchreel.records import Shape, Step, TensorRecord
 from torchreel.spelling import bare_name
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, Move, TensorBlock
+from torchreel.stage.canvas import polyline
 from torchreel.stage.cast import between
+from torchreel.stage.colors import mix
 from torchreel.stage.layout import Pose
 from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops
+from torchreel.stage.threads import Threads
 
 Places = NDArray[np.int64]
 
@@ -27,6 +30,11 @@ _TOLD = 3
 """So many indices of an index tensor are told one by one."""
 
 _UNASKED = 0.8
+
+_DIP, _LEAST, _OUT = 70.0, 24.0, 40.0
+"""How far threads hang below cells, at most and at least, and how far beside, in film pixels."""
+
+_FAINT = 0.6
 
 _FRAMED = 8
 """More cells than this that do not stand together are told by dimming the others alone."""
@@ -125,6 +133,57 @@ def _choose(
         return
     stage.play(*_framed(stage, block, moves[:, 1].astype(np.int64)))
     stage.play(_fly(stage, block, after, moves, np.arange(len(moves))))
+    if 1 < len(moves) <= _FRAMED:
+        places = moves[:, 1].astype(np.int64)
+        threads = _threads(stage, block, after, places)
+        grow = BlockAnimation(
+            threads, lambda alpha: threads.grow(motion.staggered(alpha, len(threads))), motion.SLOW
+        )
+        stage.scene.add(threads)
+        stage.keep(threads)
+        stage.play(grow)
+
+
+def _threads(stage: Stage, block: TensorBlock, after: TensorBlock, places: Places) -> Threads:
+    """Return faint curves from chosen cells to where they are now, around all other cells."""
+    theme, px = stage.canvas.theme, stage.canvas.artboard.px
+    size, ends = block.pose.size, after.pose.corners[after.cells_of(np.arange(len(places)))]
+    floor = max(block.pose.front[3], after.pose.front[3])
+    dip = min(px(_DIP), max(px(_LEAST), (stage.zone.bottom - floor) * 4 / 3))
+    middle, right = (after.pose.front[1] + after.pose.front[3]) / 2, block.pose.box[2]
+    below_name = _span(stage, after)
+    curves, colors = [], []
+    for cell, end in zip(places, ends, strict=True):
+        (x, y), goal = block.pose.corners[cell], float(end[0] + after.pose.size / 2)
+        color = mix(theme.bg, block.fills[cell], _FAINT)
+        if not len(block.beneath(int(cell))):
+            start, foot = (float(x + size / 2), float(y + size)), float(end[1] + after.pose.size)
+            low = max(start[1], foot) + dip
+            curves.append(np.array([start, (start[0], low), (goal, low), (goal, foot)]))
+            colors.append(color)
+            continue
+        # Between two rows to the edge of the table, then over the result or under it.
+        named = below_name[0] < goal < below_name[1]
+        if named and y + size < middle:
+            continue  # from above it would run through the name, from below over the result
+        over = y + size / 2 < middle + 1 and not named
+        row = float(y + size * (0.5 if x + 1.5 * size > block.pose.front[2] else not over))
+        head = after.pose.box[1] if over else float(end[1] + after.pose.size)
+        beyond = min(head, row) - px(_LEAST) if over else max(head, row) + dip
+        run = polyline(np.array([(min(float(x + size), right), row), (right, row)]))
+        arc = np.array([(right, row), (right + px(_OUT), beyond), (goal, beyond), (goal, head)])
+        curves.append(np.concatenate([run, arc]))
+        colors.append(color)
+    return Threads(stage.canvas, curves, colors)
+
+
+def _span(stage: Stage, block: TensorBlock) -> tuple[float, float]:
+    """Return where the name above a block begins and ends, with some room, in pixels."""
+    if block.title is None or not len(block.title):
+        return 0.0, 0.0
+    room = stage.canvas.artboard.px(10)
+    left, right = block.title.get_left(), block.title.get_right()
+    return stage.canvas.pixel(left)[0] - room, stage.canvas.pixel(right)[0] + room
 
 
 def _framed(stage: Stage, block: TensorBlock, places: Places) -> list[Animation]:
