@@ -403,7 +403,7 @@ def test_a_disk_without_room_is_an_error_without_a_traceback(tmp_path: Path, out
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"])
 def test_what_a_command_started_ends_with_it(tmp_path: Path, name: str) -> None:
     """The script that it runs, and the folder that it writes in."""
     script = """import os, pathlib
@@ -427,11 +427,24 @@ while True: pass
             time.sleep(0.1)
         command.send_signal(number)
         _, said = command.communicate()
-    assert command.returncode == 128 + number
     assert "Traceback" not in said
-    assert not list(scratch.iterdir())
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+    killed = name == "SIGKILL"
+    assert command.returncode == (-number if killed else 128 + number)
+    assert killed or not list(scratch.iterdir())
+    child = int((tmp_path / "pid").read_text())
+    for _ in range(600 if killed else 0):  # it ends by itself, as soon as it sees it
+        if not _runs(child):
+            break
+        time.sleep(0.1)
+    assert not _runs(child)
+
+
+def _runs(process: int) -> bool:
+    """Tell whether a process is there, and is more than an entry that waits for its parent."""
+    listed = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    )
+    return listed.stdout.strip()[:1] not in ("", "Z")
 
 
 TRACED = """import torch
@@ -516,7 +529,7 @@ def test_trace_of_a_script_that_raises_says_where_and_lists_what_ran(tmp_path: P
         ("torch.zeros(10**13)", "let it take less"),
         (
             "import argparse; p = argparse.ArgumentParser(); p.add_argument('n'); p.parse_args()",
-            "It is given none: let each have a default.",
+            "A lesson is given none: let each have a default.",
         ),
         ("import nowhere_to_be_found", "Install it where torchreel is installed"),
     ],
@@ -542,6 +555,55 @@ def test_trace_passes_on_what_a_script_writes_and_its_exit_status(tmp_path: Path
     laps = [str(i) for i in range(20)]
     assert ran.stderr.splitlines()[:21] == [*laps, "日本 [b]at exit"]
     assert "ends.py:7: the script ended itself with exit status 7" in ran.stderr
+
+
+ASKING = """import argparse
+import warnings
+import torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, required=True)
+x = torch.arange(parser.parse_args().epochs)
+warnings.warn("of [its] own")
+"""
+
+
+def test_a_script_is_given_what_follows_two_dashes(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ASKING)
+    ran = torchreel("trace", "mine.py", "--", "--epochs", "3", folder=tmp_path)
+    assert ran.returncode == 0
+    assert "(3,)" in ran.stdout
+    film = ("animate", "mine.py", "-o", "look", "--quality", "draft")
+    ran = torchreel(*film, "--", "--epochs", "2", folder=tmp_path)
+    assert ran.returncode == 0
+    assert "wrote to stderr" in ran.stderr
+    assert f"{tmp_path}/mine.py:7: UserWarning: of [its] own" in ran.stderr
+    bare = torchreel(*film, folder=tmp_path)
+    assert bare.returncode == 1
+    assert "the following arguments are required: --epochs" in bare.stderr
+    assert "`torchreel animate` and `trace` give a script what follows --." in bare.stderr
+    wrong = torchreel("status", "--", "--epochs", "2", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "only `animate` and `trace` give a script what follows --" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", ["animate", "trace"])
+def test_help_says_how_to_give_a_script_arguments(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "SCRIPT [-- ARGUMENT ...]" in said
+    assert f"torchreel {command} train.py -- --epochs 2" in said
+
+
+def test_a_build_ends_a_script_at_its_limit(course: Path) -> None:
+    lesson = course / "lessons/small/lesson.py"
+    lesson.write_text(lesson.read_text() + "while True: pass\n")
+    ran = torchreel("build", "--timeout", "1", folder=course)
+    assert ran.returncode == 1
+    assert "lesson.py:" in ran.stdout
+    assert "the script did not end within 1 seconds" in ran.stdout
 
 
 def test_trace_says_what_it_cannot_read_or_write(tmp_path: Path) -> None:

@@ -9,12 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from torchreel.plan import Build, Outcome, Project, build, status
+from torchreel.plan import Build, Outcome, Project, build, clips, status
 from torchreel.plan.outcome import What, changes
 from torchreel.plan.prune import KEPT, prune
+from torchreel.records import Clip
+from torchreel.render.job import Job, clip_inputs
+from torchreel.render.worker import Worker
 from torchreel.store import Index, Store
 
 SCRIPT = """import torch
@@ -171,6 +175,37 @@ def test_a_variable_that_the_script_asks_for_is_an_input(
     monkeypatch.setenv("LENGTH", "5")
     stale = {outcome.key: outcome.why for outcome in status(project, quality="draft")}
     assert stale[LESSON] == ("$LENGTH changed",)
+
+
+def test_sources_that_change_during_a_build_are_one_problem(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, SCRIPT.replace("ones(1)", "ones(9)").replace("# %% pair", "# %% pair\nprint(1)"))
+    now, planned, both = {"stage/block.py": "as it was"}, set[str](), threading.Event()
+    render, rendered = Worker.render, list[str]()
+
+    def inputs(cell: str, *given: Any) -> dict[str, str]:
+        planned.add(cell)
+        if len(planned) == 2:
+            both.set()
+        return {**clip_inputs(cell, *given), **now}
+
+    def edited(worker: Worker, job: Job, folder: Path, root: Path) -> Clip:
+        rendered.append(job.cell)
+        both.wait()
+        now["stage/block.py"] = "edited"
+        return render(worker, job, folder, root)
+
+    monkeypatch.setattr(clips, "clip_inputs", inputs)
+    monkeypatch.setattr(Worker, "render", edited)
+    done = build(project, quality="draft", workers=1)
+    assert {states(done)[PAIR], states(done)[SINGLE]} == {"failed"}
+    assert len(rendered) == 1, "the other is not drawn for nothing"
+    (problem,) = done.problems
+    assert problem.what.startswith("stage/block.py changed while the build was at work")
+    assert problem.remedy.startswith("Build again")
+    monkeypatch.undo()
+    assert not made(project).problems
 
 
 def test_a_trace_of_another_tracer_or_schema_is_made_again(

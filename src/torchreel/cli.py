@@ -48,7 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Without a command it shows the help and returns 2, as for one that is not there.
     """
     parser = _parser()
-    options = parser.parse_args(arguments)
+    own, script = _split(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(own)
+    if script and options.run not in (animate, trace):
+        parser.error("only `animate` and `trace` give a script what follows --")
+    options.arguments = script
     if options.run is None:
         parser.print_help(sys.stderr)
         return 2
@@ -150,6 +154,8 @@ def animate(options: argparse.Namespace) -> int:
     A line "# %% name" in the script starts a cell; without such lines the script is one cell. To
     begin with: torchreel animate script.py -o film.gif
     """
+    from rich.markup import escape
+
     from torchreel.plan.film import film
     from torchreel.render.job import Look
     from torchreel.report import Terminal, print_problems, print_warnings, terminal
@@ -168,13 +174,19 @@ def animate(options: argparse.Namespace) -> int:
             look=look,
             cell=options.cell,
             timeout=options.timeout,
+            arguments=options.arguments,
             progress=progress,
         )
     said = f"{made.length:.1f} s, {out.stat().st_size / 1000:.0f} kB"
     terminal().print(f"{made.path}: {said if out.suffix else counted(round(made.length), 'still')}")
-    print_warnings(terminal(stderr=True), made.warnings)
+    console = terminal(stderr=True)
+    if made.said:
+        console.print(f"What {options.script.name} wrote to stderr, the last of it:", style="dim")
+    for line in made.said:
+        console.print(f"    {escape(line)}", soft_wrap=True)
+    print_warnings(console, made.warnings)
     if made.problem:
-        print_problems(terminal(stderr=True), [made.problem])
+        print_problems(console, [made.problem])
     return 1 if made.problem else 0
 
 
@@ -200,7 +212,13 @@ def trace(options: argparse.Namespace) -> int:
         sys.stderr.buffer.flush()
         end[:] = chunk[-1:]
 
-    made = trace_script(options.script, root=Path.cwd(), timeout=options.timeout, hear=hear)
+    made = trace_script(
+        options.script,
+        root=Path.cwd(),
+        timeout=options.timeout,
+        hear=hear,
+        arguments=options.arguments,
+    )
     if end != b"\n":
         print(file=sys.stderr)
     if options.output is not None:
@@ -300,6 +318,13 @@ def _parser() -> argparse.ArgumentParser:
             help="end the script when it takes longer (default: %(default)s)",
         )
 
+    def arguments(made: argparse.ArgumentParser) -> None:
+        made.usage = f"{made.format_usage().removeprefix('usage: ').rstrip()} [-- ARGUMENT ...]"
+        made.epilog = (
+            "What follows -- is given to the script, as python SCRIPT.py ARGUMENT ... would: "
+            f"{made.prog} train.py -- --epochs 2"
+        )
+
     made = command(new)
     made.add_argument(
         "lesson",
@@ -311,6 +336,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command(build)
     course(made)
     quality(made)
+    timeout(made)
     made = command(serve)
     course(made)
     made.add_argument(
@@ -338,6 +364,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     quality(made)
     timeout(made)
+    arguments(made)
     made = command(trace)
     made.add_argument("script", type=Path, metavar="SCRIPT", help=_SCRIPT_HELP)
     made.add_argument(
@@ -359,12 +386,19 @@ def _parser() -> argparse.ArgumentParser:
         help="print the whole trace as JSON instead, numbers included: for programs",
     )
     timeout(made)
+    arguments(made)
     made = command(status)
     course(made)
     quality(made)
     command(doctor)
     course(command(clean))
     return parser
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what is said to torchreel, and what is said to the script: what follows ``--``."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return list(arguments[:at]), list(arguments[at + 1 :])
 
 
 def _seconds(text: str) -> float:
@@ -456,7 +490,7 @@ def _replace(file: Path, text: str) -> None:
 
 
 def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugin:
-    """Return the course's plugin, told the quality that was asked for."""
+    """Return the course's plugin, told the quality and the time limit that were asked for."""
     from torchreel.mkdocs import TorchReelPlugin
 
     plugin = config.plugins.get("torchreel")
@@ -465,6 +499,7 @@ def _plugin(config: MkDocsConfig, options: argparse.Namespace) -> TorchReelPlugi
         remedy = "Add `- torchreel` under `plugins:`, or run `mkdocs build` instead."
         raise TorchReelError(Problem(options.config, what, remedy))
     plugin.config.quality = options.quality
+    plugin.config.timeout = options.timeout
     return plugin
 
 

@@ -42,9 +42,11 @@ _KINDS = ("mp4", "gif", "poster", "opening")
 
 
 class TorchReelConfig(Config):  # type: ignore[no-untyped-call]
-    """The plugin's options: ``quality`` of the clips: ``draft``, ``standard`` or ``final``."""
+    """The plugin's options: ``quality`` of the clips: ``draft``, ``standard`` or ``final``;
+    ``timeout``: how many seconds a script may take."""
 
     quality = config_options.Choice(("draft", "standard", "final"), default="standard")
+    timeout = config_options.Type((int, float), default=600)
 
 
 class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-call]
@@ -81,10 +83,10 @@ class TorchReelPlugin(BasePlugin[TorchReelConfig]):  # type: ignore[no-untyped-c
         """Make what is stale, once for all languages."""
         site = self._building
         if not site.depth:
-            quality = self.config.quality
+            options: Any = {"quality": self.config.quality, "timeout": self.config.timeout}
             try:
                 with Terminal() as progress:
-                    self.made = plan.build(site.project, progress=progress, quality=quality)
+                    self.made = plan.build(site.project, progress=progress, **options)
             except TorchReelError as error:
                 raise PluginError(f"✗ {error}") from error
             for problem in self.made.problems:

@@ -29,16 +29,17 @@ def build(
     *,
     progress: Progress | None = None,
     quality: str = "standard",
+    timeout: float = 600.0,
     workers: int | None = None,
 ) -> Build:
     """Trace the scripts and render the clips of a project that are stale, and update the index.
 
     What fails is a problem of the result; the rest is built all the same, and the index keeps the
-    last good artifact. ``quality`` is a key of ``QUALITIES``, ``workers`` how many clips render at
-    a time (as many as there are CPUs).
+    last good artifact. ``quality`` is a key of ``QUALITIES``, ``timeout`` how many seconds a
+    script may take, ``workers`` how many clips render at a time (as many as there are CPUs).
     """
     started = time.perf_counter()
-    run = _Run(project, progress or Silent(), Look(quality=quality))
+    run = _Run(project, progress or Silent(), Look(quality=quality), timeout)
     with _Renderers(workers or os.cpu_count() or 1) as renderers:
         pending = [
             future for script in run.wanted.scripts for future in run.make(script, renderers)
@@ -68,7 +69,9 @@ def status(project: Project, *, quality: str = "standard") -> tuple[Outcome, ...
 class _Run:
     """One build: what is wanted, and what has come of it so far."""
 
-    def __init__(self, project: Project, progress: Progress, look: Look) -> None:
+    def __init__(
+        self, project: Project, progress: Progress, look: Look, timeout: float = 600.0
+    ) -> None:
         self.store = Store(project.build)
         self.wanted = survey(project)
         index = self.store.index()
@@ -76,6 +79,7 @@ class _Run:
         self.problems: list[tuple[str, Problem]] = list(self.wanted.problems)
         self.warnings: list[Problem] = []
         self._progress = progress
+        self._timeout = timeout
         self._traces = Traces(project, self.store, index.traces)
         self._clips = Clips(project, self.store, index.clips, look)
         self._made_traces: dict[str, str] = {}
@@ -156,7 +160,8 @@ class _Run:
         summary = self._traces.kept(script) if why else self._traces.last(script)
         if summary is None:
             self._attempt(
-                Outcome(script, "trace", "traced", why), lambda: self._traces.make(script).digest
+                Outcome(script, "trace", "traced", why),
+                lambda: self._traces.make(script, self._timeout).digest,
             )
             if script not in self._made_traces:
                 return None

@@ -88,16 +88,22 @@ class Clips:
         return self._job(plan, self._store.trace(plan.summary.digest)).told(clip.warnings)
 
     def make(self, plan: Plan, trace: Trace, worker: Worker) -> None:
-        """Render a clip and keep it; raises TorchReelError."""
+        """Render a clip and keep it; raises TorchReelError, at once where its sources are others
+        by now."""
+        self._check(plan)
         job = self._job(plan, trace)
         folder = self._store.clip_folder(plan.digest)
         with self._store.writing(folder) as scratch:
             clip = worker.render(job, scratch, self._project.root)
-            if self.plan(plan.summary, plan.cell).digest != plan.digest:
-                raise TorchReelError(_changed(plan))
+            self._check(plan)
             write_clip(clip, scratch)
             if self.whole(plan.digest) is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _check(self, plan: Plan) -> None:
+        now = self.plan(plan.summary, plan.cell)
+        if now.digest != plan.digest:
+            raise TorchReelError(_changed(changes(plan.inputs, now.inputs)))
 
     @staticmethod
     def _job(plan: Plan, trace: Trace) -> Job:
@@ -119,9 +125,7 @@ def _no_cue(summary: TraceSummary, cell: str, known: CellSummary) -> Problem:
     )
 
 
-def _changed(plan: Plan) -> Problem:
-    return Problem(
-        plan.summary.script,
-        f"what cell {plan.cell!r} is drawn with changed while it was being rendered",
-        "Build again.",
-    )
+def _changed(why: tuple[str, ...]) -> Problem:
+    """Return the one problem of all clips that are drawn with what changed."""
+    what = f"{', '.join(why)} while the build was at work: the clips that it draws were not made"
+    return Problem("", what, "Build again: what was made before that is kept.")

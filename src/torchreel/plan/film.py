@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torchreel.plan.traces import run_script
 from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.render.job import Job, Look
 from torchreel.render.worker import Worker
+from torchreel.tracer.process import Tail
 
 _ELSEWHERE = "Name another place with -o."
 
@@ -20,12 +22,13 @@ _ELSEWHERE = "Name another place with -o."
 @dataclass(frozen=True)
 class Film:
     """A film that was written: its length in seconds (of stills: how many), what the checker found
-    wrong with its frames, and the error that ended the script."""
+    wrong with its frames, the error that ended the script, and the last that it wrote to stderr."""
 
     path: Path
     length: float
     warnings: tuple[Problem, ...]
     problem: Problem | None
+    said: tuple[str, ...]
 
 
 def film(
@@ -35,27 +38,30 @@ def film(
     look: Look | None = None,
     cell: str | None = None,
     timeout: float = 600.0,
+    arguments: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Film:
     """Trace a script and write a film of its cells, or of one: a GIF where ``out`` ends in .gif,
     stills into the folder ``out`` where it has no ending.
 
-    ``timeout`` is how many seconds the script may take. A script that raises, or that does not end
-    in time, is filmed up to there. Raises TorchReelError where there is nothing to film, or where
-    ``out`` cannot be written.
+    ``timeout`` is how many seconds the script may take, ``arguments`` are its ``sys.argv[1:]``. A
+    script that raises, or that does not end in time, is filmed up to there. Raises TorchReelError
+    where there is nothing to film, or where ``out`` cannot be written.
     """
     _check(out)
-    told, name = progress or Silent(), script.name
+    told, name, errors = progress or Silent(), script.name, Tail()
     told.started(name, "trace", ("new",))
     # As python SCRIPT would run it.
-    trace, problem = run_script(script, root=Path.cwd(), timeout=timeout)
+    trace, problem = run_script(
+        script, root=Path.cwd(), timeout=timeout, arguments=arguments, hear_errors=errors.hear
+    )
     jobs = [
         Job(trace.of_cell(each), look or Look(artboard="film"), None, lines_of(trace, each))
         for each in _shown(trace, cell, problem)
     ]
     told.started(f"{name} as {out.name}", "clip", ("new",))
     length, warnings = _write(jobs, out, Path.cwd())
-    return Film(out, length, tuple(warnings), problem)
+    return Film(out, length, tuple(warnings), problem, tuple(errors.lines))
 
 
 def _check(out: Path) -> None:

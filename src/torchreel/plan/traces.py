@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from torchreel.store import (
     variable_digest,
     write_trace,
 )
-from torchreel.tracer.process import LOG_KEPT
+from torchreel.tracer.process import Hear, Tail
 
 _SUMMARY = "summary.json"
 _MISSING = "missing"
@@ -111,11 +111,12 @@ class Traces:
                 return kept
         return None
 
-    def make(self, script: str) -> TraceSummary:
-        """Trace a script and keep what came of it; raises TorchReelError."""
+    def make(self, script: str, timeout: float) -> TraceSummary:
+        """Trace a script, for at most so many seconds, and keep what came of it; raises
+        TorchReelError."""
         path = self._project.root / script
         before = file_digest(path)
-        trace, problem = run_script(path, root=self._project.root)
+        trace, problem = run_script(path, root=self._project.root, timeout=timeout)
         if problem:
             raise TorchReelError(problem)
         if trace.environment.device == "cpu":
@@ -197,6 +198,9 @@ TORCH_MEMORY = "can't allocate memory"
 USAGE = 2
 """The exit status of argparse where an argument is missing."""
 
+ARGUMENTS = """Does it want arguments? A lesson is given none: let each have a default. `torchreel \
+animate` and `trace` give a script what follows --."""
+
 ENDS = {
     TIME_LIMIT: "Let it do less, make sure that its loop ends, or give it more time.",
     HARD_EXIT: "Let it reach its end, or end it with sys.exit(0).",
@@ -204,19 +208,35 @@ ENDS = {
 }
 
 
-def run_script(script: Path, *, root: Path, timeout: float = 600.0) -> tuple[Trace, Problem | None]:
+def run_script(
+    script: Path,
+    *,
+    root: Path,
+    timeout: float = 600.0,
+    arguments: Sequence[str] = (),
+    hear_errors: Hear | None = None,
+) -> tuple[Trace, Problem | None]:
     """Run a script whose output nobody sees; return its trace, and why it did not come to its end.
 
-    ``timeout`` is in seconds. Raises TorchReelError where there is no trace.
+    ``timeout`` is in seconds, ``arguments`` are the script's; ``hear_errors`` is given what it
+    writes to stderr. Raises TorchReelError where there is no trace.
     """
-    heard = bytearray()
+    heard = Tail()
 
-    def hear(chunk: bytes) -> None:
-        heard.extend(chunk)
-        del heard[:-LOG_KEPT]
+    def hear_both(chunk: bytes) -> None:
+        heard.hear(chunk)
+        if hear_errors is not None:
+            hear_errors(chunk)
 
-    trace = tracer.trace_script(script, root=root, timeout=timeout, hear=hear)
-    return trace, raised(trace, heard.decode(errors="replace")) if trace.error else None
+    trace = tracer.trace_script(
+        script,
+        root=root,
+        timeout=timeout,
+        hear=heard.hear,
+        hear_errors=hear_errors and hear_both,
+        arguments=arguments,
+    )
+    return trace, raised(trace, heard.text) if trace.error else None
 
 
 def raised(trace: Trace, output: str = "") -> Problem:
@@ -237,7 +257,7 @@ def raised(trace: Trace, output: str = "") -> Problem:
         what = f"the script ended itself with exit status {error.status}{said}"
         advice = "Let it reach its end, or end it with sys.exit(0)."
         if error.status == USAGE:
-            advice = "Does it want arguments? It is given none: let each have a default."
+            advice = ARGUMENTS
         return Problem(where, what, advice)
     kind = "MemoryError" if TORCH_MEMORY in error.message else error.type
     return Problem(

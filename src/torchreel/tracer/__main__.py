@@ -1,10 +1,12 @@
-"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT [MEMORY]``.
+"""The child process: ``python -B -P -m torchreel.tracer SCRIPT ROOT FOLDER TIMEOUT MEMORY LIFELINE
+[ARGUMENT ...]``.
 
 Runs the script as ``python SCRIPT`` would from ROOT, under observation, and writes its trace to
 ``FOLDER/trace``: when it has ended, when it ends itself by ``os._exit``, or after TIMEOUT seconds.
 The current folder must be ROOT. ``FOLDER/fault`` gets the stack of a run that did not come back: a
-crash, or one that cannot be interrupted. The script may take MEMORY bytes (0, the default: as many
-as there are).
+crash, or one that cannot be interrupted. The script may take MEMORY bytes (0: as many as there
+are) and is given the ARGUMENTS. LIFELINE is the end of a pipe: when nobody holds the other end any
+more, all is over (-1: there is none).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import threading
 import tokenize
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -46,11 +48,15 @@ LATE = 5.0
 """Seconds after its limit a script is ended that could not be interrupted."""
 
 
-def main(script: str, root: str, folder: str, timeout: str, memory: str = "0") -> None:
+def main(
+    script: str, root: str, folder: str, timeout: str, memory: str, lifeline: str, *arguments: str
+) -> None:
     """Trace ``script`` (its path as the trace names it) and write what was seen."""
     leave = os._exit
+    guard.follow(int(lifeline))
     with Path(folder, "fault").open("w") as fault:
-        _Traced(script, Path(root), Path(folder), fault).run(float(timeout), int(memory))
+        traced = _Traced(script, Path(root), Path(folder), fault)
+        traced.run(arguments, float(timeout), int(memory))
     if guard.lingering():  # Python would wait for them
         leave(0)
 
@@ -72,15 +78,15 @@ class _Traced:
         self._inputs = Inputs(root)
         self._limits = contextlib.ExitStack()
 
-    def run(self, timeout: float, memory: int) -> None:
-        """Run the script, for at most so many seconds, and write its trace."""
+    def run(self, arguments: Sequence[str], timeout: float, memory: int) -> None:
+        """Run the script with these arguments, for at most so many seconds, and write its trace."""
         hidden = likeness.hidden(self._file.parent)
         if hidden:
             what = f"{hidden[0]} beside it would be imported in place of a module that is in use"
             self._write(ScriptError(0, HIDDEN, what))
             return
         recorder, leave = self._recorder, os._exit
-        module = likeness.as_main(self._file, self._script.path)
+        module = likeness.as_main(self._file, [self._script.path, *arguments])
         probes = {ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap}
         vars(builtins).update(probes | {LEGACY: legacy(recorder)})
         sys.stdout = _Printed(sys.stdout, recorder.heard)

@@ -1,9 +1,12 @@
-"""What keeps a script from taking the build down: limits, forked children, threads that stay."""
+"""What keeps a script from taking the build down, or from outliving it: limits, forked children,
+threads that stay."""
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,6 +17,21 @@ LINGER = 5.0
 """Seconds granted to threads that outlive the script; then the trace is written without them."""
 
 Leave = Callable[[int], None]
+
+
+def follow(lifeline: int) -> None:
+    """End this process, and all that it started, as soon as the other end of a pipe is closed: who
+    held it has ended, and were it by SIGKILL."""
+    if lifeline < 0:
+        return
+    os.set_inheritable(lifeline, False)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            os.read(lifeline, 1)
+            os.killpg(0, signal.SIGKILL)
+
+    _thread.start_new_thread(wait, ())  # the script's ``threading`` knows nothing of it
 
 
 @contextlib.contextmanager

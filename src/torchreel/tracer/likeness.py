@@ -22,8 +22,8 @@ script's."""
 OWN = str(Path(__file__).parent) + os.sep
 
 
-def as_main(file: Path, script: str) -> types.ModuleType:
-    """Make the module ``__main__`` and the arguments that ``python script`` would make."""
+def as_main(file: Path, arguments: list[str]) -> types.ModuleType:
+    """Make the module ``__main__``, and let ``sys.argv`` be what ``python script ...`` makes it."""
     module = types.ModuleType("__main__")
     module.__dict__.update(
         __annotations__={},
@@ -33,7 +33,7 @@ def as_main(file: Path, script: str) -> types.ModuleType:
         __loader__=SourceFileLoader("__main__", str(file)),
     )
     sys.modules["__main__"] = module
-    sys.argv = [script]
+    sys.argv = arguments
     sys.path.insert(0, str(file.parent))
     return module
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +34,8 @@ START = 120.0
 """Seconds granted beyond the script's own limit: to import torch, to measure what the ops moved and
 to write the trace."""
 
+Hear = Callable[[bytes], object]
+
 LOG_KEPT, LOG_LINES = 10_000, 10
 """So many of the last bytes of a script's output are kept, so many last lines are shown."""
 
@@ -44,16 +46,19 @@ def trace_script(
     root: Path,
     timeout: float = 600.0,
     memory: int | None = None,
-    hear: Callable[[bytes], object] | None = None,
+    hear: Hear | None = None,
+    hear_errors: Hear | None = None,
+    arguments: Sequence[str] = (),
 ) -> Trace:
     """Run a script from ``root`` in a process of its own and return what torch did.
 
-    ``timeout`` is in seconds. ``memory`` is how many bytes the script may take, half of what the
-    machine has unless it is given: asking for more raises in the script (on Linux; there is no
-    limit elsewhere). ``hear`` is given what it writes to its output, errors and warnings included,
-    as it writes it. A script that raises, that ends itself with an exit status other than 0, or
-    that does not end in time gives a trace of what it did until then, with ``error`` set. Raises
-    TorchReelError where the script cannot be read or parsed, crashes, or cannot be interrupted.
+    ``arguments`` are its ``sys.argv[1:]``. ``timeout`` is in seconds. ``memory`` is how many bytes
+    the script may take, half of what the machine has unless it is given: asking for more raises in
+    the script (on Linux; there is no limit elsewhere). ``hear`` is given what it writes to its
+    output, as it writes it, errors and warnings included, unless ``hear_errors`` is given those. A
+    script that raises, that ends itself with an exit status other than 0, or that does not end in
+    time gives a trace of what it did until then, with ``error`` set. Raises TorchReelError where
+    the script cannot be read or parsed, crashes, or cannot be interrupted.
     """
     root = root.resolve()
     file = (root / script).resolve()
@@ -61,7 +66,7 @@ def trace_script(
     _check(file, name)
     with tempfile.TemporaryDirectory(prefix="torchreel-") as folder:
         limits = timeout, _memory() if memory is None else memory
-        status, output = _run(name, root, folder, limits, hear)
+        status, output = _run([name, str(root), folder], arguments, limits, (hear, hear_errors))
         if Path(folder, "trace").is_dir():
             return read_trace(Path(folder, "trace"))
         fault = Path(folder, "fault")
@@ -112,45 +117,97 @@ def _memory() -> int:
 
 
 def _run(
-    name: str,
-    root: Path,
-    folder: str,
+    what: list[str],
+    given: Sequence[str],
     limits: tuple[float, int],
-    hear: Callable[[bytes], object] | None,
+    hear: tuple[Hear | None, Hear | None],
 ) -> tuple[int | None, str]:
     """Return the child's exit status (None: it had to be ended) and the end of its output."""
-    arguments = ["-B", "-P", "-m", "torchreel.tracer", name, str(root), folder]
-    arguments += map(str, limits)
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=root,
-        env=os.environ | ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as child:
-        assert child.stdout is not None
-        tail = bytearray()
-        reading = (child.stdout, tail, hear)
-        reader = threading.Thread(target=_keep_tail, args=reading, daemon=True)
-        reader.start()
+    with (
+        _lifeline() as (line, kept),
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-B",
+                "-P",
+                "-m",
+                "torchreel.tracer",
+                *what,
+                *map(str, (*limits, line)),
+                *given,
+            ],
+            cwd=what[1],
+            env=os.environ | ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if hear[1] is None else subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=kept,
+        ) as child,
+    ):
+        tail = Tail()
+        outputs = zip((child.stdout, child.stderr), hear, strict=True)
+        readers = [
+            threading.Thread(target=_listen, args=(output, tail, each), daemon=True)
+            for output, each in outputs
+            if output is not None
+        ]
+        for reader in readers:
+            reader.start()
         try:
             status: int | None = child.wait(limits[0] + START)
         except subprocess.TimeoutExpired:
             status = None
         finally:
             _end(child)  # whatever the script itself started, too
-        reader.join(timeout=5)
-    return status, tail.decode(errors="replace")
+        for reader in readers:
+            reader.join(timeout=5)
+    return status, tail.text
 
 
-def _keep_tail(output: IO[bytes], tail: bytearray, hear: Callable[[bytes], object] | None) -> None:
+@contextlib.contextmanager
+def _lifeline() -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Hold one end of a pipe, and yield the other and which files the child is to be given: when
+    this process ends, however that is, the child sees it. There is none on Windows."""
+    if not hasattr(os, "killpg"):
+        yield -1, ()
+        return
+    theirs, ours = os.pipe()
+    try:
+        yield theirs, (theirs,)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+class Tail:
+    """The last bytes of what a script writes."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def hear(self, chunk: bytes) -> None:
+        """Keep it, and forget what is too long ago."""
+        self._kept.extend(chunk)
+        del self._kept[:-LOG_KEPT]
+
+    @property
+    def text(self) -> str:
+        """What is kept."""
+        return self._kept.decode(errors="replace")
+
+    @property
+    def lines(self) -> list[str]:
+        """The last LOG_LINES lines, as a terminal shows them."""
+        lines = [line.rpartition("\r")[2] for line in self.text.replace("\r\n", "\n").split("\n")]
+        return [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
+
+
+def _listen(output: IO[bytes], tail: Tail, hear: Hear | None) -> None:
     while chunk := os.read(output.fileno(), 65536):
         if hear is not None:
             hear(chunk)
-        tail += chunk
-        del tail[:-LOG_KEPT]
+        tail.hear(chunk)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
