@@ -70,6 +70,9 @@ CELLS = {
     "block": "W = torch.tensor([[1.0, 2.0, 0.5], [3.0, 4.0, -1.0]], requires_grad=True)\n"
     "v = torch.tensor([1.0, -1.0, 2.0])\na = W @ v\nb = W * 0.5\n"
     "s = (a**2).sum() + b.sum()\ns.backward()",
+    "wide": "m = torch.tensor(2.0, requires_grad=True)\nv = torch.tensor(3.0, requires_grad=True)\n"
+    "h = torch.tensor(1.5, requires_grad=True)\nk = 0.5 * m * v**2\nf = m * 9.81 * h\ny = k + f\n"
+    "y.backward()",
     "neuron": "w = torch.tensor(-1.5, requires_grad=True)\n"
     "b = torch.tensor(0.5, requires_grad=True)\nx = torch.tensor(2.0)\ny = w * x + b\n"
     "loss = (y - 1) ** 2\nloss.backward()",
@@ -340,6 +343,19 @@ def test_what_arrives_over_several_edges_is_added_in_writing(play: Play) -> None
     assert float(total) == sum(ways)
     assert [drawn.text for drawn in last if drawn.source == "name"][-1] == "x.grad"
     assert [drawn.text for drawn in scene.drawn if drawn.cue == 5].count("+") == 2  # and the op's
+
+
+def test_a_cell_is_wide_enough_for_its_number(trace: Trace) -> None:
+    placed, _ = _placed(trace, "wide", "page")
+    nodes = placed.diagram.nodes
+    wide = [placed.boxes[i] for i, node in enumerate(nodes) if node.name in ("f", "y")]
+    assert all(box.width > box.height for box in wide)
+    narrow = [placed.boxes[i] for i, node in enumerate(nodes) if node.name == "m"]
+    assert all(box.width == box.height for box in narrow)
+    canvas = Canvas(ARTBOARDS["page"], THEMES["dark"])
+    tree = GraphTree(canvas, trace.of_cell("wide"), trace.of_cell("wide").backwards[0], placed)
+    told = {label.text for each in tree.bodies for label in each if isinstance(label, Label)}
+    assert {"29.43", "38.43", "2."} <= told
 
 
 def test_sums_are_written_only_where_all_that_came_is_known(trace: Trace) -> None:

@@ -15,6 +15,7 @@ from torchreel.stage.colors import Color, ink_on, mix, signed
 from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Part
 from torchreel.stage.graph.placement import (
+    DIGIT_WIDTH,
     LINE_OF_TERM,
     Box,
     Placed,
@@ -27,7 +28,7 @@ from torchreel.stage.graph.placement import (
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y
 from torchreel.stage.text import ADVANCE, text_width
 
-_DIGIT_HEIGHT, _DIGIT_WIDTH = 0.46, 0.90
+_DIGIT_HEIGHT = 0.46
 _TEXELS = 10
 """A slab's picture has at most so many rows and columns."""
 
@@ -126,6 +127,8 @@ class Pictures:
         """
         if node.kind == "element":
             return self._lines_of_terms(node, gradients, box, room)
+        if not box.terms:
+            return []
         sizes, made = self._sizes, []
         width = term_width(node, box.width, sizes)
         scale, floor = width / box.width, self._artboard.floor
@@ -404,11 +407,11 @@ class Pictures:
     def _texts(self, tensor: int, side: float) -> tuple[list[str] | None, float]:
         """Return the digits of a tensor's cells of this side, and their size."""
         artboard = self._artboard
-        texts = self._written(tensor, int(_DIGIT_WIDTH * side / (ADVANCE * artboard.floor)))
+        texts = self._written(tensor, int(DIGIT_WIDTH * side / (ADVANCE * artboard.floor)))
         if texts is None:
             return None, 0.0
         longest = max(len(text) for text in texts)
-        fitting = _DIGIT_WIDTH * side / (ADVANCE * longest)
+        fitting = DIGIT_WIDTH * side / (ADVANCE * longest)
         wanted = max(artboard.floor, _DIGIT_HEIGHT * side)
         return texts, min(artboard.type_digit_max, wanted, fitting)
 

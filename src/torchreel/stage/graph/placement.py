@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from torchreel.records import Shape, Trace
+from torchreel.records import Shape, TensorRecord, Trace
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.graph.diagram import Diagram, Node
 from torchreel.stage.graph.layers import Layers, arrange, heights, ranks
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y, SLAB
-from torchreel.stage.text import text_width
+from torchreel.stage.text import ADVANCE, text_width
 
 Points = NDArray[np.float64]
 
@@ -38,6 +38,12 @@ _SYMBOLS = {"page": 12, "film": 24}
 """An op's node has at most so many lines below each other, and so many symbols in all."""
 LINE_OF_TERM = 1.1
 """Height of a line of a sum of gradients, in em."""
+_TERM_LEAST = 24.0
+"""A block of a sum is not less high than this, in film pixels."""
+DIGIT_WIDTH = 0.90
+"""A number takes at most this share of its cell's width."""
+_CHARS = 6
+"""A cell is widened for a number of at most so many characters."""
 _LINE = 1.2
 """Height of a line of symbols in an op's node, in em."""
 
@@ -262,8 +268,8 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
     record = trace.tensor(node.tensor if node.tensor is not None else 0)
     pad = sizes.pad if node.parameter else 0.0
     if node.kind == "element":
-        width = height = unit = sizes.cell
-        grid = (1, 1)
+        height = unit = sizes.cell
+        width, grid = _width_of_element(record, trace, sizes), (1, 1)
     else:
         grid = grid_of(record.shape)
         unit = unit_of(grid, sizes, known=record.id in trace.values)
@@ -283,13 +289,26 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
     return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms)
 
 
+def _width_of_element(record: TensorRecord, trace: Trace, sizes: Sizes) -> float:
+    """Return the width of the cells of a tensor: wider than high where a number needs that."""
+    em = ADVANCE * sizes.artboard.floor
+    fitting = int(DIGIT_WIDTH * sizes.cell / em)
+    values = trace.values[record.id]
+    texts = None
+    if numerals.write_all(values, fitting) is None:
+        texts = numerals.write_all(values, _CHARS)
+    longest = max(map(len, texts or [""]))
+    return max(sizes.cell, (longest + 0.1) * em / DIGIT_WIDTH)
+
+
 def terms_height(node: Node, body: tuple[float, float], unit: float, sizes: Sizes) -> float:
     """Return the height of what adds up to a node's gradient: of an element lines below each other,
-    of a tensor small blocks side by side."""
+    of a tensor small blocks side by side; 0 where these would be too small to be seen."""
     if node.kind == "element":
         return sizes.below + (LINE_OF_TERM * len(node.terms) + 0.4) * sizes.read
     scale = term_width(node, body[0], sizes) / body[0]
-    return sizes.below + scale * gradient_height(body[1], unit, sizes)
+    height = scale * gradient_height(body[1], unit, sizes)
+    return sizes.below + height if height >= sizes.artboard.px(_TERM_LEAST) else 0.0
 
 
 def term_width(node: Node, width: float, sizes: Sizes) -> float:
