@@ -141,7 +141,7 @@ def test_a_loop_of_arithmetic_is_told_shortly(tmp_path: Path) -> None:
     script = write_cells(tmp_path, {"laps": lines})
     scene = play_cell(trace_script(script, root=tmp_path), "laps")
     assert scene.warnings == []
-    assert scene.cues[-1].end < 17
+    assert scene.cues[-1].end < 15
     laps = [cue.end - cue.start for cue in scene.cues[1:4]]
     assert laps == sorted(laps, reverse=True)
 

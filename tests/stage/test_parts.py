@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from torchreel.records import TensorRecord, TorchReelError
 from torchreel.spelling import bare_name
 from torchreel.stage import fonts, registry
+from torchreel.stage import text as text_module
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.checker import Body, Frame, Lit, Written, flaws, flaws_at_rest, lacking
 from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.numerals import write, write_all
-from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unknown
+from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unknown, wrap
 
 
 @pytest.mark.parametrize(
@@ -250,6 +252,9 @@ def test_an_outline_is_closed_curves_of_the_right_width() -> None:
     assert outline(" ", "Medium").shape == (0, 2)
 
 
+FIRE = "\U0001f525"
+
+
 def test_a_character_that_the_font_lacks_is_taken_from_another() -> None:
     for character in "日★":
         files = (fonts.font_file("ExtraBold"), *fonts.spare_files("ExtraBold"))
@@ -257,6 +262,21 @@ def test_a_character_that_the_font_lacks_is_taken_from_another() -> None:
         assert unknown(character) == ("" if any(has) else character)
         same = np.array_equal(outline(character, "ExtraBold"), outline("\ufffd", "ExtraBold"))
         assert same or any(has)
+
+
+def test_a_picture_that_no_font_has_is_drawn_as_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "_has", lambda character: character.isascii())
+    for cached in (columns, unknown, outline, text_module._named):
+        cached.cache_clear()
+    try:
+        name = f":{unicodedata.name(FIRE).lower()}:"
+        assert np.array_equal(outline(f"a{FIRE}", "Medium"), outline(f"a{name}", "Medium"))
+        assert columns(f"{FIRE}\U0001f3fd") == len(name)
+        assert unknown(FIRE) == ""
+        assert wrap(f"ab{FIRE}", len(name)) == ["ab", FIRE]
+    finally:
+        for cached in (columns, unknown, outline, text_module._named):
+            cached.cache_clear()
 
 
 def test_a_character_that_no_font_has_is_one_sign_and_a_flaw() -> None:

@@ -22,7 +22,7 @@ from torchreel.stage.tape import MemoryTape
 _FLAT = 60.0
 """A bracket is a line of its own where its box is no wider than this, in film pixels."""
 
-_SIDES, _PIECES = 3, 6
+_SIDES, _PIECES = 3, 16
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from torchreel.stage.text import columns
+from torchreel.stage.text import terminal_columns
 
 _TAB = 8
 """A tab goes on to the next multiple of so many columns."""
@@ -76,7 +76,7 @@ class _Screen:
         self.lines += [[] for _ in range(self._line + 1 - len(self.lines))]
 
     def _put(self, character: str) -> None:
-        line, wide = self.lines[self._line], columns(character)
+        line, wide = self.lines[self._line], terminal_columns(character)
         line += " " * (self._column + wide - len(line))
         if wide:
             line[self._column : self._column + wide] = [character, *[""] * (wide - 1)]

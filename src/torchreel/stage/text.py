@@ -28,9 +28,9 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 @functools.cache
 def columns(text: str) -> int:
-    """Return how many columns ``text`` takes in a terminal: two for a character of East Asia, none
-    for an accent."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
+    """Return how many columns ``text`` takes as it is drawn: two for a character of East Asia, none
+    for an accent, those of its name for a picture that no font has."""
+    return len(text) if text.isascii() else sum(map(terminal_columns, _spelled(text)))
 
 
 def text_width(text: str, size: float) -> float:
@@ -52,10 +52,10 @@ def wrap(text: str, most: int) -> list[str]:
     """Return ``text`` in pieces of so many columns, as a terminal of that width shows it."""
     pieces, at = [""], 0
     for character in text:
-        at += _columns(character)
+        at += columns(character)
         if at > most and pieces[-1]:
             pieces.append("")
-            at = _columns(character)
+            at = columns(character)
         pieces[-1] += character
     return pieces
 
@@ -63,7 +63,8 @@ def wrap(text: str, most: int) -> list[str]:
 @functools.cache
 def unknown(text: str) -> str:
     """Return the characters of a text that no font of this machine has."""
-    return "".join(each for each in dict.fromkeys(text) if _columns(each) and not _has(each))
+    lacking = (each for each in dict.fromkeys(_spelled(text)) if not _has(each))
+    return "".join(each for each in lacking if terminal_columns(each))
 
 
 @functools.cache
@@ -74,22 +75,37 @@ def outline(text: str, weight: Weight) -> Points:
     one curve, as in a Manim VMobject.
     """
     parts, column = [np.zeros((0, 2))], 0
-    for character in text:
+    for character in _spelled(text):
         parts.append(_glyph(character, weight) + np.array([ADVANCE * column, 0]))
-        column += _columns(character)
+        column += terminal_columns(character)
     return np.concatenate(parts)
 
 
 @functools.cache
-def _columns(character: str) -> int:
+def terminal_columns(character: str) -> int:
+    """Return how many columns a character takes in a terminal."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def _spelled(text: str) -> str:
+    """Return a text as it is drawn: a picture that no font has is its name, ``:fire:``, and its
+    shade of skin is left out."""
+    return text if text.isascii() else "".join(map(_named, text))
+
+
+@functools.cache
+def _named(character: str) -> str:
+    kind, name = unicodedata.category(character), unicodedata.name(character, "")
+    if kind not in ("So", "Sk") or not name or _has(character):
+        return character
+    return "" if kind == "Sk" else f":{name.lower().replace(' ', '_')}:"
+
+
 @functools.cache
 def _glyph(character: str, weight: Weight) -> Points:
-    room = ADVANCE * _columns(character)
+    room = ADVANCE * terminal_columns(character)
     font = _font_with(character, weight)
     if font is None:
         font, character = _font(font_file(weight)), _UNKNOWN
