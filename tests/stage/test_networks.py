@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from manim import FadeIn, VMobject
+from manim import FadeIn, VGroup, VMobject
 
 from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_autograd import _reads as _reads_as
@@ -27,6 +27,7 @@ from torchreel.stage.frame import is_visible
 from torchreel.stage.nets.arrangement import Part, arrange, body
 from torchreel.stage.nets.chain import ModuleChain
 from torchreel.stage.nets.gate import CURVES
+from torchreel.stage.nets.handover import move_of
 from torchreel.stage.nets.links import INPUT, chain_of
 from torchreel.stage.nets.nodeview import NodeView
 from torchreel.stage.nets.sample import sample_of
@@ -116,6 +117,7 @@ CELLS = {
     "        x = self[1](x)\n        return x\n"
     "few = Gated(nn.Linear(64, 16), nn.ReLU())(torch.randn(5, 64))\n"
     "more = Gated(nn.Linear(64, 32), nn.ReLU())(torch.randn(5, 64))",
+    "cell": "lstm = nn.LSTM(8, 12)\nheard, _ = lstm(torch.randn(5, 2, 8))",
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
     "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",
@@ -325,6 +327,17 @@ def test_links_are_the_calls_and_ops_of_the_forward(trace: Trace) -> None:
     assert [link.has_parameters for link in chain.links] == [True, False, True, False, False]
 
 
+def test_matrices_side_by_side_stand_in_the_order_of_their_module(
+    trace: Trace, replay: dict[str, Any]
+) -> None:
+    own = trace.of_cell("cell")
+    call = next(each for each in own.calls if each.parent is None)
+    (link,) = chain_of(own, call, 12).links
+    assert link.weight is not None
+    shown = [own.tensor(each).shape for each in (link.weight, *link.others)]
+    assert shown == [tuple(each.shape) for each in replay["lstm"].parameters() if each.ndim == 2]
+
+
 def test_deep_trees_fold_to_as_many_links_as_are_asked_for(trace: Trace) -> None:
     own = trace.of_cell("wide")
     call = next(each for each in own.calls if each.parent is None)
@@ -432,6 +445,18 @@ def test_a_gate_shows_pytorchs_function(name: str) -> None:
     }
     function = functions.get(name) or getattr(torch.nn.functional, name)
     assert np.allclose(CURVES[name](at.numpy()), function(at).numpy())
+
+
+def test_a_text_keeps_its_proportions_where_its_picture_is_stretched() -> None:
+    canvas = Canvas(ARTBOARDS["page"], THEMES["dark"])
+    before = canvas.rectangle(0, 0, 600, 100)
+    text = canvas.label("0.06", 50, 50, 40, THEMES["dark"].text)
+    after = VGroup(canvas.rectangle(0, 0, 100, 100), text)
+    ratio = text.width / text.height
+    draw = move_of(before, after)
+    draw(0.0)
+    assert text.width / text.height == pytest.approx(ratio)
+    assert after.width == pytest.approx(before.width)
 
 
 def test_parts_stand_side_by_side_inside_their_zone() -> None:

@@ -15,6 +15,7 @@ CELLS_MAX = 12
 
 _TALLEST = 784
 _POWER, _OWN_POWER = 0.28, 0.12
+_AIR = 1.25
 _SHORT = 0.17
 _CELL = 0.17
 _NATURAL: dict[Kind, tuple[float, float]] = {
@@ -75,7 +76,9 @@ class Slot:
         return self.x + self.width / 2
 
     def top_over(self, width: float) -> float:
-        """Return the y of the highest point of its upper edge in the middle ``width`` pixels."""
+        """Return the y of the highest point of its upper edge below a text ``width`` pixels wide in
+        the middle, with air at both ends."""
+        width *= _AIR
         ends = (self.center_x - width / 2, self.center_x + width / 2)
         shares = [min(1.0, max(0.0, (x - self.x) / self.width)) for x in ends]
         heights = [self.left + (self.right - self.left) * share for share in shares]

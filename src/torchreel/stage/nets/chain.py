@@ -267,9 +267,12 @@ def _dots(canvas: Canvas, slot: Slot) -> VGroup:
 
 def _arc(canvas: Canvas, source: Slot, target: Slot, low: float) -> VGroup:
     px = canvas.artboard.px
-    bottom = source.center_y + max(source.left, source.right) / 2
+    tall = max(source.left, source.right) / 2
+    if source.part.kind == "gate":
+        tall = _reach(canvas, source)
+    bottom = source.center_y + tall
     start = (source.x + source.width, bottom + px(2))
-    end = (target.center_x, target.center_y + min(px(37), target.width * 0.44) + px(8))
+    end = (target.center_x, target.center_y + _reach(canvas, target) + px(8))
     corner = px(16)
     path = [
         start,
@@ -282,6 +285,11 @@ def _arc(canvas: Canvas, source: Slot, target: Slot, low: float) -> VGroup:
     line = canvas.path([(float(x), float(y)) for x, y in path], color, px(3.5))
     head = canvas.arrow((end[0], low - corner), end, color, px(3.5))
     return VGroup(line, head)
+
+
+def _reach(canvas: Canvas, gate: Slot) -> float:
+    """Return how far a gate reaches from its middle, in pixels."""
+    return min(canvas.artboard.px(37), gate.width * 0.44)
 
 
 def title_size(canvas: Canvas, text: str, room: float) -> float:

@@ -9,6 +9,7 @@ from manim import Animation, FadeIn, FadeOut, Group, Mobject, Scene
 from numpy.typing import NDArray
 
 from torchreel.stage.block import BlockAnimation
+from torchreel.stage.canvas import Label
 from torchreel.stage.motion import BEAT, QUICK, ease, late
 
 Key = tuple[str, int | str]
@@ -40,7 +41,7 @@ def hand_over(scene: Scene, old: Group | None, new: Group, run_time: float = BEA
     arriving = {id(after[key]) for key in shared}
     leaving = Group(*(each for each in (old or []) if id(each) not in staying))
     coming = Group(*(each for each in new if id(each) not in arriving))
-    moves = [_move(before[key], after[key]) for key in shared]
+    moves = [move_of(before[key], after[key]) for key in shared]
     moving = Group(*(after[key] for key in shared))
 
     def draw(time: float) -> None:
@@ -67,16 +68,23 @@ def _identities(picture: Group | None) -> Mapping[Key, Mobject]:
     return picture.identities if isinstance(picture, Identified) else {}
 
 
-def _move(before: Mobject, after: Mobject) -> Callable[[float], None]:
-    """Return what draws a part between where the other one stood (0) and its own place (1)."""
+def move_of(before: Mobject, after: Mobject) -> Callable[[float], None]:
+    """Return what draws a part between where the other one stood (0) and its own place (1); texts
+    keep their proportions on the way."""
     family = [each for each in after.get_family() if len(each.points)]
     points = [np.array(each.points) for each in family]
     start, end = _corners(before), _corners(after)
+    middles = [
+        (own.min(axis=0) + own.max(axis=0)) / 2 if isinstance(each, Label) else None
+        for each, own in zip(family, points, strict=True)
+    ]
     scale = (start[1] - start[0]) / np.maximum(end[1] - end[0], 1e-9)
 
     def draw(share: float) -> None:
-        for each, own in zip(family, points, strict=True):
+        for each, own, middle in zip(family, points, middles, strict=True):
             there = start[0] + (own - end[0]) * scale
+            if middle is not None:
+                there = start[0] + (middle - end[0]) * scale + (own - middle) * scale[1]
             each.points = own if share >= 1 else there + (own - there) * share
 
     return draw

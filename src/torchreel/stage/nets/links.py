@@ -101,7 +101,10 @@ def _links(trace: Trace, call: ModuleCall, depth: int) -> list[Link]:
 def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
     module = trace.modules[call.module]
     weight = _weight(trace, call, whole=bool(within))
-    others = () if within or weight is None else _others(trace, call, weight)
+    others: tuple[int, ...] = ()
+    if weight is not None and not within:
+        weight, *rest = _side_by_side(trace, call, weight)
+        others = tuple(rest)
     return Link(
         name=module.path.split(".")[-1] or module.name or module.kind,
         kind=module.kind,
@@ -150,17 +153,15 @@ def _weight(trace: Trace, call: ModuleCall, *, whole: bool) -> int | None:
     return None if weight is None else _then(trace, call, weight)
 
 
-def _others(trace: Trace, call: ModuleCall, weight: int) -> tuple[int, ...]:
-    """Return the further matrices that a call worked with itself, those of its tree included."""
+def _side_by_side(trace: Trace, call: ModuleCall, weight: int) -> list[int]:
+    """Return the matrices that a call worked with itself, those of its tree included, in the order
+    in which the modules have them; a weight that is no matrix is the first."""
     module = trace.modules[call.module]
     tree = [each for each in trace.modules if each is module or _inside(trace, each, module)]
     own = [tensor for each in tree for tensor in each.parameters.values()]
-    first = trace.tensor(weight).name
-    return tuple(
-        _then(trace, call, tensor)
-        for tensor in own
-        if len(trace.tensor(tensor).shape) == 2 and trace.tensor(tensor).name != first
-    )
+    matrices = [each for each in own if len(trace.tensor(each).shape) == 2]
+    first = [] if len(trace.tensor(weight).shape) == 2 else [weight]
+    return first + [_then(trace, call, each) for each in matrices]
 
 
 def _then(trace: Trace, call: ModuleCall, parameter: int) -> int:
