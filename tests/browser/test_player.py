@@ -99,6 +99,22 @@ def test_a_click_goes_to_a_step_and_plays_it(
     assert named == (what == "number")
 
 
+def test_a_step_of_the_transcript_brings_the_picture_into_sight(
+    browser: Browser, course: Course
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 420})
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    player.slow()
+    last = player.find(".tr-transcript li").last
+    last.evaluate("item => item.scrollIntoView({ block: 'start' })")
+    expect(player.video).not_to_be_in_viewport(ratio=0.5)
+    last.click()
+    player.expect_line(3)
+    expect(player.video).to_be_in_viewport(ratio=0.5)
+    page.close()
+
+
 def test_step_mode_stops_once_at_the_end_of_each_line(page: Page, course: Course) -> None:
     page.goto(course.url + SHAPE)
     player = Player.of(page, 1)

@@ -255,6 +255,7 @@ def test_the_copy_button_knows_what_the_code_needs(root: Path) -> None:
         (PAGE_JA, "形は {{ reshape:y.shape }} です。", 1),
         (PAGE_JA, "- 形は {{ reshape:y.shape }} です。\n- 数は `12` だ。", 2),
         (PAGE_JA, "形は {{ reshape:y.shape }} です。数も同じです。", 0),
+        (PAGE_JA, "数は {{ reshape:y.numel }} 個あり、形は変わりません。", 1),
         (PAGE, "`12` です。", 0),
     ],
 )
@@ -263,6 +264,11 @@ def test_a_japanese_paragraph_does_not_end_with_a_line_of_two_letters(
 ) -> None:
     html, _ = render(root, text, page)
     assert html.count('<span class="tr-together"><code') == kept
+
+
+def test_a_number_is_not_parted_from_its_counter(root: Path) -> None:
+    html, _ = render(root, '<b title="10 個">10 個</b>の点数', PAGE_JA)
+    assert '<b title="10 個">10\N{NO-BREAK SPACE}個</b>の点数' in html
 
 
 def test_tracks_hold_a_cue_for_each_cue_of_the_clip(root: Path) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
-_ENDS = re.compile(r"(<code\b[^>]*>[^<]{1,16}</code> ?[^\s<>。]{1,5}。)(?=\s*</(?:p|li|span|td)>)")
+_CODE = r"<code\b[^>]*>[^<]{1,16}</code>"
+_COUNTERS = "[個行列枚本番回台段点桁秒倍次種つ]"
+_ENDS = re.compile(rf"({_CODE} ?[^\s<>。]{{1,5}}。)(?=\s*</(?:p|li|span|td)>)")
+_COUNTED = re.compile(rf'(?<!"tr-together">)({_CODE} ?{_COUNTERS})')
+_TAG = re.compile(r"(<[^>]*>)")
+_NUMBER = re.compile(rf"(?<=\d) (?={_COUNTERS})")
 
 
 def keep_together(html: str) -> str:
-    """Return a page whose paragraphs do not end with a line of two letters: 「です。」 after a code
-    span stays beside it."""
-    return _ENDS.sub(r'<span class="tr-together">\1</span>', html)
+    """Return a page whose lines do not part a number from its counter, and whose paragraphs do not
+    end with a line of two letters: 「です。」 after a code span stays beside it."""
+    html = _ENDS.sub(r'<span class="tr-together">\1</span>', html)
+    html = _COUNTED.sub(r'<span class="tr-together">\1</span>', html)
+    parts = _TAG.split(html)
+    parts[::2] = [_NUMBER.sub("\N{NO-BREAK SPACE}", text) for text in parts[::2]]
+    return "".join(parts)

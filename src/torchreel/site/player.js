@@ -353,6 +353,7 @@
     itemClicked(event) {
       const item = event.target.closest("li");
       if (!item || event.target.closest("a") || String(getSelection())) return;
+      if (this.video.getBoundingClientRect().top < 0) this.video.scrollIntoView({ block: "nearest" });
       this.reel.go(this.stepOf(this.cuesOf(item)), true);
     }
 
