@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,12 @@ def test_a_loop_is_told_with_its_laps_and_where_its_numbers_went(
     assert f"loss は {went[0]} から {went[1]} になります。" in loop_caption(
         trace, "train", 6, JAPANESE
     )
+
+
+def test_a_loop_of_one_lap_runs_one_lap(trace: Trace) -> None:
+    once = replace(trace, loops=tuple(replace(each, laps=1) for each in trace.loops))
+    assert loop_caption(once, "train", 6, ENGLISH).startswith("The loop runs 1 lap. ")
+    assert loop_caption(once, "train", 6, JAPANESE).startswith("ループが 1 周します。")
 
 
 def test_a_plain_value_is_told(trace: Trace) -> None:

@@ -42,7 +42,8 @@ def loop_caption(trace: Trace, cell: str, statement: int, words: Words) -> str:
     laps = sum(
         loop.laps for loop in trace.loops if (loop.cell, loop.statement) == (cell, statement)
     )
-    sentences = [words.looped.format(laps=laps)] if laps else []
+    looped = words.looped_once if laps == 1 else words.looped
+    sentences = [looped.format(laps=laps)] if laps else []
     for series in trace.series:
         if (series.cell, series.statement, series.kind) == (cell, statement, "name"):
             values = trace.arrays[series.array][:, 1]

@@ -62,6 +62,7 @@ class Words:
     raised: str
     value: str
     looped: str
+    looped_once: str
     went: str
     join: str
     recorded: str
@@ -122,6 +123,7 @@ ENGLISH = Words(
     recorded="Recorded on {device}, {date}.",
     value="{name} is {value}.",
     looped="The loop runs {laps} laps.",
+    looped_once="The loop runs {laps} lap.",
     went="{name} goes from {first} to {last}.",
     join=" ",
 )
@@ -181,6 +183,7 @@ JAPANESE = Words(
     recorded="{date} に {device} で記録しました。",
     value="{name} は {value} です。",
     looped="ループが {laps} 周します。",
+    looped_once="ループが {laps} 周します。",
     went="{name} は {first} から {last} になります。",
     join="",
 )
