@@ -160,7 +160,9 @@ class LessonScene(Scene):
         """Return the animations of a play, faster in the later laps of a loop and where a kind of
         op plays again."""
         animations = super().compile_animations(*args, **kwargs)
-        pace = self._pace * (1.0 if self.playing is None else self.loops.pace(self.playing))
+        pace, run = self._pace, self.playing
+        if run is not None and not self.training.covers(run):  # which has a pace of its own
+            pace *= self.loops.pace(run)
         for animation in animations:
             animation.run_time *= pace
             if isinstance(animation, Wait):

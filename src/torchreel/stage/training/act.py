@@ -43,7 +43,7 @@ from torchreel.stage.training.passes import (
 from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, Moment, TrainingRing
 from torchreel.stage.training.tiles import TILES, Change, Kept, TileShelf, liveliest, tiles_of
 
-_PACE = (0.8, 0.45, 0.25)
+_PACE = (0.8, 0.5, 0.3)
 """Seconds a station in the first laps."""
 
 _CURVE = 5.0
