@@ -25,6 +25,8 @@ _ROWS = 3
 _SIGN = 0.9
 _APART = 1.5
 """From a tensor to its gradients, in cells."""
+_NAMED = 2.6
+"""What ``.grad`` held has its name above it where that is not wider than this, in cells."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Sum:
 
 @dataclass
 class _Row:
-    """What stands in a row: the tensor, ``before + gradient =``, and what ``.grad`` holds now."""
+    """What stands in a row: the tensor, ``before + gradient =``, and what ``.grad`` holds now;
+    ``was`` is its name over what it held."""
 
     box: Box
     now: Part
     tensor: list[Part] = field(default_factory=list)
+    was: list[Part] = field(default_factory=list)
     terms: list[Part] = field(default_factory=list)
     name: list[Part] = field(default_factory=list)
 
@@ -94,6 +98,7 @@ class GradientSums(VGroup):
                 for each in row.tensor:
                     each.reveal(part(t, 0.0, 0.2))
                 pieces = [*([each] for each in row.terms), [*row.name, row.now]]
+                pieces[0] = [*row.was, *pieces[0]]
                 for place, piece in enumerate(pieces):
                     start = 0.7 * place / (len(pieces) - 1)
                     for each in piece:
@@ -123,8 +128,8 @@ class GradientSums(VGroup):
             row = self._rows.get(tensor)
             if row is None:
                 continue
-            leaving += [*row.terms, row.now]
-            row.terms = []
+            leaving += [*row.was, *row.terms, row.now]
+            row.was, row.terms = [], []
             row.now = (
                 self._pictures.nothing(row.box, step.number, tensor)
                 if after is None
@@ -164,10 +169,12 @@ class GradientSums(VGroup):
         ]
         row.tensor.append(self._pictures.tensor(node, tensor, each.fills))
         if node.name:
-            row.name.append(self._named(node, boxes[2]))
+            row.name.append(self._named(node, boxes[2], self.canvas.theme.grad))
+            if text_width(f"{node.name}.grad", self._sizes.name) <= _NAMED * self._sizes.cell:
+                row.was.append(self._named(node, boxes[0], self.canvas.theme.muted))
             name = self._pictures.name(node, tensor, self._pitch + apart)
             row.tensor += [name] if name is not None else []
-        self._show([*row.tensor, *row.terms, *row.name, row.now])
+        self._show([*row.tensor, *row.was, *row.terms, *row.name, row.now])
         return row
 
     def _block(self, each: Sum, room: float) -> tuple[float, float, float, tuple[int, int]]:
@@ -187,10 +194,9 @@ class GradientSums(VGroup):
         source = Drawn(0, text, "sign")
         return Part(self.canvas.label(text, x, y, size, color, source=source))
 
-    def _named(self, node: Node, box: Box) -> Part:
+    def _named(self, node: Node, box: Box, ink: Color) -> Part:
         text, size = f"{node.name}.grad", self._sizes.name
         y = box.y - box.height / 2 - 0.9 * size
         left = box.x - text_width(text, size) / 2
         source = Drawn(0, text, "name", node.tensor)
-        ink = self.canvas.theme.grad
         return Part(self.canvas.label(text, left, y, size, ink, align=0, source=source))
