@@ -118,6 +118,9 @@ CELLS = {
     "few = Gated(nn.Linear(64, 16), nn.ReLU())(torch.randn(5, 64))\n"
     "more = Gated(nn.Linear(64, 32), nn.ReLU())(torch.randn(5, 64))",
     "cell": "lstm = nn.LSTM(8, 12)\nheard, _ = lstm(torch.randn(5, 2, 8))",
+    "line": "line = nn.Linear(1, 1)\nguess = line(torch.tensor([[2.0], [3.0]]))",
+    "curve": "curve = nn.Sequential(nn.Linear(1, 16), nn.ReLU(), nn.Linear(16, 1))\n"
+    "guess = curve(torch.tensor([[2.0], [3.0]]))",
     "single": "layer = nn.Linear(5, 3)\nout = layer(torch.randn(2, 5))",
     "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",

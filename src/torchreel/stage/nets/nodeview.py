@@ -87,9 +87,8 @@ class NodeView(Group):
             for sample, x in zip(samples, xs, strict=True)
             if sample.numbers is not None
         ]
-        self.radius = min(
-            self.radius, *(layer.pitch * 0.4 for layer in self.layers if len(layer.ys) > 1)
-        )
+        pitches = [layer.pitch for layer in self.layers if len(layer.ys) > 1]
+        self.radius = min([self.radius, *(0.4 * pitch for pitch in pitches)])
         self.edges = [self._edges(at) for at in range(len(self.matrices))]
         self.nodes = [self._nodes(at) for at in range(len(self.layers))]
         self.heads = self._heads()
