@@ -21,6 +21,7 @@ def write(stage: Stage, step: Step) -> None:
     if source.shape != result.shape:  # ``out=`` grows
         stage.exchange(result)
         return
+    _leave_equation(stage, source)
     block, changed = _block(stage, source), stage.changed(step)
     slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
     known = stage.follows(slots)
@@ -33,6 +34,18 @@ def write(stage: Stage, step: Step) -> None:
         lit = []
     stage.play(*lit, *(stage.following(int(slots[0])) if len(slots) and not known else ()))
     stage.play(stage.write(block, result), *_elsewhere(stage, block, result))
+
+
+def _leave_equation(stage: Stage, source: TensorRecord) -> None:
+    """Let what stands beside the memory that is written leave, with the signs between them: it was
+    computed from other numbers, or others from it."""
+    own = [block.record for block in stage.blocks if block.record.storage == source.storage]
+    if not 0 < len(own) < len(stage.blocks):
+        return
+    if len(own) == 1:
+        stage.exchange(own[0])
+    else:
+        stage.arrange("left_right", own)
 
 
 def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
