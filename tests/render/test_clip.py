@@ -208,7 +208,12 @@ def test_a_fault_of_the_stage_is_a_problem_of_the_line_being_shown(
     with pytest.raises(TorchReelError) as raised:
         worker.render(replace(job, trace=trace), tmp_path, root)
     assert raised.value.problem.where.startswith("lessons/small/lesson.py:")
-    assert "IndexError" in raised.value.problem.what
+    assert raised.value.problem.what.startswith(
+        "TorchReel could not draw this line and raised Index"
+    )
+    assert raised.value.problem.remedy.startswith(
+        "This is a fault of TorchReel, not of the script."
+    )
     assert "Raised in" in raised.value.problem.remedy
 
 

@@ -21,6 +21,9 @@ from torchreel.render.job import Job
 _T = TypeVar("_T")
 
 _RETRY = "Mend it and build again; until then the page keeps its last good clip."
+_FAULT = """This is a fault of TorchReel, not of the script. Please report it with this line and \
+what is in brackets; until it is mended, write the line otherwise, or leave it out of what is \
+shown."""
 
 
 class Worker:
@@ -189,6 +192,7 @@ def _line(cues: int, job: Job) -> int:
 def _problem(error: BaseException, job: Job, root: Path, line: int) -> Problem:
     """Return what went wrong, where in the scene's own file, or else at the line being shown."""
     what, remedy = f"{type(error).__name__}: {error}", _RETRY
+    told = f"the scene of cell {job.cell!r} raised"
     if isinstance(error, TorchReelError):
         what, remedy = error.problem.what, error.problem.remedy or remedy
     frames = traceback.extract_tb(error.__traceback__)
@@ -200,8 +204,10 @@ def _problem(error: BaseException, job: Job, root: Path, line: int) -> Problem:
     else:
         where = f"{job.trace.script}:{line}"
         last = frames[-1]
+        if not isinstance(error, TorchReelError):
+            told, remedy = "TorchReel could not draw this line and raised", _FAULT
         remedy += f" (Raised in {Path(last.filename).name}:{last.lineno}.)"
-    return Problem(where, f"the scene of cell {job.cell!r} raised {what}", remedy)
+    return Problem(where, f"{told} {what}", remedy)
 
 
 def _relative(path: Path, root: Path) -> str:
