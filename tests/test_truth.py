@@ -214,6 +214,9 @@ class Oracle:
         sign = "+" if drawn.text.startswith("+") else ""
         return self._fact(drawn, lambda held: f"{sign}{held.stride[drawn.index[0]]}")
 
+    def _offset(self, drawn: Drawn) -> bool:
+        return self._fact(drawn, lambda held: str(held.live.storage_offset()))
+
     def _dtype(self, drawn: Drawn) -> bool:
         return self._fact(drawn, lambda held: str(held.value.dtype).removeprefix("torch."))
 

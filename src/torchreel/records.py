@@ -600,7 +600,7 @@ class Drawn:
 
     ``source`` says which fact it is: an element's value (``index`` names it), the size of one
     dimension (``index`` holds the dimension) or of the whole tensor (no ``index``), or a tensor's
-    name, shape, stride, dtype, device or ``requires_grad``;
+    name, shape, stride, offset in its memory, dtype, device or ``requires_grad``;
     an op's name (``step`` names it) or a line of code (``statement`` of the cue). Further: a place
     along a tensor's last dimension (``index`` holds it; along another one, the dimension, then the
     place), a module's name or class (``module``), a
@@ -630,6 +630,7 @@ class Drawn:
         "name",
         "shape",
         "stride",
+        "offset",
         "dtype",
         "device",
         "requires_grad",

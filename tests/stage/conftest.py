@@ -95,6 +95,9 @@ CELLS = {
     "rows_asked": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([2, 0])\np = x[i]",
     "gathered": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([[0], [2], [1]])\n"
     "g = x.gather(1, i)",
+    "one_element": "x = torch.arange(100, 220).reshape(2, 3, 4, 5)\ne = x[1, 2, 3, 4]\n"
+    "t = x[1, 0].T\nf = t[2, 1]",
+    "one_of_a_row": "x = torch.arange(12).reshape(3, 4)\ne = x[1, 2]\nr = x[1]",
     "long_name": "a_rather_long_name_for_a_tensor = torch.arange(12).reshape(3, 4)\n"
     "another_rather_long_name = a_rather_long_name_for_a_tensor.reshape(2, 6)",
 }

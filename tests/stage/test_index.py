@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.stage.conftest import write_cells
+from tests.stage.conftest import play_cell, write_cells
+from torchreel.records import Trace
+from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
+from torchreel.stage.line import WrittenLine
 from torchreel.stage.ops.index import _viewed
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.strides import Hops
@@ -130,3 +133,30 @@ def test_only_what_a_view_of_a_large_tensor_reads_is_lit(tmp_path: Path) -> None
         wanted = eval(line, {"x": torch.arange(60_000).reshape(150, 400)})
         assert places is not None
         assert places.tolist() == wanted.flatten().tolist()
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_the_place_of_an_element_is_reckoned_from_its_indices_and_the_strides(
+    trace: Trace, artboard: str
+) -> None:
+    x = torch.arange(100, 220).reshape(2, 3, 4, 5)
+    t = x[1, 0].T
+    for line, tensor, indices in (
+        ("e = x[1, 2, 3, 4]", x, (1, 2, 3, 4)),
+        ("f = t[2, 1]", t, (2, 1)),
+    ):
+        scene = play_cell(trace, "one_element", artboard, until=line)
+        (written,) = [each for each in scene.mobjects if isinstance(each, WrittenLine)]
+        told = [part.text for part in written.get_family() if isinstance(part, Label)]
+        terms = [[str(i), "×", str(s)] for i, s in zip(indices, tensor.stride(), strict=True)]
+        start = [[str(tensor.storage_offset())]] if tensor.storage_offset() else []
+        first, *others = [*start, *terms]
+        line_told = [*first, *(each for term in others for each in ("+", *term))]
+        assert told == [*line_told, "=", str(tensor[indices].storage_offset())]
+        assert scene.stage.tape in scene.mobjects
+        assert not scene.warnings
+
+
+def test_what_reads_more_than_one_element_is_not_reckoned(trace: Trace) -> None:
+    scene = play_cell(trace, "one_of_a_row", until="r = x[1]")
+    assert not [each for each in scene.mobjects if isinstance(each, WrittenLine)]

@@ -297,6 +297,8 @@ class LessonScene(Scene):
             stage.outline_none()
         self._tape_waits = False
         stage.tape, stage.beside = tape, None
+        if tape is not None and self._strip is None:
+            self.add(tape)
         if tape is not None and self._strip is not None:
             if self._is_printed:
                 self._say_nothing()  # it may stand where the tape will be

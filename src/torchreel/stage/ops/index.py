@@ -9,7 +9,7 @@ import numpy as np
 from manim import Animation
 from numpy.typing import NDArray
 
-from torchreel.records import Shape, Step, TensorRecord
+from torchreel.records import Drawn, Shape, Step, TensorRecord
 from torchreel.spelling import bare_name
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, Move, TensorBlock
@@ -17,6 +17,7 @@ from torchreel.stage.canvas import polyline
 from torchreel.stage.cast import between
 from torchreel.stage.colors import mix
 from torchreel.stage.layout import Pose
+from torchreel.stage.line import Part
 from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
@@ -30,6 +31,9 @@ _TOLD = 3
 """So many indices of an index tensor are told one by one."""
 
 _UNASKED = 0.8
+
+_RECKONED = 0.15
+"""The share of the stage in which the place of one element is reckoned."""
 
 _DIP, _LEAST, _OUT = 70.0, 24.0, 40.0
 """How far threads hang below cells, at most and at least, and how far beside, in film pixels."""
@@ -63,8 +67,15 @@ def index(stage: Stage, step: Step) -> None:
     symbols = ["→"]
     if asked:
         symbols = ["[", "] →"] if bare_name(step.op) == "__getitem__" else ["", "→"]
-    pads = [ruler_room(stage.canvas)]
-    blocks = stage.arrange("left_right", [source, *asked], [result], symbols=symbols, pads=pads)
+    pads, reckoned = [ruler_room(stage.canvas)], _reckoned(source, result, moves)
+    blocks = stage.arrange(
+        "left_right",
+        [source, *asked],
+        [result],
+        symbols=symbols,
+        pads=pads,
+        below=_RECKONED if reckoned else 0.0,
+    )
     before, after = blocks[0], blocks[-1]
     if moves is None or not after.has_cells or not before.has_cells:
         places = _viewed(before.record, after.record) if moves is None else moves[:, 1]
@@ -75,6 +86,26 @@ def index(stage: Stage, step: Step) -> None:
         _one_by_one(stage, before, blocks[1], after, moves)
     else:
         _take(stage, before, after, moves)
+    if reckoned and stage.has_room(reckoned):
+        stage.play(*stage.write_line(reckoned))
+
+
+def _reckoned(
+    source: TensorRecord, result: TensorRecord, moves: NDArray[np.generic] | None
+) -> list[Part]:
+    """Return how the place of one element in memory is reckoned, where a step reads just one:
+    where the tensor begins, and each index times its stride; nothing of any other step."""
+    if moves is None or result.shape or source.storage != result.storage or not source.stride:
+        return []
+    indices = np.unravel_index(int(moves[0, 1]), source.shape)
+    parts: list[Part] = []
+    if source.offset:
+        parts.append(Drawn(0, str(source.offset), "offset", source.id))
+    for dim, (index, stride) in enumerate(zip(indices, source.stride, strict=True)):
+        parts += ["+"] if parts else []
+        parts.append(Drawn(0, str(index), "index", source.id, (dim, int(index))))
+        parts += ["×", Drawn(0, str(stride), "stride", source.id, (dim,))]
+    return [*parts, "=", Drawn(0, str(result.offset), "offset", result.id)]
 
 
 def _asked(stage: Stage, step: Step) -> list[TensorRecord]:
