@@ -14,6 +14,7 @@ from tests.stage.conftest import CELLS, play_cell, write_cells
 from torchreel.records import Drawn, TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
+from torchreel.stage.frame import Parts
 from torchreel.stage.numerals import MINUS
 from torchreel.tracer import trace_script
 
@@ -244,6 +245,28 @@ def test_a_tensor_that_loses_its_name_shows_it_struck_through(
 def test_what_is_written_in_place_keeps_its_name(staged: Callable[..., LessonScene]) -> None:
     for line in ("n[0, 1] = 40", "k += 1"):
         assert staged("sliced_write", until=line).stage.former == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "values"),
+    [
+        ("a = torch.ones(2)\nb = a * 3\na += 1", [2.0, 2.0]),
+        ("a = torch.ones(2)\nb = a * 3\nb[0] = 7", [7.0, 3.0]),
+        ("z = torch.tensor([1 + 2j, 3 - 1j])\nz.real[0] = 9", [9.0, 3.0]),
+    ],
+)
+def test_an_equation_leaves_when_a_side_of_it_is_written(
+    tmp_path: Path, lines: str, values: list[float]
+) -> None:
+    script = write_cells(tmp_path, {"row": lines})
+    scene = play_cell(trace_script(script, root=tmp_path), "row")
+    (block,) = scene.stage.blocks
+    held = scene.trace.steps[-1].results[0]
+    assert scene.trace.values[held].tolist() == values
+    assert block.record.storage == scene.trace.tensor(held).storage
+    assert not block.record.dtype.startswith("complex")
+    signs = [each.text for each in Parts.of(scene.mobjects).labels if each.text in ("×", "=")]
+    assert signs == []
 
 
 def test_what_is_written_without_a_name_keeps_the_code_that_made_it(tmp_path: Path) -> None:

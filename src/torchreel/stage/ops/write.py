@@ -38,9 +38,11 @@ def write(stage: Stage, step: Step) -> None:
 
 def _leave_equation(stage: Stage, source: TensorRecord) -> None:
     """Let what stands beside the memory that is written leave, with the signs between them: it was
-    computed from other numbers, or others from it."""
-    own = [block.record for block in stage.blocks if block.record.storage == source.storage]
-    if not 0 < len(own) < len(stage.blocks):
+    computed from other numbers, or others from it, or it is read as another type."""
+    memory = source.storage, source.dtype
+    records = [block.record for block in stage.blocks]
+    own = [each for each in records if (each.storage, each.dtype) == memory]
+    if not 0 < len(own) < len(records):
         return
     if len(own) == 1:
         stage.exchange(own[0])
