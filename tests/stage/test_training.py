@@ -236,3 +236,12 @@ def test_each_pass_of_two_models_has_its_own_models_gradient_and_curve(tmp_path:
     assert norms[6] == {f"{kept[0]:.2f}"}
     assert norms[10] == {f"{kept[1]:.2f}"}
     assert names[scene.cues[-1].number] >= {"c_loss", "m_loss"}
+
+
+def test_what_functions_do_in_a_lap_is_of_the_lap(tmp_path: Path) -> None:
+    """A forward that is written in the same cell plays in the ring, and none after the curve."""
+    called = "def forward(x):\n    return layers(x)\n\n" + FORGOTTEN.format(laps=30)
+    called = called.replace("scores = layers(x)", "scores = forward(x)") + "    adam.step()\n"
+    scene = play_cell(_cell(tmp_path, "called", called), "called")
+    assert scene.warnings == []
+    assert [cue.laps for cue in scene.cues[2:]] == [1] * 5 * 3 + [27]

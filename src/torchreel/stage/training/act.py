@@ -76,7 +76,7 @@ class TrainingLoop:
         training = self.training
         if training is None:
             return False
-        return run.statement == training.statement or run.statement in training.body
+        return run.statement == training.statement or id(run) in self._laps
 
     def laps(self, run: Run) -> int:
         """Return how many laps a run stands for."""
@@ -86,7 +86,7 @@ class TrainingLoop:
 
     def hold(self, run: Run, hold: float) -> float:
         """Return how long a run is held, of ``hold`` for any other: laps get faster."""
-        if self.training is not None and run.statement in self.training.body:
+        if id(run) in self._laps:
             return _PACE[min(self._laps[id(run)], SLOW_LAPS) - 1] * hold / HOLD
         return hold
 

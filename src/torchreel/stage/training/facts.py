@@ -125,15 +125,19 @@ def laps_of(trace: Trace, training: Training) -> dict[int, int]:
     """Return the lap of the loop that each run of its body belongs to, by the run's ``id``.
 
     A statement of the body itself runs in every lap; one in a condition or in a loop within may
-    have run less often, or more.
+    have run less often, or more. What functions do that the body calls is of the lap, too.
     """
     direct = {
         each.number for each in trace.cells[0].statements if each.parent == training.statement
     }
+    around = trace.cells[0].loops_around(training.statement)
+    inside = [at for at, run in enumerate(trace.runs) if run.statement in training.body]
     lap, found = 1, {}
-    for run in trace.runs:
-        if run.statement in training.body:
-            lap = max(lap, run.lap) if run.statement in direct else lap
+    for run in trace.runs[inside[0] : inside[-1] + 1]:
+        lap = max(lap, run.lap) if run.statement in direct else lap
+        own = trace.cells[0].loops_around(run.statement)
+        called = run.statement not in (training.statement, *around) and not {*around} & {*own}
+        if run.statement in training.body or called:
             found[id(run)] = lap
     return found
 
@@ -144,7 +148,7 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     Where more laps ran, one run of the loop's own statement stands for them, after the first ones.
     """
     laps = laps_of(trace, training)
-    body = [at for at, run in enumerate(runs) if run.statement in training.body]
+    body = [at for at, run in enumerate(runs) if id(run) in laps]
     late = [at for at in body if laps[id(runs[at])] > SLOW_LAPS]
     hidden = {*late, *(at for at, run in enumerate(runs) if _is_header(trace, run, training))}
     shown = [(at, run) for at, run in enumerate(runs) if at not in hidden]
