@@ -73,6 +73,8 @@ CELLS = {
     "wide": "m = torch.tensor(2.0, requires_grad=True)\nv = torch.tensor(3.0, requires_grad=True)\n"
     "h = torch.tensor(1.5, requires_grad=True)\nk = 0.5 * m * v**2\nf = m * 9.81 * h\ny = k + f\n"
     "y.backward()",
+    "complex": "z = torch.tensor(1.0 + 2.0j, requires_grad=True)\nr = z * 2\n"
+    "q = (r * r.conj()).real + r.real\nq.backward()",
     "neuron": "w = torch.tensor(-1.5, requires_grad=True)\n"
     "b = torch.tensor(0.5, requires_grad=True)\nx = torch.tensor(2.0)\ny = w * x + b\n"
     "loss = (y - 1) ** 2\nloss.backward()",
@@ -180,7 +182,7 @@ def _edges_in_order(diagram: Diagram, crossed: list[int]) -> bool:
     return order == sorted(order)
 
 
-REPLAYED = [cell for cell in CELLS if cell not in ("long", "recurrent", "double")]
+REPLAYED = [cell for cell in CELLS if cell not in ("long", "recurrent", "double", "complex")]
 """Cells of one line a statement, whose passes begin with ``backward()``."""
 
 

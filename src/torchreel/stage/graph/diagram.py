@@ -60,7 +60,7 @@ class Node:
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
     tensor that asks for one; an op that is ``kept`` holds such leaves within,
     ``module`` is the module it stands for. ``terms`` are the edges that bring what adds up to
-    its gradient, in the order in which it comes; none where only one does.
+    its gradient (``brought``), in the order in which it comes; none where only one does.
     """
 
     kind: Kind
@@ -79,6 +79,7 @@ class Node:
     functions: tuple[str, ...] = ()
     module: int | None = None
     terms: tuple[int, ...] = ()
+    brought: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class Diagram:
 
     def without_terms(self) -> Diagram:
         """Return the diagram without what adds up at its nodes."""
-        return replace(self, nodes=tuple(replace(node, terms=()) for node in self.nodes))
+        return replace(
+            self, nodes=tuple(replace(node, terms=(), brought=()) for node in self.nodes)
+        )
 
     @property
     def groups(self) -> list[int]:
@@ -187,8 +190,8 @@ class Drawing:
         roots: tuple[int, ...] = ()
         for root in self._backward.roots:
             roots += self._shown(root)
-        nodes = (replace(node, terms=self._terms(i)) for i, node in enumerate(self._nodes))
-        return Diagram(tuple(nodes), tuple(self._links), roots)
+        nodes = tuple(self._summed(number) for number in range(len(self._nodes)))
+        return Diagram(nodes, tuple(self._links), roots)
 
     def _forwards(self) -> list[Ops]:
         """Return the ops in an order in which each comes after those whose results it takes."""
@@ -253,6 +256,13 @@ class Drawing:
                     if feeds:
                         self._links.append(Link(source, at, passes=False))
 
+    def _summed(self, number: int) -> Node:
+        """Return a node with what adds up at it."""
+        terms = self._terms(number)
+        brought = [self._backward.edges[edge].gradient for edge in terms]
+        known = tuple(each for each in brought if each is not None)
+        return replace(self._nodes[number], terms=terms, brought=known)
+
     def _terms(self, number: int) -> tuple[int, ...]:
         """Return the edges whose gradients add up at a node; none where ``.grad`` held something
         before: there more is added than what comes."""
@@ -274,7 +284,12 @@ class Drawing:
         total = values.get(node.gradient if node.gradient is not None else -1)
         brought = [self._backward.edges[edge].gradient for edge in edges]
         parts = [values.get(each) for each in brought if each is not None]
-        if total is None or any(each is None or each.shape != total.shape for each in parts):
+        record = None if node.tensor is None else self._trace.tensor(node.tensor)
+        if total is None or record is None or np.iscomplexobj(total):
+            return False
+        if total.shape != record.shape or any(
+            each is None or each.shape != total.shape for each in parts
+        ):
             return False
         wide = np.array([each[node.index] for each in parts if each is not None], dtype=float)
         short = "16" in self._trace.tensor(node.gradient or 0).dtype

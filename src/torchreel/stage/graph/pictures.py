@@ -23,6 +23,7 @@ from torchreel.stage.graph.placement import (
     beside_capsule,
     gradient_height,
     lines_of,
+    plate_width,
     term_width,
 )
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y
@@ -121,12 +122,12 @@ class Pictures:
             return self._within(box)
         return self._gradient(node, box, gradient)
 
-    def terms(self, node: Node, gradients: Sequence[int], box: Box, room: float) -> list[Part]:
+    def terms(self, node: Node, box: Box, room: float) -> list[Part]:
         """Return what adds up to a node's gradient, over its place, a part for each: numbers below
         each other on a plate, of a tensor blocks side by side; none where they cannot be written.
         """
         if node.kind == "element":
-            return self._lines_of_terms(node, gradients, box, room)
+            return self._lines_of_terms(node, box, room)
         if not box.terms:
             return []
         sizes, made = self._sizes, []
@@ -135,25 +136,23 @@ class Pictures:
         height = box.terms - sizes.below - 2 * self._artboard.px(6) * scale
         y = box.under - (box.terms - sizes.below) / 2
         x = box.x - box.width / 2 + width / 2
-        for place, each in enumerate(gradients):
+        for place, each in enumerate(node.brought):
             small = Box(x, y, width, height, 0, 0, 0, 0, box.unit * scale, box.grid)
             plus = [self._plus(x - (width + floor) / 2, y, floor)] if place else []
             made.append(Part(*self._framed(each, small, kept=False, total=node.gradient), *plus))
             x += width + floor
         return made
 
-    def _lines_of_terms(
-        self, node: Node, gradients: Sequence[int], box: Box, room: float
-    ) -> list[Part]:
+    def _lines_of_terms(self, node: Node, box: Box, room: float) -> list[Part]:
         sizes, size, px = self._sizes, self._sizes.read, self._artboard.px
         sign, pad = text_width("+ ", size), 0.3 * size
         most = max(2, int((room - sign - 2 * pad) / (ADVANCE * size)))
-        written = [self._written(each, most) for each in gradients]
+        written = [self._written(each, most) for each in node.brought]
         texts = [each[self._flat(node)] for each in written if each is not None]
-        if len(texts) < len(gradients):
+        if len(texts) < len(node.brought):
             return []
         widest = max(text_width(text, size) for text in texts)
-        width = max(1.1 * sizes.cell, widest + sign + 2 * pad)
+        width = plate_width(texts, sizes)
         top, height = box.bottom + sizes.below, box.terms - sizes.below
         fill, line, ink = self._roles(kept=False)
         plate = self._canvas.rectangle(
@@ -162,7 +161,7 @@ class Pictures:
         )  # fmt: skip
         left = box.x - (sign + widest) / 2
         made: list[Part] = []
-        for place, (each, text) in enumerate(zip(gradients, texts, strict=True)):
+        for place, (each, text) in enumerate(zip(node.brought, texts, strict=True)):
             y = top + (0.2 + LINE_OF_TERM * (place + 0.5)) * size
             x = left + sign + widest - text_width(text, size)
             source = Drawn(0, text, "value", each, node.index)

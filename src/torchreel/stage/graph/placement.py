@@ -107,7 +107,7 @@ class Box:
 
     ``width`` and ``height`` are the body's front; ``pad`` is the frame's distance; ``unit`` the
     side of a cell within a tensor's grid of ``rows`` and ``columns`` cells; ``terms`` the height of
-    what adds up to the gradient, which stands between the body and it.
+    what adds up to the gradient, which stands between the body and it, on a ``plate`` of a width.
     """
 
     x: float
@@ -121,6 +121,7 @@ class Box:
     unit: float = 0.0
     grid: tuple[int, int] = (1, 1)
     terms: float = 0.0
+    plate: float = 0.0
 
     @property
     def left(self) -> float:
@@ -286,7 +287,21 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
     if node.gradient is not None:
         below += sizes.below
         below += sizes.capsule if node.kind == "element" else gradient_height(height, unit, sizes)
-    return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms)
+    plate = _plate_of(node, trace, sizes) if node.kind == "element" and terms else 0.0
+    return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms, plate)
+
+
+def _plate_of(node: Node, trace: Trace, sizes: Sizes) -> float:
+    """Return the most that the plate of an element's sum is wide."""
+    sums = [numerals.write(float(trace.values[each][node.index]), _CHARS) for each in node.brought]
+    return plate_width([each or "" for each in sums], sizes)
+
+
+def plate_width(texts: Sequence[str], sizes: Sizes) -> float:
+    """Return the width of the plate on which numbers are added."""
+    size = sizes.read
+    widest = max(text_width(text, size) for text in texts)
+    return max(1.1 * sizes.cell, widest + text_width("+ ", size) + 0.6 * size)
 
 
 def _width_of_element(record: TensorRecord, trace: Trace, sizes: Sizes) -> float:
@@ -459,6 +474,9 @@ def _factors(
 ) -> dict[int, tuple[float, float, str]]:
     """Return the place of each derivative: beside its link, on nothing else."""
     taken: list[Rectangle] = [_reserved(box) for box in boxes]
+    taken += [
+        (box.x - box.plate / 2, box.bottom, box.x + box.plate / 2, box.under) for box in boxes
+    ]
     lines = [points_on(curve) for curve in curves]
     found: dict[int, tuple[float, float, str]] = {}
     for number, link in enumerate(diagram.links):

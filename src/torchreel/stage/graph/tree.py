@@ -281,11 +281,8 @@ class GraphTree(VGroup):
         """Return what adds up to the gradients of nodes, by the edges over which it comes."""
         found = {}
         for number, node in enumerate(self.placed.diagram.nodes):
-            brought = [self.backward.edges[edge].gradient for edge in node.terms]
-            gradients = [each for each in brought if each is not None]
-            if gradients:
-                box, room = self.placed.boxes[number], self._room(number)
-                parts = self._pictures.terms(node, gradients, box, room)
+            if node.terms:
+                parts = self._pictures.terms(node, self.placed.boxes[number], self._room(number))
                 found[number] = dict(zip(node.terms, parts, strict=False))
         return {number: parts for number, parts in found.items() if parts}
 
