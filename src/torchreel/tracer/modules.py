@@ -124,7 +124,8 @@ class Modules:
             others = [other for other, _ in whole if other is not module]
             if not any(_holds(other, module) for other in others):
                 self._unnamed.append((self._register(self._root(module), step.frame), step.run))
-                self._recorder.add(step, self._records_of(module))
+                if records := self._records_of(module):  # of one without a tensor nothing is seen
+                    self._recorder.add(step, records)
 
     def abandon(self, run: object) -> None:
         """A statement's run ended by an exception: what it was building may be half done."""
