@@ -186,6 +186,7 @@ class LessonScene(Scene):
         elif self.loops.stands_for_many(run):
             self.training.leave()
             self._leave(None)
+            self._look_at_memory(None)  # what it shows is of the laps before
             self._say(self._told_of_many(run), meanwhile=True)
             play_many(self.stage, run)
         else:

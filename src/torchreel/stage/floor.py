@@ -68,10 +68,13 @@ class Floor(Facts):
         operands, results = self.operands(step), self.results(step)
         used = (*results, *operands) if step.written else (*operands, *results)
         touched = {each.storage: each for each in used}
+        pictured = registry.find(step.op, self.provenance(step)).tape
+        named = {self.record(each).storage for each in (*self.names.values(), *self.former)}
         there = [tape for tape in self.tapes if tape.record.storage in touched]
+        if not (pictured or step.view or step.written):  # a piece without a name is passed by
+            there = [tape for tape in there if tape.record.storage in named]
         if there:
             return next((t for t in there if t.record.storage == used[0].storage), there[0])
-        pictured = registry.find(step.op, self.provenance(step)).tape
         for storage, record in touched.items():
             made = all(each.storage != storage for each in operands)
             if (made or pictured) and (storage in self._looked_at or storage in self._tapes):
