@@ -88,6 +88,8 @@ CELLS = {
     "s = a.sum()\ns.backward()",
     "double": "p = torch.tensor([1.0, 2.0], requires_grad=True)\nq = (p**3).sum()\n"
     "(g,) = torch.autograd.grad(q, p, create_graph=True)\ng.sum().backward()",
+    "complex": "u = torch.tensor(1 + 2j, requires_grad=True)\nv = u * (3 - 1j)\n"
+    "w = v.abs()\nw.backward()",
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
 }
@@ -366,6 +368,13 @@ def test_sums_are_written_only_where_all_that_came_is_known(trace: Trace) -> Non
     assert len(terms) == 1
     assert len(terms[0]) == 2
     assert not known["unbound"].has_terms  # two outputs of one op: nothing is added
+
+
+def test_a_complex_number_is_not_drawn_as_one_of_its_parts(play: Play) -> None:
+    scene = play("complex")
+    values = [drawn.tensor for drawn in scene.drawn if drawn.source == "value"]
+    dtypes = {scene.trace.tensor(each).dtype for each in values if each is not None}
+    assert dtypes == {"float32"}  # of w and its gradient
 
 
 def test_zeros_are_a_gradient_and_none_is_not(play: Play) -> None:

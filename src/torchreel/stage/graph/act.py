@@ -47,7 +47,7 @@ class Autograd:
     """
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas, limit: float) -> None:
-        self.trace, self.canvas = trace, canvas
+        self.trace, self.canvas = _without_complex(trace), canvas
         self._scene, self._limit = scene, limit
         self._passes = [each for each in trace.backwards if each.nodes and self._told(each)]
         self._owner: dict[int, Backward] = {}
@@ -323,3 +323,14 @@ def zone_of(canvas: Canvas) -> Zone:
     """Return where the graph stands: on the film, autograd's names go below it."""
     stage = canvas.artboard.stage
     return stage if canvas.artboard.code is None else stage.inset(top=6, bottom=70)
+
+
+def _without_complex(trace: Trace) -> Trace:
+    """Return a trace that knows no complex values: a node has room for one part of a number, which
+    would be another number, so its cell stays without digits."""
+    plain = {
+        number: values
+        for number, values in trace.values.items()
+        if not trace.tensor(number).dtype.startswith("complex")
+    }
+    return replace(trace, values=plain)
