@@ -166,7 +166,18 @@ def _until(line: str) -> type[LessonScene]:
     return Partly
 
 
+Staged = Callable[..., LessonScene]
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    """Return a function that plays a cell of the module's own ``CELLS``, once for each way."""
+    head = getattr(request.module, "HEAD", "import torch\n")
+    script = write_cells(tmp_path_factory.mktemp("played"), request.module.CELLS, head)
+    return functools.cache(functools.partial(play_cell, trace_script(script, root=script.parent)))
+
+
 @pytest.fixture(scope="session")
-def staged(trace: Trace) -> Callable[..., LessonScene]:
+def staged(trace: Trace) -> Staged:
     """Return a function that plays a cell without drawing the frames between the lines."""
     return functools.partial(play_cell, trace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +9,12 @@ import pytest
 import torch
 from manim import Animation
 
+from tests.stage.conftest import Staged
 from torchreel.records import Drawn
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.seen import Seen, ghosts_of, stretched
 from torchreel.stage.shaperows import ShapeRows
-
-Staged = Callable[..., LessonScene]
 
 
 def written(scene: LessonScene, cue: int) -> list[str]:

@@ -88,7 +88,7 @@ CELLS = {
     "s = a.sum()\ns.backward()",
     "double": "p = torch.tensor([1.0, 2.0], requires_grad=True)\nq = (p**3).sum()\n"
     "(g,) = torch.autograd.grad(q, p, create_graph=True)\ng.sum().backward()",
-    "complex": "u = torch.tensor(1 + 2j, requires_grad=True)\nv = u * (3 - 1j)\n"
+    "one_complex": "u = torch.tensor(1 + 2j, requires_grad=True)\nv = u * (3 - 1j)\n"
     "w = v.abs()\nw.backward()",
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
@@ -371,7 +371,7 @@ def test_sums_are_written_only_where_all_that_came_is_known(trace: Trace) -> Non
 
 
 def test_a_complex_number_is_not_drawn_as_one_of_its_parts(play: Play) -> None:
-    scene = play("complex")
+    scene = play("one_complex")
     values = [drawn.tensor for drawn in scene.drawn if drawn.source == "value"]
     dtypes = {scene.trace.tensor(each).dtype for each in values if each is not None}
     assert dtypes == {"float32"}  # of w and its gradient

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.stage.conftest import Staged
 from torchreel.records import Drawn
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 
-Staged = Callable[..., LessonScene]
 Spoil = Callable[[LessonScene], None]
 
 

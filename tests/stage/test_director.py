@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.stage.conftest import CELLS, play_cell, write_cells
+from tests.stage.conftest import CELLS, Staged, play_cell, write_cells
 from torchreel.records import Drawn, TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
 from torchreel.stage.frame import Parts
 from torchreel.stage.numerals import MINUS
 from torchreel.tracer import trace_script
-
-Staged = Callable[..., LessonScene]
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ import pytest
 from manim.renderer.cairo_renderer import CairoRenderer
 from numpy.typing import NDArray
 
+from tests.stage.conftest import Staged
 from torchreel.records import Run, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.colors import THEMES, identity
 from torchreel.stage.director import LessonScene
 
-Staged = Callable[..., LessonScene]
 Frame = NDArray[Any]
 
 

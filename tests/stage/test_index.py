@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged, play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import TensorBlock
@@ -20,8 +19,6 @@ from torchreel.stage.ops.index import _viewed
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.strides import Hops
 from torchreel.tracer import trace_script
-
-Staged = Callable[..., LessonScene]
 
 X = torch.arange(12).reshape(3, 4)
 MASK = X % 5 > 2

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged, play_cell, write_cells
 from tests.stage.test_director import _reads_as
 from torchreel.records import Drawn
 from torchreel.stage.artboard import ARTBOARDS
@@ -40,15 +38,6 @@ CELLS = {
     "many": "u = torch.arange(3)\ny = torch.stack([u] * 9)",
 }
 
-Staged = Callable[..., LessonScene]
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = write_cells(tmp_path_factory.mktemp("join"), CELLS)
-    trace = trace_script(path, root=path.parent)
-    return functools.cache(functools.partial(play_cell, trace))
-
 
 def _scope(cell: str) -> dict[str, Any]:
     scope: dict[str, Any] = {"torch": torch}
@@ -59,9 +48,9 @@ def _scope(cell: str) -> dict[str, Any]:
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_frame_can_be_read_and_is_what_torch_made(
-    staged: Staged, cell: str, artboard: str
+    played: Staged, cell: str, artboard: str
 ) -> None:
-    scene, made = staged(cell, artboard), _scope(cell)["y"]
+    scene, made = played(cell, artboard), _scope(cell)["y"]
     assert scene.warnings == []
     block = scene.stage.block
     assert block is not None
@@ -81,9 +70,9 @@ def _record(scene: LessonScene, name: str) -> int:
     [("rows", ["2", "2"]), ("columns", ["3", "2"]), ("numbers", ["3", "3", "2"])],
 )
 def test_what_is_joined_is_as_long_as_its_parts(
-    staged: Staged, cell: str, sizes: list[str]
+    played: Staged, cell: str, sizes: list[str]
 ) -> None:
-    scene = staged(cell)
+    scene = played(cell)
     lit = _lit(scene)
     assert [each.text for each in lit] == sizes
     signs = [drawn.text for drawn in scene.drawn if drawn.cue == len(scene.cues)]
@@ -96,9 +85,9 @@ def test_what_is_joined_is_as_long_as_its_parts(
 
 
 @pytest.mark.parametrize(("cell", "dim"), [("stacked", 0), ("woven", 2), ("turned", 1)])
-def test_a_new_dimension_is_lit_whole(staged: Staged, cell: str, dim: int) -> None:
-    (lit,) = _lit(staged(cell))
-    assert lit.tensor == _record(staged(cell), "y")
+def test_a_new_dimension_is_lit_whole(played: Staged, cell: str, dim: int) -> None:
+    (lit,) = _lit(played(cell))
+    assert lit.tensor == _record(played(cell), "y")
     assert lit.index == (dim,)
     assert int(lit.text) == _scope(cell)["y"].shape[dim]
 
@@ -109,8 +98,8 @@ def _lit(scene: LessonScene) -> list[Drawn]:
     return [each.label.source for each in family if isinstance(each, Bracket) and each.label.source]
 
 
-def test_the_parts_stand_apart_by_a_seam(staged: Staged) -> None:
-    (block,) = staged("columns").stage.blocks
+def test_the_parts_stand_apart_by_a_seam(played: Staged) -> None:
+    (block,) = played("columns").stage.blocks
     x = block.pose.corners.reshape(2, 5, 2)[0, :, 0]
     gaps = np.diff(x) - block.pose.size
     assert gaps[2] == pytest.approx(ARTBOARDS["page"].px(14))
@@ -118,7 +107,7 @@ def test_the_parts_stand_apart_by_a_seam(staged: Staged) -> None:
 
 
 def test_cells_set_out_from_where_they_stood(
-    staged: Staged, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    played: Staged, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     stood: list[Any] = []
     merge = Cast.merge
@@ -140,5 +129,5 @@ def test_cells_set_out_from_where_they_stood(
     assert [where[int(value)] for value in made.ravel()] == starts.tolist()
 
 
-def test_what_takes_a_joined_tensor_finds_it_without_its_lights(staged: Staged) -> None:
-    assert [block.record.shape for block in staged("one").stage.blocks] == [(1, 1, 2)]
+def test_what_takes_a_joined_tensor_finds_it_without_its_lights(played: Staged) -> None:
+    assert [block.record.shape for block in played("one").stage.blocks] == [(1, 1, 2)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import torch
 from manim import Animation
 
-from tests.stage.conftest import CELLS, play_cell
+from tests.stage.conftest import CELLS, Staged, play_cell
 from torchreel.records import Run, TensorRecord, Trace
 from torchreel.stage import registry
 from torchreel.stage.artboard import ARTBOARDS
@@ -28,8 +27,6 @@ from torchreel.stage.strides import Hops, StrideArrows
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.threads import Threads
 from torchreel.stage.title import Names
-
-Staged = Callable[..., LessonScene]
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import io
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged, play_cell, write_cells
 from torchreel.records import PRINTED_KEPT, Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
@@ -48,8 +47,6 @@ CELLS = {
     "graph": "g = torch.tensor([1.0, 2.0], requires_grad=True)\ns = (g * g).sum()\ns.backward()\n"
     "print(g.grad)",
 }
-
-Staged = Callable[[str, str], LessonScene]
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 import torch
 
+from tests.stage.conftest import Staged
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.director import LessonScene
 from torchreel.stage.frame import Parts
 from torchreel.stage.ranks import places
-
-Staged = Callable[..., LessonScene]
 
 SHAPES = [(), (3,), (3, 4), (3, 3, 4), (3, 2, 3, 3)]
 

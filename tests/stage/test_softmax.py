@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 from manim import Mobject
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged
 from tests.stage.test_director import _reads_as
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.bars import Bars
 from torchreel.stage.canvas import Label
 from torchreel.stage.curve import LossCurve
 from torchreel.stage.director import LessonScene
-from torchreel.tracer import trace_script
 
 HEAD = "import torch\nimport torch.nn.functional as F\n"
 Z = "z = torch.tensor([[2.0, 1.0, -1.0], [-3.0, 0.5, 1.5]])\ny = torch.tensor([0, 2])\n"
@@ -47,15 +45,7 @@ CELLS = {
 }
 SHARES = [cell for cell, lines in CELLS.items() if "cross_entropy" not in lines]
 
-Staged = Callable[..., LessonScene]
 _Kind = TypeVar("_Kind", bound=Mobject)
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = write_cells(tmp_path_factory.mktemp("softmax"), CELLS, HEAD)
-    trace = trace_script(path, root=path.parent)
-    return functools.cache(functools.partial(play_cell, trace))
 
 
 @functools.cache
@@ -71,8 +61,8 @@ def _props(scene: LessonScene, kind: type[_Kind]) -> list[_Kind]:
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_number_is_one_that_torch_holds(staged: Staged, cell: str, artboard: str) -> None:
-    scene, scope = staged(cell, artboard), _scope(cell)
+def test_every_number_is_one_that_torch_holds(played: Staged, cell: str, artboard: str) -> None:
+    scene, scope = played(cell, artboard), _scope(cell)
     assert scene.warnings == []
     assert scene.stage.blocks[-1].pose.shown.all()
     named = {record: name for name, record in scene.stage.names.items()}
@@ -84,8 +74,8 @@ def test_every_number_is_one_that_torch_holds(staged: Staged, cell: str, artboar
 
 
 @pytest.mark.parametrize("cell", ["row", "rows", "columns", "middle", "never", "one", "narrow"])
-def test_the_bars_are_as_long_as_the_shares(staged: Staged, cell: str) -> None:
-    scene = staged(cell)
+def test_the_bars_are_as_long_as_the_shares(played: Staged, cell: str) -> None:
+    scene = played(cell)
     (bars,) = _props(scene, Bars)
     z = _scope(cell)["z"]
     dim = {"columns": 0, "middle": 1}.get(cell, -1)
@@ -99,16 +89,16 @@ def test_the_bars_are_as_long_as_the_shares(staged: Staged, cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["nan", "empty", "long"])
-def test_what_has_no_shares_has_no_column(staged: Staged, cell: str) -> None:
-    assert len(_props(staged(cell), Bars)) == (cell == "nan")
+def test_what_has_no_shares_has_no_column(played: Staged, cell: str) -> None:
+    assert len(_props(played(cell), Bars)) == (cell == "nan")
 
 
 @pytest.mark.parametrize("cell", ["loss", "losses"])
-def test_a_loss_lies_on_the_curve_at_its_height(staged: Staged, cell: str) -> None:
-    (curve,) = _props(staged(cell), LossCurve)
+def test_a_loss_lies_on_the_curve_at_its_height(played: Staged, cell: str) -> None:
+    (curve,) = _props(played(cell), LossCurve)
     losses = _scope(cell)["loss"].reshape(-1)
     labels = [each.source for each in curve.get_family() if isinstance(each, Label)]
-    loss = staged(cell).stage.names["loss"]
+    loss = played(cell).stage.names["loss"]
     (text,) = (each.text for each in labels if each is not None and each.tensor == loss)
     assert _reads_as(text, losses[-1].item())
     axes, line, _, dot, *_ = curve.submobjects
@@ -121,19 +111,19 @@ def test_a_loss_lies_on_the_curve_at_its_height(staged: Staged, cell: str) -> No
     assert y > low
 
 
-def test_the_share_under_a_loss_is_that_of_the_softmax_before(staged: Staged) -> None:
-    scene, p = staged("loss"), _scope("loss")["p"]
+def test_the_share_under_a_loss_is_that_of_the_softmax_before(played: Staged) -> None:
+    scene, p = played("loss"), _scope("loss")["p"]
     told = [d for d in scene.drawn if d.cue == 4 and d.tensor == scene.stage.names["p"]]
     assert [(d.index, _reads_as(d.text, p[1].item())) for d in told] == [((1,), True)]
 
 
 @pytest.mark.parametrize("cell", ["mean", "weighted", "smooth", "ignored", "shares", "pixels"])
-def test_no_curve_is_drawn_for_a_loss_that_does_not_lie_on_it(staged: Staged, cell: str) -> None:
-    assert _props(staged(cell), LossCurve) == []
+def test_no_curve_is_drawn_for_a_loss_that_does_not_lie_on_it(played: Staged, cell: str) -> None:
+    assert _props(played(cell), LossCurve) == []
 
 
 @pytest.mark.parametrize(("cell", "lit"), [("losses", 2), ("mean", 2), ("ignored", None)])
-def test_the_bar_of_the_right_class_is_lit(staged: Staged, cell: str, lit: int | None) -> None:
-    (bars,) = _props(staged(cell), Bars)
+def test_the_bar_of_the_right_class_is_lit(played: Staged, cell: str, lit: int | None) -> None:
+    (bars,) = _props(played(cell), Bars)
     bright = np.flatnonzero(bars.dims == 0).tolist()
     assert bright == ([0, 1, 2] if lit is None else [lit])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,11 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import Staged, play_cell
 from tests.stage.test_director import _compare
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.director import LessonScene
 from torchreel.tracer import trace_script
 
 SCRIPTS = {path.stem: path.read_text() for path in Path(__file__).parent.glob("strangers/*.py")}
@@ -27,8 +25,6 @@ NAMES = sorted(SCRIPTS, key=lambda name: (name == "errors", name))
 BOARDS = {name: list(ARTBOARDS)[number % 2] for number, name in enumerate(NAMES)}
 BOARDS |= dict.fromkeys(("decay", "doubling"), "page")
 """Each script is staged once: half of them on the page, half on the film."""
-
-Staged = Callable[[str, str], LessonScene]
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged
 from tests.stage.test_director import _reads_as
-from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
-from torchreel.tracer import trace_script
 
 CELLS = {
     "relu": "x = torch.tensor([[-2.0, 0.5, 3.0], [1.0, -4.0, 0.25]])\ny = x.relu()",
@@ -30,22 +26,13 @@ CELLS = {
     "in_place": "x = torch.tensor([-1.0, 2.0])\ny = torch.nn.functional.relu(x, inplace=True)",
 }
 
-Staged = Callable[[str, str], LessonScene]
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = write_cells(tmp_path_factory.mktemp("unary"), CELLS)
-    trace: Trace = trace_script(path, root=path.parent)
-    return functools.cache(functools.partial(play_cell, trace))
-
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_frame_can_be_read_and_is_what_torch_made(
-    staged: Staged, cell: str, artboard: str
+    played: Staged, cell: str, artboard: str
 ) -> None:
-    check_result(staged(cell, artboard), CELLS[cell])
+    check_result(played(cell, artboard), CELLS[cell])
 
 
 def check_result(scene: LessonScene, code: str) -> None:
@@ -60,8 +47,8 @@ def check_result(scene: LessonScene, code: str) -> None:
             assert _reads_as(drawn.text, scope["y"][drawn.index].item())
 
 
-def test_a_complex_number_is_not_written_out(staged: Staged) -> None:
-    assert staged("complex", "page").stage._line is None
+def test_a_complex_number_is_not_written_out(played: Staged) -> None:
+    assert played("complex", "page").stage._line is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +60,7 @@ def test_a_complex_number_is_not_written_out(staged: Staged) -> None:
         ("scalar", ["abs", "(", "−2.50", ")", "=", "2.50"]),
     ],
 )
-def test_the_last_line_is_written_out(staged: Staged, cell: str, line: list[str]) -> None:
-    written = staged(cell, "page").stage._line
+def test_the_last_line_is_written_out(played: Staged, cell: str, line: list[str]) -> None:
+    written = played(cell, "page").stage._line
     assert written is not None
     assert [each.text for each in written.get_family() if isinstance(each, Label)] == line

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged, play_cell
 from tests.stage.test_unary import check_result
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
-from torchreel.stage.director import LessonScene
 from torchreel.stage.landing import Landing
-from torchreel.tracer import trace_script
 
 X = "x = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]])\nm = x > 0\n"
 CELLS = {
@@ -35,22 +31,13 @@ CELLS = {
     "places": "x = torch.tensor([0.0, 2.0])\n(y,) = torch.where(x > 1)",
 }
 
-Staged = Callable[..., LessonScene]
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = write_cells(tmp_path_factory.mktemp("where"), CELLS)
-    trace = trace_script(path, root=path.parent)
-    return functools.cache(functools.partial(play_cell, trace))
-
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_frame_can_be_read_and_is_what_torch_made(
-    staged: Staged, cell: str, artboard: str
+    played: Staged, cell: str, artboard: str
 ) -> None:
-    check_result(staged(cell, artboard), CELLS[cell])
+    check_result(played(cell, artboard), CELLS[cell])
 
 
 @pytest.mark.parametrize(
@@ -65,14 +52,14 @@ def test_every_frame_can_be_read_and_is_what_torch_made(
         ("scalar", "where ( True , 1. , 2. ) = 1."),
     ],
 )
-def test_the_last_choice_is_written_out(staged: Staged, cell: str, line: str) -> None:
-    written = staged(cell).stage._line
+def test_the_last_choice_is_written_out(played: Staged, cell: str, line: str) -> None:
+    written = played(cell).stage._line
     assert written is not None
     assert " ".join(each.text for each in written.get_family() if isinstance(each, Label)) == line
 
 
 def test_each_element_flies_from_where_it_was_chosen(
-    staged: Staged, monkeypatch: pytest.MonkeyPatch
+    played: Staged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flown: dict[int, tuple[float, float]] = {}
     fly = Landing.fly
@@ -86,7 +73,7 @@ def test_each_element_flies_from_where_it_was_chosen(
         return fly(self, block, starts, elements, *args, **more)
 
     monkeypatch.setattr(Landing, "fly", watched)
-    trace = staged("method").trace
+    trace = played("method").trace
     scene = play_cell(trace, trace.cells[0].name)
     _, x, b, made = scene.stage.blocks
     chosen = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]]).flatten() > 0

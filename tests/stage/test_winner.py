@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
 import pytest
 import torch
 
-from tests.stage.conftest import play_cell, write_cells
+from tests.stage.conftest import Staged
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.title import Name
-from torchreel.tracer import trace_script
 
 LONG = [[-0.04, 0.005, -0.2, 0.02, -0.3, 0.01, 0.05, 0.1, 0.07, -0.03]]
 TABLE = [[1.0, 5.0, 2.0], [0.0, 7.0, 9.0]]
@@ -27,15 +23,6 @@ CELLS = {
     "operands": "picture = torch.ones(4, 6)\ndigit = torch.ones(4, 6)\n"
     "product_of_both = picture * digit",
 }
-
-Staged = Callable[..., LessonScene]
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    path = write_cells(tmp_path_factory.mktemp("winner"), CELLS)
-    trace = trace_script(path, root=path.parent)
-    return functools.cache(functools.partial(play_cell, trace))
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
@@ -50,13 +37,13 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
     ],
 )
 def test_what_wins_is_lit_and_written_out(
-    staged: Staged,
+    played: Staged,
     cell: str,
     artboard: str,
     winner: tuple[int, int],
     indices: list[int] | None,
 ) -> None:
-    scene = staged(cell, artboard)
+    scene = played(cell, artboard)
     assert scene.warnings == []
     z = scene.stage.blocks[0]
     row, column = winner
@@ -82,16 +69,16 @@ def test_what_wins_is_lit_and_written_out(
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
-def test_a_name_takes_the_room_beside_it(staged: Staged, artboard: str) -> None:
-    scene = staged("long", artboard)
+def test_a_name_takes_the_room_beside_it(played: Staged, artboard: str) -> None:
+    scene = played("long", artboard)
     title = scene.stage.blocks[1].title
     assert isinstance(title, Name)
     texts = [each.text for each in title.get_family() if isinstance(each, Label)]
     assert texts[0] == "first_guess"
 
 
-def test_an_operand_is_named_where_its_shape_has_no_room(staged: Staged) -> None:
-    assert scene_text(staged("operands")) == "picture digit * product_of_both (4, 6)"
+def test_an_operand_is_named_where_its_shape_has_no_room(played: Staged) -> None:
+    assert scene_text(played("operands")) == "picture digit * product_of_both (4, 6)"
 
 
 def scene_text(scene: LessonScene) -> str:
