@@ -185,10 +185,11 @@ def test_sources_that_change_during_a_build_are_one_problem(
     render, rendered = Worker.render, list[str]()
 
     def inputs(cell: str, *given: Any) -> dict[str, str]:
+        found = {**clip_inputs(cell, *given), **now}
         planned.add(cell)
         if len(planned) == 2:
             both.set()
-        return {**clip_inputs(cell, *given), **now}
+        return found
 
     def edited(worker: Worker, job: Job, folder: Path, root: Path) -> Clip:
         rendered.append(job.cell)

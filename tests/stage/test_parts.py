@@ -289,7 +289,7 @@ def test_a_character_that_no_font_has_is_one_sign_and_a_flaw() -> None:
 
 
 def test_text_is_measured_and_cut_in_columns() -> None:
-    assert [columns(text) for text in ("ab", "日本", "e\u0301", "✅\ufe0f")] == [2, 4, 1, 2]
+    assert [columns(text) for text in ("ab", "日本", "e\u0301", "日\ufe0f")] == [2, 4, 1, 2]
     assert text_width("日", 50) == 2 * text_width("a", 50)
     wide = outline("日a", "ExtraBold")[:, 0]
     assert wide.min() >= 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
@@ -76,7 +77,10 @@ class Embedding:
     def _above(self, project: Path) -> str:
         """Return what stands above the cell in its script, which gives the cell its names."""
         script = project / self.trace.script
-        lines = script.read_text(encoding="utf-8").split("\n") if script.is_file() else []
+        if not script.is_file():
+            return ""
+        with tokenize.open(script) as file:
+            lines = file.read().split("\n")
         return "\n".join(lines[: self.cell.line - 1])
 
     def transcript(self, figure: Figure, quotes: Quotes) -> Element:
