@@ -6,6 +6,7 @@ import ast
 import re
 
 from torchreel.records import Step
+from torchreel.syntax import parse
 
 _OPERATORS = {
     "add": "+",
@@ -103,7 +104,7 @@ def source_of(step: Step) -> str | None:
 
 def _parsed(expression: str) -> ast.stmt | None:
     try:
-        return ast.parse(expression).body[0]
+        return parse(expression).body[0]
     except (SyntaxError, IndexError):
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from torchreel.records import Problem, TorchReelError
 from torchreel.render.source import meaning
+from torchreel.syntax import parse
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def find_scene(scenes: Path, script: str, cell: str) -> SceneSource | None:
     if not file.is_file():
         return None
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = parse(file.read_text(encoding="utf-8"))
     except SyntaxError as error:
         where = f"{scenes.name}/{file.name}:{error.lineno}"
         raise TorchReelError(

@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 
 from torchreel.store import digest_of
+from torchreel.syntax import parse
 
 
 def source_digest(path: Path) -> str:
@@ -17,7 +18,7 @@ def source_digest(path: Path) -> str:
 @functools.lru_cache(maxsize=256)
 def code_digest(text: str) -> str:
     """Return the sha256 of what Python source means; raises SyntaxError."""
-    return meaning(*ast.parse(text).body)
+    return meaning(*parse(text).body)
 
 
 def meaning(*nodes: ast.AST) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from torchreel.spelling import bare_name
+from torchreel.syntax import parse
 
 if TYPE_CHECKING:
     from torchreel.records import Step
@@ -118,7 +119,7 @@ def _modules_once() -> dict[str, str]:
 def _modules() -> dict[str, str]:
     modules: dict[str, str] = {}
     for file in sorted((STAGE / "ops").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parse(file.read_text())):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

@@ -21,6 +21,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from torchreel.records import Cell, Problem, Statement, TorchReelError
+from torchreel.syntax import parse
 
 MARK = re.compile(r"# ?%%(?!%)(.*)")
 PROSE = re.compile(r"\[(markdown|md|raw)\]")
@@ -146,7 +147,7 @@ def _parse(source: str, script: str) -> ast.Module:
             # Compiled, for errors that the grammar alone does not show (a return outside). With the
             # script's name the error's place would be sought in the file, which may be newer.
             compile(source, "<script>", "exec", dont_inherit=True)
-            return ast.parse(source)
+            return parse(source)
     except SyntaxError as error:
         where = f"{script}:{error.lineno}" if error.lineno else script
         raise _problem(

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from torchreel.syntax import parse
 from torchreel.tracer.literals import PLAIN, tensors_in
 from torchreel.tracer.ops import op_name
 
@@ -134,7 +135,7 @@ def _expression(frame: FrameType, instruction: int) -> ast.AST:
     lines[-1] = lines[-1][:stop]
     lines[0] = lines[0][column:]
     text = b"".join(lines).decode()
-    statement = ast.parse(text if "=" in text and first == last else f"({text})").body[0]
+    statement = parse(text if "=" in text and first == last else f"({text})").body[0]
     return statement.value if isinstance(statement, ast.Expr) else statement
 
 
