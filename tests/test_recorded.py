@@ -97,6 +97,9 @@ def test_a_recording_of_something_else_is_not_used_and_that_is_said(
     assert "--record" in str(warning)
     store = Store(recorded.build)
     assert store.trace(store.index().traces[LESSON]).environment.recorded == ""
+    again = build(recorded, quality="draft")  # which traces nothing
+    assert {each.state for each in again.outcomes} == {"reused"}
+    assert again.warnings == (warning,)
 
 
 def test_only_what_was_on_an_accelerator_is_recorded(project: Project) -> None:

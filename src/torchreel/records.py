@@ -496,7 +496,7 @@ class Trace:
     modules, data) to the sha256 of its content, and ``$NAME`` to that of the environment variable.
     ``values`` maps record ids to arrays, contiguous and of a dtype that NumPy knows (bfloat16 and
     float8 widened to float32). ``arrays`` are further arrays by name, such as the maps of
-    :class:`Provenance`.
+    :class:`Provenance`. ``source`` is the whole script as it ran; empty in a slice.
     """
 
     script: str
@@ -517,6 +517,7 @@ class Trace:
     version: int = TRACE_VERSION
     values: Mapping[int, Array] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    source: str = ""
 
     def cell(self, name: str) -> Cell:
         """Return the cell called ``name``; raises KeyError that lists the cells there are."""
@@ -741,6 +742,7 @@ def _slice(trace: Trace, name: str) -> Trace:
         ),
         inputs={},
         error=None,
+        source="",
     )
     run_of_step = {step: index for index, run in enumerate(made.runs) for step in run.steps}
     tensors = tuple(number(trace.tensors[old]) for old in list(number.known["tensor"]))

@@ -227,6 +227,13 @@ def test_a_loop_of_one_lap_runs_one_lap(trace: Trace) -> None:
     assert loop_caption(once, "train", 6, JAPANESE).startswith("ループが 1 周します。")
 
 
+def test_an_optimizer_of_one_parameter_changes_one_parameter(trace: Trace) -> None:
+    (first, *_) = trace.optimizers
+    alone = replace(trace, optimizers=(replace(first, updates=first.updates[:1]),))
+    run = replace(trace.runs[0], steps=(first.step,))
+    assert statement_caption(alone, run, ENGLISH) == "SGD changes 1 parameter a little (lr 0.05)."
+
+
 def test_a_plain_value_is_told(trace: Trace) -> None:
     run = last_run(trace, trace.cell("train"), 12)
     assert run

@@ -239,10 +239,9 @@ def test_the_indent_of_a_line_is_one_element_and_can_be_copied(root: Path) -> No
 
 
 def test_the_copy_button_knows_what_the_code_needs(root: Path) -> None:
-    script = root / "lessons/shape/lesson.py"
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_text('import torch\nhere = __file__ + ">"\n# %% reshape\nx = torch.arange(12)\n')
-    html, _ = render(root, BLOCK)
+    source = 'import torch\nhere = __file__ + ">"\n# %% reshape\nx = torch.arange(12)\n'
+    write_artifacts(root / "course", replace(trace(), source=source))
+    html, _ = render(root / "course", BLOCK)
     (above,) = re.findall(r'data-above="([^"]*)"', html)
     note, *lines = unescape(above).split("\n")
     assert note == "# Save this beside lessons/shape/lesson.py: it reads files there."

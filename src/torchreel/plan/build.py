@@ -154,8 +154,6 @@ class _Run:
         return {cell: places for (of, cell), places in self.wanted.clips.items() if of == script}
 
     def _trace(self, script: str) -> TraceSummary | None:
-        if outdated := self._traces.outdated(script):
-            self.warnings.append(outdated)
         why = self._traces.stale(script)
         summary = self._traces.kept(script) if why else self._traces.last(script)
         if summary is None:
@@ -163,11 +161,13 @@ class _Run:
                 Outcome(script, "trace", "traced", why),
                 lambda: self._traces.make(script, self._timeout).digest,
             )
-            if script not in self._made_traces:
-                return None
-            return self._traces.read(self._made_traces[script])
-        self._made_traces[script] = summary.digest
-        self._finish(Outcome(script, "trace", "reused", why))
+            made = self._made_traces.get(script)
+            summary = self._traces.read(made) if made else None
+        else:
+            self._made_traces[script] = summary.digest
+            self._finish(Outcome(script, "trace", "reused", why))
+        if summary and summary.unused:
+            self.warnings.append(summary.unused)
         return summary
 
     def _plan(self, summary: TraceSummary, cell: str) -> Plan | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import shutil
@@ -57,12 +56,16 @@ class CellSummary:
 
 @dataclass(frozen=True)
 class TraceSummary:
-    """What a plan needs of a trace: kept beside it, so that an idle build reads no arrays."""
+    """What a plan needs of a trace: kept beside it, so that an idle build reads no arrays.
+
+    ``unused`` says why the trace that was recorded of the script is not used, where one was.
+    """
 
     script: str
     digest: str
     inputs: Mapping[str, str]
     cells: Mapping[str, CellSummary]
+    unused: Problem | None = None
 
 
 class Traces:
@@ -119,11 +122,14 @@ class Traces:
         trace, problem = run_script(path, root=self._project.root, timeout=timeout)
         if problem:
             raise TorchReelError(problem)
+        unused = None
         if trace.environment.device == "cpu":
-            with contextlib.suppress(TorchReelError):  # the build says why it is not used
-                trace = self._recorded(script) or trace
+            try:
+                trace = recordings.recording_of(path, script, self._digest) or trace
+            except TorchReelError as error:
+                unused = error.problem
         inputs = {script: before, **trace.inputs, **self._recording(script), **self._fixed}
-        summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace))
+        summary = TraceSummary(script, digest_of(inputs), inputs, _cells(trace), unused)
         folder = self._store.trace_folder(summary.digest)
         if folder.exists():  # a damaged one, or the script reads something that is not recorded
             shutil.rmtree(folder, ignore_errors=True)
@@ -131,17 +137,6 @@ class Traces:
             write_trace(trace, scratch)
             (scratch / _SUMMARY).write_bytes(msgspec.json.encode(summary))
         return summary
-
-    def outdated(self, script: str) -> Problem | None:
-        """Return why the trace that was recorded of a script is not used, where one was."""
-        try:
-            self._recorded(script)
-        except TorchReelError as error:
-            return error.problem
-        return None
-
-    def _recorded(self, script: str) -> Trace | None:
-        return recordings.recording_of(self._project.root / script, script, self._digest)
 
     def _recording(self, script: str) -> dict[str, str]:
         """Return the files of a script's recording with their digests."""

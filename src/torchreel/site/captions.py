@@ -19,7 +19,7 @@ from torchreel.records import (
 from torchreel.site.facts import SIGNIFICANT
 from torchreel.site.literals import shape_text
 from torchreel.site.moments import State
-from torchreel.site.words import Words
+from torchreel.site.words import Words, numbered
 from torchreel.spelling import bare_name, spell
 
 _RESHAPES = {"reshape", "view", "flatten", "unflatten", "ravel", "view_as", "reshape_as"}
@@ -42,8 +42,7 @@ def loop_caption(trace: Trace, cell: str, statement: int, words: Words) -> str:
     laps = sum(
         loop.laps for loop in trace.loops if (loop.cell, loop.statement) == (cell, statement)
     )
-    looped = words.looped_once if laps == 1 else words.looped
-    sentences = [looped.format(laps=laps)] if laps else []
+    sentences = [numbered(words.looped, laps)] if laps else []
     for series in trace.series:
         if (series.cell, series.statement, series.kind) == (cell, statement, "name"):
             values = trace.arrays[series.array][:, 1]
@@ -183,9 +182,8 @@ class _Teller:
         return shape_text(record.shape)
 
     def _updated(self, step: Step, made: OptimizerStep) -> str:
-        return self.words.updated.format(
-            op=made.kind, count=len(made.updates), lr=made.settings.get("lr", "?")
-        )
+        lr = str(made.settings.get("lr", "?"))
+        return numbered(self.words.updated, len(made.updates), op=made.kind, lr=lr)
 
     def _listed(self, texts: Sequence[str]) -> str:
         """Return texts in a row; of many the first, and how many there are."""

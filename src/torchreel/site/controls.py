@@ -43,12 +43,22 @@ def controls(words: Words, lengths: Iterable[float]) -> str:
 
 
 def button(
-    action: str, label: str, *icons: str, other: str = "", pressed: bool = False, kind: str = ""
+    action: str,
+    label: str,
+    *icons: str,
+    other: str = "",
+    pressed: bool = False,
+    kind: str = "",
+    **data: str,
 ) -> str:
-    """Return a button with icons; ``other`` is its label while it is the other way round."""
+    """Return a button with icons; ``other`` is its label while it is the other way round.
+
+    ``data`` is what player.js is to know of it, as its ``data-`` attributes.
+    """
     title = escape(label)
     extra = f' data-other="{escape(other)}" data-label="{title}"' if other else ""
     extra += ' aria-pressed="false"' if pressed else ""
+    extra += "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
     return (
         f'<button type="button" class="tr-button {kind}" data-action="{action}"'
         f' aria-label="{title}" title="{title}"{extra}>{"".join(map(icon, icons))}</button>'

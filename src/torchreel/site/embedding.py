@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
@@ -70,18 +69,8 @@ class Embedding:
             words=words,
             captions=captions,
             alt=_plain_text(quotes.plain(written)) or words.animation.format(code=code),
-            above=self._above(project),
             url=lambda kind: f"{url}/{clip_file(self.files, kind)}",
         )
-
-    def _above(self, project: Path) -> str:
-        """Return what stands above the cell in its script, which gives the cell its names."""
-        script = project / self.trace.script
-        if not script.is_file():
-            return ""
-        with tokenize.open(script) as file:
-            lines = file.read().split("\n")
-        return "\n".join(lines[: self.cell.line - 1])
 
     def transcript(self, figure: Figure, quotes: Quotes) -> Element:
         """Return the transcript: a list of what each statement does, Markdown still to be read."""

@@ -36,8 +36,7 @@ class Figure:
     """A clip as a page shows it.
 
     ``captions`` maps a language to the captions that were written in it, by statement number; what
-    is missing is generated. ``above`` is what stands above the cell in its script. ``url`` turns
-    ``mp4``, ``gif``, ``poster`` and ``opening`` into a URL.
+    is missing is generated. ``url`` turns ``mp4``, ``gif``, ``poster`` and ``opening`` into a URL.
     """
 
     trace: Trace
@@ -46,7 +45,6 @@ class Figure:
     words: Words
     captions: Mapping[str, Mapping[int, str]]
     alt: str
-    above: str
     url: Callable[[str], str]
 
     def html(self, show: str) -> str:
@@ -233,11 +231,18 @@ class Figure:
 
     def _copy(self) -> str:
         """Return the button that copies the code with all that it needs to run."""
-        words, above = self.words, self.above
+        above = "\n".join(self.trace.source.split("\n")[: self.cell.line - 1])
         if "__file__" in above:
             above = f"# Save this beside {self.trace.script}: it reads files there.\n{above}"
-        made = button("copy", words.copy, "copy", "check", other=words.copied, kind="tr-small")
-        return made.replace("<button ", f'<button data-above="{escape(above)}" ', 1)
+        return button(
+            "copy",
+            self.words.copy,
+            "copy",
+            "check",
+            other=self.words.copied,
+            kind="tr-small",
+            above=above,
+        )
 
 
 def _rushes_by(cue: Cue) -> bool:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """One language: labels, and sentences with ``{op}``, ``{name}``, ``{before}``, ``{after}``."""
+    """One language: labels, and sentences with ``{op}``, ``{name}``, ``{before}``, ``{after}``.
+
+    A sentence written ``one | many`` is filled in by :func:`numbered`.
+    """
 
     language: str
     label: str
@@ -62,7 +65,6 @@ class Words:
     raised: str
     value: str
     looped: str
-    looped_once: str
     went: str
     join: str
     recorded: str
@@ -114,7 +116,8 @@ ENGLISH = Words(
     result="the result",
     backward="backward() goes from {name} back along the graph and adds to .grad of {leaves}.",
     cleared="{op} empties the gradients.",
-    updated="{op} changes {count} parameters a little (lr {lr}).",
+    updated="{op} changes {count} parameter a little (lr {lr})."
+    " | {op} changes {count} parameters a little (lr {lr}).",
     through="{op} makes {results} from {sources}, through {modules}.",
     written="{op} writes into {name}; its shape stays {after}.",
     cast="{op} turns {old} numbers into {new}.",
@@ -122,8 +125,7 @@ ENGLISH = Words(
     raised="{op} raises {type}: {message}",
     recorded="Recorded on {device}, {date}.",
     value="{name} is {value}.",
-    looped="The loop runs {laps} laps.",
-    looped_once="The loop runs {laps} lap.",
+    looped="The loop runs {count} lap. | The loop runs {count} laps.",
     went="{name} goes from {first} to {last}.",
     join=" ",
 )
@@ -182,8 +184,7 @@ JAPANESE = Words(
     raised="{op} で {type} が起きます：{message}",
     recorded="{date} に {device} で記録しました。",
     value="{name} は {value} です。",
-    looped="ループが {laps} 周します。",
-    looped_once="ループが {laps} 周します。",
+    looped="ループが {count} 周します。",
     went="{name} は {first} から {last} になります。",
     join="",
 )
@@ -195,6 +196,15 @@ def language_of(page: str, home: str = "en") -> str:
     """Return a page's language by its suffix (``index.ja.md`` is Japanese), else ``home``."""
     suffix = page.removesuffix(".md").rpartition(".")[2]
     return suffix if suffix in LANGUAGES else home
+
+
+def numbered(sentence: str, count: int, **facts: str) -> str:
+    """Return a sentence filled in; of one written ``one | many`` the side that the count asks for.
+
+    A language without a plural writes one side.
+    """
+    one, _, many = sentence.partition(" | ")
+    return (many if many and count != 1 else one).format(count=count, **facts)
 
 
 def counted(number: int, noun: str) -> str:

@@ -132,6 +132,7 @@ class _Traced:
             error=error,
             values=recorder.tensors.values,
             arrays=recorder.tensors.arrays | curves | recorder.provenances.arrays,
+            source=script.source,
         )
         scratch = self._folder / "writing"
         scratch.mkdir()
