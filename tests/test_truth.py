@@ -375,6 +375,32 @@ class Oracle:
         loss = torch.nn.functional.cross_entropy(scores, torch.tensor([0]))
         return drawn.text == f"= {loss.item():.2f}"
 
+    def _along(self, drawn: Drawn) -> tuple[torch.Tensor, int]:
+        """Return the row of a tensor in which an element is, along a dimension, and its place."""
+        dim, *index = drawn.index
+        values = self.held[-1 if drawn.tensor is None else drawn.tensor].value
+        place = index[dim] if index else 0
+        return values.movedim(dim, -1)[tuple(index[:dim] + index[dim + 1 :])].reshape(-1), place
+
+    def _power(self, drawn: Drawn) -> bool:
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        return held is not None and _reads(drawn.text, held.value[drawn.index].exp().item())
+
+    def _share(self, drawn: Drawn) -> bool:
+        row, place = self._along(drawn)
+        return _reads(drawn.text, row.softmax(0)[place].item())
+
+    def _loss(self, drawn: Drawn) -> bool:
+        row, place = self._along(drawn)
+        loss = torch.nn.functional.cross_entropy(row, torch.tensor(place))
+        return _reads(drawn.text, loss.item())
+
+    def _sum(self, drawn: Drawn) -> bool:
+        return _reads(drawn.text, round(self._along(drawn)[0].sum().item(), 3))
+
+    def _powersum(self, drawn: Drawn) -> bool:
+        return _reads(drawn.text, self._along(drawn)[0].exp().sum().item())
+
     def _sign(self, drawn: Drawn) -> bool:
         """Tell whether a sign tells no number: of the numbers, only a ring's stations are signs."""
         stations = [str(number) for number in range(1, 5)] if self.trace.loops else []

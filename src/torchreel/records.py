@@ -620,7 +620,10 @@ class Drawn:
     the date of a trace that was "recorded". A "tick", a round number beside the axis of a series
     (``index`` holds its position in ``Trace.series``). What a loss is for a "guess" that gives each
     class the same chance (``tensor`` holds the scores, ``index`` the dimension of the classes; no
-    tensor: there are two), or how many these two are.
+    tensor: there are two), or how many these two are. What softmax makes of the scores of a tensor
+    (``index`` holds the dimension, then an element's place): e to the "power" of it, its "share" of
+    the sum of all powers along the dimension, or the "loss", minus the logarithm of its share. The
+    "sum" along a dimension (``index`` likewise), and the "powersum" of the powers of e.
     """
 
     cue: int
@@ -656,6 +659,11 @@ class Drawn:
         "tick",
         "guess",
         "recorded",
+        "power",
+        "share",
+        "loss",
+        "sum",
+        "powersum",
     ]
     tensor: int | None = None
     index: tuple[int, ...] = ()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import warnings
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+import torch
 from manim import Mobject
 
 from tests.stage.conftest import Staged
 from tests.stage.test_director import _reads_as
+from torchreel.records import Drawn
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.bars import Bars
 from torchreel.stage.canvas import Label
@@ -40,10 +44,28 @@ CELLS = {
     "smooth": Z + "loss = F.cross_entropy(z, y, reduction='none', label_smoothing=0.1)",
     "ignored": Z + "loss = F.cross_entropy(z, torch.tensor([0, -100]), reduction='none')",
     "shares": Z + "loss = F.cross_entropy(z, torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]))",
-    "pixels": "z = torch.zeros(2, 3, 4)\ny = torch.ones(2, 4, dtype=torch.int64)\n"
+    "pixels": "z = torch.linspace(-2, 2, 24).reshape(2, 3, 4)\n"
+    "y = torch.tensor([[0, 1, 2, 0], [1, 1, 0, 2]])\nloss = F.cross_entropy(z, y)",
+    "pixel": "z = torch.linspace(-2, 2, 24).reshape(2, 3, 4)\n"
+    "y = torch.tensor([[0, 1, 2, 0], [1, 1, 0, 2]])\n"
+    "loss = F.cross_entropy(z, y, reduction='none')",
+    "added": Z + "loss = F.cross_entropy(z, y, reduction='sum')",
+    "ten": "z = torch.linspace(-2, 4, 20).reshape(2, 10)\ny = torch.tensor([3, 9])\n"
     "loss = F.cross_entropy(z, y)",
+    "unlikely": "z = torch.tensor([[0.0, float('-inf')], [800.0, 0.0]])\n"
+    "loss = F.cross_entropy(z, torch.tensor([1, 1]), reduction='none')",
+    "logs": Z + "p = F.log_softmax(z, dim=1)",
+    "log_columns": Z + "p = z.log_softmax(0)",
+    "implicit": Z + "p = F.softmax(z)",
+    "implicit_deep": "z = torch.linspace(-1, 1, 24).reshape(2, 3, 4)\np = F.softmax(z)",
+    "whole": Z + "p = z.double().softmax(-1)",
 }
-SHARES = [cell for cell, lines in CELLS.items() if "cross_entropy" not in lines]
+COMPUTED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "share": lambda row: row.softmax(0),
+    "loss": lambda row: -row.log_softmax(0),
+    "sum": lambda row: row.sum().expand(len(row)),
+    "powersum": lambda row: row.exp().sum().expand(len(row)),
+}
 
 _Kind = TypeVar("_Kind", bound=Mobject)
 
@@ -51,12 +73,22 @@ _Kind = TypeVar("_Kind", bound=Mobject)
 @functools.cache
 def _scope(cell: str) -> dict[str, Any]:
     scope: dict[str, Any] = {}
-    exec(HEAD + CELLS[cell], scope)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a dimension that is not named
+        exec(HEAD + CELLS[cell], scope)
     return scope
 
 
 def _props(scene: LessonScene, kind: type[_Kind]) -> list[_Kind]:
     return [prop for prop in scene.stage._props if isinstance(prop, kind)]
+
+
+def _computed(drawn: Drawn, held: torch.Tensor) -> float:
+    """Return what PyTorch makes of the row in which an element is, at its place."""
+    dim, *index = drawn.index
+    rows = held.movedim(dim, -1) if held.dim() else held.reshape(1)
+    place = index.pop(dim) if index else 0
+    return float(COMPUTED[drawn.source](rows[tuple(index)])[place])
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
@@ -69,6 +101,10 @@ def test_every_number_is_one_that_torch_holds(played: Staged, cell: str, artboar
     for drawn in scene.drawn:
         if drawn.source == "value" and drawn.tensor in named:
             assert _reads_as(drawn.text, scope[named[drawn.tensor]][drawn.index].item())
+        elif drawn.source == "power" and drawn.tensor in named:
+            assert _reads_as(drawn.text, scope[named[drawn.tensor]][drawn.index].exp().item())
+        elif drawn.source in COMPUTED and drawn.tensor in named:
+            assert _reads_as(drawn.text, _computed(drawn, scope[named[drawn.tensor]]))
         elif drawn.source == "sign":
             assert not any(each.isdigit() for each in drawn.text), "a number says what it is of"
 
@@ -82,7 +118,7 @@ def test_the_bars_are_as_long_as_the_shares(played: Staged, cell: str) -> None:
     row = z.softmax(dim).movedim(dim, -1).reshape(-1, z.shape[dim])[0]
     heights = bars.boxes[:, 3]
     assert heights / heights.sum() == pytest.approx(row.numpy(), abs=1e-5)
-    column = scene.stage._props[-1]
+    column = scene.stage._props[-2]
     parts = [np.ptp(part.points[:, 1]) for part, share in zip(column, row, strict=True) if share]
     whole = bars.room.height * scene.canvas.artboard.unit
     assert sum(parts) == pytest.approx(whole, rel=0.03), "all shares together are the whole"
@@ -98,8 +134,7 @@ def test_a_loss_lies_on_the_curve_at_its_height(played: Staged, cell: str) -> No
     (curve,) = _props(played(cell), LossCurve)
     losses = _scope(cell)["loss"].reshape(-1)
     labels = [each.source for each in curve.get_family() if isinstance(each, Label)]
-    loss = played(cell).stage.names["loss"]
-    (text,) = (each.text for each in labels if each is not None and each.tensor == loss)
+    (text,) = (each.text for each in labels if each is not None and each.source == "loss")
     assert _reads_as(text, losses[-1].item())
     axes, line, _, dot, *_ = curve.submobjects
     low, left = axes.points[:, 1].min(), axes.points[:, 0].min()
@@ -111,18 +146,47 @@ def test_a_loss_lies_on_the_curve_at_its_height(played: Staged, cell: str) -> No
     assert y > low
 
 
-def test_the_share_under_a_loss_is_that_of_the_softmax_before(played: Staged) -> None:
-    scene, p = played("loss"), _scope("loss")["p"]
-    told = [d for d in scene.drawn if d.cue == 4 and d.tensor == scene.stage.names["p"]]
-    assert [(d.index, _reads_as(d.text, p[1].item())) for d in told] == [((1,), True)]
+def test_a_row_tells_its_powers_and_that_its_shares_are_one_whole(played: Staged) -> None:
+    """At the end of the step the column stands beside the bars, with the sum of what it is of."""
+    scene = played("row")
+    last = [d for d in scene.drawn if d.cue == 2]
+    assert [d.text for d in last if d.source == "sum"] == ["1."]
+    assert {d.text for d in last if d.source == "value" and d.tensor == scene.stage.names["p"]}
 
 
-@pytest.mark.parametrize("cell", ["mean", "weighted", "smooth", "ignored", "shares", "pixels"])
+@pytest.mark.parametrize(("cell", "row", "right"), [("loss", 0, 1), ("losses", 1, 2)])
+def test_the_share_of_the_right_class_lies_under_its_loss(
+    played: Staged, cell: str, row: int, right: int
+) -> None:
+    (curve,) = _props(played(cell), LossCurve)
+    labels = [each.source for each in curve.get_family() if isinstance(each, Label)]
+    (share,) = [each.text for each in labels if each is not None and each.source == "share"]
+    z = _scope(cell)["z"]
+    assert _reads_as(share, z.reshape(-1, z.shape[-1])[row].softmax(0)[right].item())
+
+
+@pytest.mark.parametrize(
+    ("cell", "terms", "rows"), [("mean", 2, "2"), ("pixels", 3, "8"), ("added", 2, None)]
+)
+def test_a_mean_of_losses_is_written_out(
+    played: Staged, cell: str, terms: int, rows: str | None
+) -> None:
+    last = [d for d in played(cell).drawn if d.cue == len(played(cell).cues)]
+    losses = [d for d in last if d.source == "loss"]
+    z, y = _scope(cell)["z"], _scope(cell)["y"]
+    own = torch.nn.functional.cross_entropy(z, y, reduction="none").flatten().tolist()
+    assert len(losses) == terms
+    assert all(_reads_as(d.text, loss) for d, loss in zip(losses, own, strict=False))
+    counted = [d.text for d in last if d.source == "size"]
+    assert counted == ([] if rows is None else [rows])
+
+
+@pytest.mark.parametrize("cell", ["weighted", "smooth", "ignored", "shares"])
 def test_no_curve_is_drawn_for_a_loss_that_does_not_lie_on_it(played: Staged, cell: str) -> None:
     assert _props(played(cell), LossCurve) == []
 
 
-@pytest.mark.parametrize(("cell", "lit"), [("losses", 2), ("mean", 2), ("ignored", None)])
+@pytest.mark.parametrize(("cell", "lit"), [("losses", 2), ("loss", 1), ("ignored", None)])
 def test_the_bar_of_the_right_class_is_lit(played: Staged, cell: str, lit: int | None) -> None:
     (bars,) = _props(played(cell), Bars)
     bright = np.flatnonzero(bars.dims == 0).tolist()

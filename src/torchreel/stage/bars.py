@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from manim import Animation, VGroup, VMobject
 from numpy.typing import NDArray
 
-from torchreel.records import Array, Drawn, TensorRecord
+from torchreel.records import Array, Drawn
 from torchreel.stage import motion, numerals
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label, paint, polyline, rounded
-from torchreel.stage.colors import mix
-from torchreel.stage.form import Places
-from torchreel.stage.seen import index_of
+from torchreel.stage.colors import ink_on, mix
+from torchreel.stage.fills import by_place
 from torchreel.stage.text import ADVANCE, text_width
 
 MOST = 32
@@ -25,39 +25,32 @@ Points = NDArray[np.float64]
 
 _PITCH, _WIDE, _DIM = 120.0, 0.62, 0.6
 _CHARS, _EDGE, _CLEAR = 5, 2.5, 12.0
+_BRACKET, _TICK = 14.0, 10.0
 
 
 class Bars(VGroup):
     """Bars of ``heights`` (n,) over a line; below it the place of each along its dimension.
 
-    ``zone`` is the room for bars, numbers and places, ``fills`` (n, 3) are the colours. What the
-    numbers are is written by :meth:`numbers`: a label of its own, which comes and goes.
+    ``zone`` is the room for bars, numbers and places. Each bar has the hue of its place, so that it
+    is found again in the column. What the numbers are is written by :meth:`numbers`: a label of its
+    own, which comes and goes.
     """
 
-    def __init__(
-        self,
-        canvas: Canvas,
-        zone: Zone,
-        heights: Array,
-        fills: Points,
-        places: Sequence[Drawn],
-        lit: int | None = None,
-    ) -> None:
-        self.canvas = canvas
-        board = canvas.artboard
-        self.pitch = min(board.px(_PITCH), zone.width / len(heights))
-        self.left = zone.center_x - self.pitch * len(heights) / 2
+    def __init__(self, canvas: Canvas, zone: Zone, heights: Array, places: Sequence[Drawn]) -> None:
+        self.canvas, self.zone = canvas, zone
+        board, count = canvas.artboard, len(heights)
+        self.pitch = min(board.px(_PITCH), zone.width / count)
+        self.left = zone.center_x - self.pitch * count / 2
         text = board.floor * 1.25
-        self.room = zone.inset(top=text + board.px(_CLEAR), bottom=text)
+        self.room = zone.inset(top=text + board.px(_CLEAR), bottom=text + board.px(_CLEAR))
         self.parts = [VMobject() for _ in heights]
         self.line = VMobject()
-        super().__init__(*self.parts, self.line, *self._places(places, zone, lit))
-        self.fills, self.dims = fills, np.zeros(len(fills))
-        if lit is not None:
-            self.dims[:] = _DIM
-            self.dims[lit] = 0
+        self.places = self._places(places)
+        super().__init__(*self.parts, self.line, *self.places)
+        self.fills = by_place(np.linspace(0, 1, count) if count > 1 else np.zeros(1), canvas.theme)
+        self.dims = np.zeros(count)
         self.boxes, self.base = self.stand(heights)
-        self._draw(self.boxes, self.base, fills)
+        self._draw(self.boxes, self.base, self.dims)
 
     def stand(self, heights: Array) -> tuple[Points, float]:
         """Return the boxes (n, 4) of bars with these heights, and where their line is."""
@@ -93,29 +86,57 @@ class Bars(VGroup):
         draw(0)
         return column, BlockAnimation(column, draw, run_time)
 
+    def in_pile(
+        self, x: float, width: float, values: Array, sources: Sequence[Drawn], total: Drawn
+    ) -> VGroup:
+        """Return the numbers in the parts of the column that :meth:`pile` makes, where they have
+        room, and beside all of them a bracket with their sum."""
+        canvas, board, group = self.canvas, self.canvas.artboard, VGroup()
+        y = self.room.bottom
+        whole = self.boxes[:, 3].sum() or 1.0
+        for value, source, box, fill in zip(values, sources, self.boxes, self.fills, strict=True):
+            tall = box[3] / whole * self.room.height
+            text = numerals.write(value.item(), _CHARS)
+            y -= tall
+            if text is not None and tall > board.floor * 1.1:
+                at, ink = y + tall / 2, ink_on(fill, canvas.theme)
+                told = replace(source, text=text)
+                group.add(canvas.label(text, x + width / 2, at, board.floor, ink, source=told))
+        edge, tick = x - board.px(_BRACKET), board.px(_TICK)
+        ends = [(edge + tick, self.room.y), (edge, self.room.y)]
+        ends += [(edge, self.room.bottom), (edge + tick, self.room.bottom)]
+        focus, left = canvas.theme.focus, edge - board.px(_BRACKET)
+        group.add(canvas.path(ends, focus, board.px(4)))
+        at = self.room.center_y
+        group.add(canvas.label(total.text, left, at, board.type_size, focus, align=1, source=total))
+        return group
+
     def grow(
         self,
-        boxes: Points,
-        base: float | None = None,
-        fills: Points | None = None,
+        heights: Array,
+        lit: int | None = None,
         run_time: float = motion.SLOW,
     ) -> Animation:
-        """Return the animation in which the bars take these boxes (None: the line stays)."""
-        start, line, colors = self.boxes, self.base, self.fills
-        end = line if base is None else base
-        target = colors if fills is None else fills
-        self.boxes, self.base, self.fills = boxes, end, target
+        """Return the animation in which the bars take these heights, and all but the one that is
+        lit, where one is, go dim."""
+        start, line, dims = self.boxes, self.base, self.dims
+        end, base = self.stand(heights)
+        after = np.zeros(len(dims)) if lit is None else np.full(len(dims), _DIM)
+        if lit is not None:
+            after[lit] = 0
+        self.boxes, self.base, self.dims = end, base, after
 
         def draw(alpha: float) -> None:
             t = motion.ease(alpha)
-            shades = colors + (target - colors) * t
-            self._draw(start + (boxes - start) * t, line + (end - line) * t, shades)
+            self._draw(
+                start + (end - start) * t, line + (base - line) * t, dims + (after - dims) * t
+            )
 
         return BlockAnimation(self, draw, run_time)
 
-    def numbers(self, record: TensorRecord, elements: Places, values: Array) -> VGroup:
-        """Return the numbers of these elements at the ends of their bars; none where there is no
-        room for all of them."""
+    def numbers(self, values: Array, sources: Sequence[Drawn]) -> VGroup:
+        """Return the numbers ``values`` (n,) at the ends of their bars, each with where it comes
+        from; none where there is no room for all of them."""
         board, theme, group = self.canvas.artboard, self.canvas.theme, VGroup()
         chars = min(_CHARS, int((self.pitch - board.px(8)) / (ADVANCE * board.floor)))
         for place, (x, y, wide, tall) in enumerate(self.boxes):
@@ -124,13 +145,30 @@ class Bars(VGroup):
                 return VGroup()
             hangs = y > self.base - 1 and tall > 1 and values[place] < 0
             at = y + tall + 0.62 * board.floor if hangs else y - 0.62 * board.floor
-            index = index_of(record, int(elements[place]))
-            source = Drawn(0, text, "value", record.id, index)
             color = mix(theme.text, theme.bg, self.dims[place] * 0.6)
-            group.add(self.canvas.label(text, x + wide / 2, at, board.floor, color, source=source))
+            told = replace(sources[place], text=text)
+            group.add(self.canvas.label(text, x + wide / 2, at, board.floor, color, source=told))
         return group
 
-    def _places(self, places: Sequence[Drawn], zone: Zone, lit: int | None) -> list[Label]:
+    def mark(self, place: int) -> VMobject | None:
+        """Return a frame around the place of a bar; None where the places are not written."""
+        if not self.places:
+            return None
+        board, size = self.canvas.artboard, self.canvas.artboard.floor
+        label = self.places[place]
+        wide = max(text_width(label.text, size) + board.px(20), 0.8 * _WIDE * self.pitch)
+        x = self.left + self.pitch * (place + 0.5)
+        return self.canvas.rectangle(
+            x - wide / 2,
+            self.zone.bottom - 1.05 * size,
+            wide,
+            1.2 * size,
+            radius=board.px(8),
+            line=self.canvas.theme.focus,
+            stroke=board.px(4),
+        )
+
+    def _places(self, places: Sequence[Drawn]) -> list[Label]:
         board, theme = self.canvas.artboard, self.canvas.theme
         widest = max(text_width(each.text, board.floor) for each in places)
         if widest > self.pitch * 0.9:
@@ -139,16 +177,16 @@ class Bars(VGroup):
             self.canvas.label(
                 each.text,
                 self.left + self.pitch * (place + 0.5),
-                zone.bottom - 0.45 * board.floor,
+                self.zone.bottom - 0.45 * board.floor,
                 board.floor,
-                theme.focus if place == lit else theme.muted,
+                theme.muted,
                 source=each,
             )
             for place, each in enumerate(places)
         ]
 
-    def _draw(self, boxes: Points, base: float, fills: Points) -> None:
-        self._paint(self.parts, boxes, fills, self.dims)
+    def _draw(self, boxes: Points, base: float, dims: Points) -> None:
+        self._paint(self.parts, boxes, self.fills, dims)
         right = self.left + self.pitch * len(boxes)
         ends = np.array([(self.left, base), (right, base)])
         self.line.points = self.canvas.points(polyline(ends))

@@ -18,12 +18,12 @@ _DOT = 11.0
 class LossCurve(VGroup):
     """``−log p`` for p from 0 to 1, with the ``height`` (a loss, 0 or more) marked on it.
 
-    ``number`` is how that loss is written, ``share`` the p that belongs to it, where the trace
-    holds it. Both lie where they belong: the curve is drawn to scale.
+    ``number`` is how that loss is written, ``share`` the p that belongs to it. Both lie where they
+    belong: the curve is drawn to scale.
     """
 
     def __init__(
-        self, canvas: Canvas, zone: Zone, height: float, number: Drawn, share: Drawn | None
+        self, canvas: Canvas, zone: Zone, height: float, number: Drawn, share: Drawn
     ) -> None:
         super().__init__()
         board, theme = canvas.artboard, canvas.theme
@@ -60,6 +60,5 @@ class LossCurve(VGroup):
             words,
             told,
         )
-        if share is not None:
-            low = area.bottom + 0.9 * size
-            self.add(canvas.label(share.text, x, low, size, theme.focus, source=share))
+        low = area.bottom + 0.9 * size
+        self.add(canvas.label(share.text, x, low, size, theme.focus, source=share))

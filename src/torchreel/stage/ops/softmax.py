@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from manim import FadeOut, VGroup
+from manim import FadeOut, VGroup, VMobject
 
 from torchreel.records import Array, Drawn, Step, TensorRecord
 from torchreel.spelling import bare_name
 from torchreel.stage import motion, numerals
-from torchreel.stage.artboard import Zone
 from torchreel.stage.bars import MOST, Bars
 from torchreel.stage.block import TensorBlock
-from torchreel.stage.canvas import Label
 from torchreel.stage.curve import LossCurve
 from torchreel.stage.form import Places
-from torchreel.stage.ops.reduction import dims_of, groups_of
+from torchreel.stage.line import Part
+from torchreel.stage.ops.reduction import groups_of
 from torchreel.stage.registry import choreography, find
 from torchreel.stage.seen import index_of
 from torchreel.stage.stage import Stage
@@ -24,22 +26,75 @@ from torchreel.stage.stage import Stage
 _BELOW = 0.62
 _RIGHT, _CURVE = 0.36, 0.42
 _COLUMN, _GAP, _CHARS = 90.0, 36.0, 5
+_TERMS = 3
+
+Kind = Literal["value", "power", "share", "loss", "sum", "powersum"]
 
 
-@choreography("softmax")
+@dataclass(frozen=True)
+class Row:
+    """The ``elements`` of a tensor along one dimension, and their values."""
+
+    record: TensorRecord
+    dim: int
+    elements: Places
+    values: Array
+
+    @property
+    def powers(self) -> Array:
+        """e to the power of each value."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.exp(self.values.astype(np.float64))
+
+    @property
+    def shares(self) -> Array:
+        """What part of the sum of all powers each is."""
+        values = self.values.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            powers = np.exp(values - values.max())
+            shares: Array = powers / powers.sum()
+        return shares
+
+    def facts(self, kind: Kind) -> list[Drawn]:
+        """Return for each element a fact of this kind, to be written."""
+        lead = () if kind in ("value", "power") else (self.dim,)
+        return [
+            Drawn(0, "", kind, self.record.id, (*lead, *index_of(self.record, int(each))))
+            for each in self.elements
+        ]
+
+    def places(self) -> list[Drawn]:
+        """Return the place of each element along the dimension."""
+        count, last = len(self.elements), self.dim == len(self.record.shape) - 1
+        told = [(place,) if last else (self.dim, place) for place in range(count)]
+        return [Drawn(0, str(each[-1]), "index", self.record.id, each) for each in told]
+
+
+@choreography("softmax", "log_softmax")
 def softmax(stage: Stage, step: Step) -> None:
-    """Play a step that turns the numbers along a dimension into shares of one whole."""
+    """Play a step that turns the numbers along a dimension into shares of one whole, or into the
+    logarithms of these."""
     (source, *_), result = stage.operands(step), stage.results(step)[0]
-    dims = dims_of(stage, step, source)
-    groups = groups_of(source, dims)
+    dim = _dim_of(stage, step, source)
+    groups = groups_of(source, (dim,) if source.shape else ())
     if not _has_bars(stage, [source, result], groups):
         find("", stage.provenance(step)).play(stage, step)
         return
     block, made = stage.arrange("left_right", [source], [result], symbols=["→"], below=_BELOW)
     stage.play(stage.light(block, groups[0]))
-    _share(stage, block, made, dims, groups[0])
+    _share(stage, step, made, _row_of(stage, source, dim, groups[0]))
     if len(groups) > 1:
         stage.play(stage.land(made))
+
+
+def _dim_of(stage: Stage, step: Step, source: TensorRecord) -> int:
+    """Return the dimension along which shares are one whole; the one that PyTorch takes where a
+    step names none."""
+    rank = len(source.shape)
+    given = ast.literal_eval(stage.literal(step, 0, "dim") or "None")
+    if type(given) is not int:
+        return 0 if rank in (0, 1, 3) else 1
+    return given % max(1, rank)
 
 
 def _has_bars(stage: Stage, records: Sequence[TensorRecord], groups: Places) -> bool:
@@ -47,131 +102,164 @@ def _has_bars(stage: Stage, records: Sequence[TensorRecord], groups: Places) -> 
     return known and bool(groups.size) and groups.shape[1] <= MOST
 
 
-def _share(
-    stage: Stage, block: TensorBlock, made: TensorBlock, dims: tuple[int, ...], group: Places
-) -> None:
-    """Show one row as bars: as it is, by its powers of e, by its shares; then all shares as one."""
-    px, zone = stage.canvas.artboard.px, stage.free
-    room = zone.inset(right=zone.width * _RIGHT)
-    before, after = (_numbers(stage, each.record, group) for each in (block, made))
-    bars = Bars(
-        stage.canvas,
-        room,
-        before,
-        stage.fills.colors(block.record, group),
-        _places(block.record, dims, group),
-    )
-    numbers = bars.numbers(block.record, group, before)
-    stage.play(stage.put(bars, motion.BEAT), stage.put(numbers, motion.BEAT))
-    stage.scene.wait(motion.BEAT)
-    # The powers of e are as long, one to another, as the shares: no number is made up for them.
-    stage.forget(numbers)
-    stage.play(
-        FadeOut(numbers, run_time=motion.QUICK),
-        bars.grow(*bars.stand(after)),
-        stage.put(_word(stage, room, "exp", 0), motion.BEAT),
-    )
-    told = bars.numbers(made.record, group, after)
-    shades = stage.fills.colors(made.record, group)
-    stage.play(
-        bars.grow(bars.boxes, fills=shades, run_time=motion.BEAT),
-        stage.put(_word(stage, room, "÷ Σ", 1), motion.BEAT),
-        stage.put(told, motion.BEAT),
-        stage.land(made, group, motion.BEAT),
-        stage.light(made, group),
-    )
-    if np.isfinite(after).all():
-        column, built = bars.pile(room.right + px(_GAP), px(_COLUMN), motion.SLOW)
-        stage.keep(column)
-        stage.play(built)
-
-
-def _numbers(stage: Stage, record: TensorRecord, group: Places) -> Array:
+def _row_of(stage: Stage, record: TensorRecord, dim: int, elements: Places) -> Row:
     values = stage.values(record)
     assert values is not None
-    return values.ravel()[group]
+    return Row(record, dim, elements, values.ravel()[elements])
 
 
-def _word(stage: Stage, room: Zone, text: str, line: int) -> Label:
-    """Return a word beside the bars."""
-    canvas = stage.canvas
-    size = canvas.artboard.type_title
-    x = room.right + canvas.artboard.px(_COLUMN + 2 * _GAP)
-    y = room.center_y + (1.4 * line - 0.7) * size
-    source = Drawn(0, text, "sign")
-    return canvas.label(text, x, y, size, canvas.theme.muted, align=0, source=source)
+def _share(stage: Stage, step: Step, made: TensorBlock, row: Row) -> None:
+    """Show one row as bars: as it is, by its powers of e, by its shares; then all shares as one, or
+    their logarithms."""
+    zone = stage.free
+    room = zone.inset(right=zone.width * _RIGHT)
+    bars = Bars(stage.canvas, room, row.values, row.places())
+    numbers = bars.numbers(row.values, row.facts("value"))
+    stage.play(stage.put(bars, motion.BEAT), stage.put(numbers, motion.BEAT))
+    stage.scene.wait(motion.BEAT)
+    said: list[VGroup] = []
+    powers, shares = row.powers, row.shares
+    if np.isfinite(powers).all():
+        numbers, said = _told(stage, bars, numbers, said, powers, row, "power")
+        stage.scene.wait(motion.HOLD)
+    after = _row_of(stage, made.record, row.dim, row.elements)
+    is_log = bare_name(step.op) == "log_softmax"
+    if is_log:
+        numbers, said = _told(stage, bars, numbers, said, shares, row, "share")
+        stage.scene.wait(motion.BEAT)
+    numbers, said = _told(stage, bars, numbers, said, after.values, after, "log" if is_log else "÷")
+    stage.play(stage.land(made, row.elements, motion.BEAT), stage.light(made, row.elements))
+    if is_log or not np.isfinite(after.values).all():
+        return
+    for each in said:
+        stage.forget(each)
+    px = stage.canvas.artboard.px
+    x, wide = room.right + zone.width * _RIGHT / 2 - px(_COLUMN) / 2, px(_COLUMN)
+    column, built = bars.pile(x, wide, motion.SLOW)
+    stage.keep(column)
+    stage.play(built, *(FadeOut(each, run_time=motion.QUICK) for each in said))
+    text = numerals.write(round(float(after.values.sum(dtype=np.float64)), 3), _CHARS) or ""
+    total = replace(after.facts("sum")[0], text=text)
+    stage.play(stage.put(bars.in_pile(x, wide, after.values, after.facts("value"), total)))
 
 
-def _places(record: TensorRecord, dims: tuple[int, ...], group: Places) -> list[Drawn]:
-    """Return the place of each element of a row along its dimension."""
-    last = dims in ((), (len(record.shape) - 1,))
-    told = [(each,) if last else (*dims, each) for each in range(len(group))]
-    return [Drawn(0, str(each[-1]), "index", record.id, each) for each in told]
+def _told(
+    stage: Stage,
+    bars: Bars,
+    old: VGroup,
+    said: list[VGroup],
+    values: Array,
+    row: Row,
+    what: str,
+) -> tuple[VGroup, list[VGroup]]:
+    """Let the bars and their numbers become what is told next, and return the new numbers and what
+    is said of them."""
+    kinds: dict[str, Kind] = {"power": "power", "share": "share"}
+    for each in (old, *said):
+        stage.forget(each)
+    stage.play(
+        *(FadeOut(each, run_time=motion.QUICK) for each in (old, *said)),
+        bars.grow(values, run_time=motion.BEAT if what == "÷" else motion.SLOW),
+    )
+    numbers, words = (
+        bars.numbers(values, row.facts(kinds.get(what, "value"))),
+        _said(stage, bars, row, what),
+    )
+    stage.play(stage.put(numbers), stage.put(words))
+    return numbers, [words]
+
+
+def _said(stage: Stage, bars: Bars, row: Row, what: str) -> VGroup:
+    """Return what is said beside the bars: of powers, their sum; of shares, what they are parts
+    of."""
+    canvas, group = stage.canvas, VGroup()
+    size, zone = canvas.artboard.type_title, bars.zone
+    x, y = zone.right + canvas.artboard.px(_GAP), bars.room.center_y
+    sign = {"power": "exp", "share": "÷ Σ", "÷": "÷ Σ", "log": "log"}[what]
+    at = y - (0.7 * size if what == "power" else 0)
+    theme = canvas.theme
+    group.add(canvas.label(sign, x, at, size, theme.muted, align=0, source=Drawn(0, sign, "sign")))
+    if what == "power":
+        text = numerals.write(float(row.powers.sum()), _CHARS + 1) or "…"
+        whole = replace(row.facts("powersum")[0], text=text)
+        equals = Drawn(0, "Σ =", "sign")
+        low, gap = y + 0.7 * size, size * 0.6 * 4
+        group.add(canvas.label(equals.text, x, low, size, theme.focus, align=0, source=equals))
+        group.add(canvas.label(text, x + gap, low, size, theme.text, align=0, source=whole))
+    return group
 
 
 @choreography("cross_entropy")
 def cross_entropy(stage: Stage, step: Step) -> None:
     """Play a step that asks how improbable the right class is, by the numbers of each row."""
     (source, target, *others), result = stage.operands(step), stage.results(step)[0]
-    rank = len(source.shape)
-    groups = groups_of(source, (rank - 1,) if rank else ())
-    if not _has_bars(stage, [source, target, result], groups) or rank not in (1, 2):
+    dim = min(1, max(0, len(source.shape) - 1))
+    groups = groups_of(source, (dim,) if source.shape else ())
+    if not _has_bars(stage, [source, target, result], groups):
         find("", stage.provenance(step)).play(stage, step)
         return
     symbols = [*([","] * (1 + len(others))), "→"]
     block, right, *_, made = stage.arrange(
         "left_right", [source, target, *others], [result], symbols=symbols, below=_BELOW
     )
-    told = min(len(groups), 2)
-    shown: list[VGroup] = []
-    for row in range(told):
+    shown: list[VMobject] = []
+    for number in range(min(len(groups), 2)):
         for each in shown:
             stage.forget(each)
         classes = right.record.shape != source.shape
-        asked = [row] if classes else groups[row]
+        asked = [number] if classes else groups[number]
         stage.play(
             *(FadeOut(each, run_time=motion.QUICK) for each in shown),
-            stage.light(block, groups[row]),
+            stage.light(block, groups[number]),
             stage.light(right, asked),
         )
-        shown = _row(stage, step, (block, right, made), groups[row], row)
-        stage.play(*(stage.put(each, motion.BEAT) for each in shown))
-        if made.record.numel == len(groups):
-            stage.play(stage.land(made, [row], motion.BEAT), stage.light(made, [row]))
-        stage.scene.wait(motion.QUICK)
+        row = _row_of(stage, source, dim, groups[number])
+        shown = _lose(stage, row, _class_of(stage, step, target, number), _is_plain(stage, step))
+        if result.numel == len(groups):
+            stage.play(stage.land(made, [number], motion.BEAT), stage.light(made, [number]))
+        stage.scene.wait(motion.BEAT)
+    rows = [_row_of(stage, source, dim, group) for group in groups]
+    line = _mean(stage, step, (target, made), rows) if _is_plain(stage, step) else []
+    if line:
+        for each in shown:
+            stage.forget(each)
+        stage.play(
+            *(FadeOut(each, run_time=motion.QUICK) for each in shown),
+            *stage.unlight(),
+        )
+        stage.play(*stage.write_line(line))
     if not made.pose.shown.all():
         stage.play(stage.land(made))
         stage.play(stage.light(made))
 
 
-def _row(
-    stage: Stage,
-    step: Step,
-    blocks: tuple[TensorBlock, TensorBlock, TensorBlock],
-    group: Places,
-    row: int,
-) -> list[VGroup]:
-    """Return the bars of a row, that of the right class lit, and where its loss lies on the curve,
-    where the loss of this row alone is known."""
-    block, right, _ = blocks
-    zone, record = stage.free, block.record
-    values, chosen = _numbers(stage, record, group), _class_of(stage, step, right.record, row)
-    loss = _own_loss(stage, step, blocks, row) if chosen is not None else None
-    room = zone if loss is None else zone.inset(right=zone.width * _CURVE)
-    last = (len(record.shape) - 1,)
-    bars = Bars(
-        stage.canvas,
-        room,
-        values,
-        stage.fills.colors(record, group),
-        _places(record, last, group),
-        chosen,
-    )
-    shown: list[VGroup] = [bars, bars.numbers(record, group, values)]
-    if loss is not None and chosen is not None:
-        area = zone.inset(left=zone.width * (1 - _CURVE) + stage.canvas.artboard.px(_GAP))
-        told = _told_share(stage, step, record, int(group[chosen]))
-        shown.append(LossCurve(stage.canvas, area, loss[0], loss[1], told))
+def _lose(stage: Stage, row: Row, chosen: int | None, plain: bool) -> list[VMobject]:
+    """Show the bars of a row, its shares, that of the right class lit, and where its loss lies on
+    the curve, where the loss of this row is that; return what is shown."""
+    zone, shares = stage.free, row.shares
+    bars = Bars(stage.canvas, zone.inset(right=zone.width * _CURVE), row.values, row.places())
+    numbers = bars.numbers(row.values, row.facts("value"))
+    stage.play(stage.put(bars, motion.BEAT), stage.put(numbers, motion.BEAT))
+    if not np.isfinite(shares).all():
+        return [bars, numbers]
+    stage.scene.wait(motion.QUICK)
+    stage.forget(numbers)
+    stage.play(FadeOut(numbers, run_time=motion.QUICK), bars.grow(shares, lit=chosen))
+    numbers = bars.numbers(shares, row.facts("share"))
+    mark = None if chosen is None else bars.mark(chosen)
+    stage.play(stage.put(numbers), *([] if mark is None else [stage.put(mark)]))
+    shown: list[VMobject] = [bars, numbers, *([] if mark is None else [mark])]
+    if chosen is None or not plain or not shares[chosen]:
+        return shown
+    area = zone.inset(left=zone.width * (1 - _CURVE) + stage.canvas.artboard.px(_GAP))
+    height = float(-np.log(shares[chosen]))
+    text, share = (numerals.write(each, _CHARS) for each in (height, float(shares[chosen])))
+    if text is not None and share is not None:
+        loss = replace(row.facts("loss")[chosen], text=text)
+        told = replace(row.facts("share")[chosen], text=share)
+        curve = LossCurve(stage.canvas, area, height, loss, told)
+        stage.play(stage.put(curve, motion.BEAT))
+        shown.append(curve)
     return shown
 
 
@@ -185,36 +273,44 @@ def _class_of(stage: Stage, step: Step, target: TensorRecord, row: int) -> int |
     return None if chosen == int(ignored) else chosen
 
 
-def _own_loss(
+def _is_plain(stage: Stage, step: Step) -> bool:
+    """Tell whether the loss of each row is minus the logarithm of a share: no weight, no
+    smoothing."""
+    smooth = float(stage.literal(step, 6, "label_smoothing") or 0)
+    return len(stage.operands(step)) == 2 and not smooth
+
+
+def _mean(
     stage: Stage,
     step: Step,
-    blocks: tuple[TensorBlock, TensorBlock, TensorBlock],
-    row: int,
-) -> tuple[float, Drawn] | None:
-    """Return the loss of one row, where the result tells it: no weight, no smoothing, no mean."""
-    block, _, made = blocks
-    weighted = len(stage.operands(step)) > 2
-    smooth = float(stage.literal(step, 6, "label_smoothing") or 0)
-    rows = 1 if len(block.record.shape) == 1 else block.record.shape[0]
-    if weighted or smooth or made.record.numel != rows:
-        return None
-    height = float(_numbers(stage, made.record, np.array([row]))[0])
-    text = numerals.write(height, _CHARS)
-    if text is None or not np.isfinite(height) or height < 0:
-        return None
-    return height, Drawn(0, text, "value", made.record.id, index_of(made.record, row))
-
-
-def _told_share(stage: Stage, step: Step, record: TensorRecord, element: int) -> Drawn | None:
-    """Return the share of an element, where a softmax of this tensor is in the clip."""
-    for other in stage.trace.steps[: step.number]:
-        if bare_name(other.op) != "softmax" or stage.operand(other) != record.id:
-            continue
-        made = stage.record(other.results[0])
-        if dims_of(stage, other, record) != (len(record.shape) - 1,):
-            continue
-        values = stage.values(made)
-        text = None if values is None else numerals.write(values.ravel()[element].item(), _CHARS)
-        if text is not None:
-            return Drawn(0, text, "value", made.id, index_of(made, element))
-    return None
+    blocks: tuple[TensorRecord, TensorBlock],
+    rows: Sequence[Row],
+) -> list[Part]:
+    """Return ``( 0.34 + 1.20 + … ) ÷ 4 = 0.81``, where the result is the mean of the rows' losses,
+    or their sum; nothing where it is another number."""
+    target, made = blocks
+    chosen = [_class_of(stage, step, target, number) for number in range(len(rows))]
+    result = stage.values(made.record)
+    right = [each for each in chosen if each is not None]
+    if len(rows) < 2 or len(right) < len(rows) or result is None or result.size != 1:
+        return []
+    losses = [-np.log(row.shares[place]) for row, place in zip(rows, right, strict=True)]
+    is_mean, is_sum = (
+        bool(np.isclose(each, result.item(), rtol=1e-3))
+        for each in (np.mean(losses), np.sum(losses))
+    )
+    if not (is_mean or is_sum):
+        return []
+    terms: list[Part] = []
+    for row, place, loss in list(zip(rows, right, losses, strict=True))[:_TERMS]:
+        text = numerals.write(float(loss), _CHARS)
+        if text is None:
+            return []
+        terms += ["+", replace(row.facts("loss")[place], text=text)]
+    terms = [*terms[1:], *(["+", "…"] if len(rows) > _TERMS else [])]
+    end: list[Part] = ["=", (made, 0)]
+    if is_sum:
+        return [*terms, *end]
+    index = (0,) if len(target.shape) == 1 else ()
+    count = Drawn(0, str(len(rows)), "size", target.id, index)
+    return ["(", *terms, ")", "÷", count, *end]
