@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from manim import Animation
 
-from tests.stage.conftest import CELLS, Staged, play_cell
+from tests.stage.conftest import CELLS, Staged, play_cell, write_cells
 from torchreel.records import Run, TensorRecord, Trace
 from torchreel.stage import registry
 from torchreel.stage.artboard import ARTBOARDS
@@ -20,6 +21,7 @@ from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
 from torchreel.stage.facts import Facts
 from torchreel.stage.fills import Fills
+from torchreel.stage.frame import Parts
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.ops import transpose as transpose_file
 from torchreel.stage.stage import Stage
@@ -27,6 +29,7 @@ from torchreel.stage.strides import Hops, StrideArrows
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.threads import Threads
 from torchreel.stage.title import Names
+from torchreel.tracer import trace_script
 
 
 @pytest.fixture
@@ -470,3 +473,55 @@ def test_what_a_mask_chose_is_led_to_where_it_is_and_over_nothing_else(
         for gap, size in zip(near, (block.pose.size, after.pose.size), strict=True):
             assert (gap > -0.25 * size).all()
             assert (gap < 1.25 * size).all()
+
+
+def _signs(scene: LessonScene) -> list[str]:
+    labels = Parts.of(scene.mobjects).labels
+    return [each.text for each in labels if each.source and each.source.source == "sign"]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_what_rests_stays_beside_its_copy_that_is_written(trace: Trace, artboard: str) -> None:
+    """It is the same as before, and the sign between the two is gone."""
+    v = torch.arange(12).view(3, 4)
+    v[1, 3] = 99
+    c = v.clone()
+    before = play_cell(trace, "written", artboard, until="c = v.clone()")
+    assert "→" in _signs(before)
+    c[0, 0] = -5
+    scene = play_cell(trace, "written", artboard)
+    assert [[text for text, _, _ in each.digits()] for each in scene.stage.blocks] == [
+        _texts(v),
+        _texts(c),
+    ]
+    titles = [Parts.of([each.title]).labels for each in scene.stage.blocks if each.title]
+    assert [each[0].text for each in titles] == ["v", "c"]
+    assert "→" not in _signs(scene)
+    assert not scene.warnings
+    assert [tuple(each.pose.corners[0]) for each in scene.stage.blocks] == [
+        tuple(each.pose.corners[0]) for each in before.stage.blocks
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "stay"),
+    [
+        ("a = torch.arange(3)\nb = torch.tensor([1, 1, 1])\nc = a + b\na.add_(2)", ["a", "b"]),
+        ("a = torch.arange(3)\nb = torch.tensor([1, 1, 1])\nc = a + b\nc[0] = 7", ["c"]),
+        ("a = torch.arange(6)\nb = a[a > 3]\nb[0] = 7", ["a", "b"]),
+        ("a = torch.arange(6).view(2, 3)\nt = a.T\nb = t.contiguous()\nb[0, 1] = 7", ["b", "t"]),
+    ],
+)
+def test_only_what_is_still_true_beside_it_stays_when_memory_is_written(
+    tmp_path: Path, lines: str, stay: list[str]
+) -> None:
+    script = write_cells(tmp_path, {"row": lines})
+    scene = play_cell(trace_script(script, root=tmp_path), "row")
+    held: dict[str, torch.Tensor] = {}
+    exec(lines, {"torch": torch}, held)
+    shown = {str(scene.stage.name_of(each.record)): each for each in scene.stage.blocks}
+    for name, block in shown.items():
+        assert [text for text, _, _ in block.digits()] == _texts(held[name])
+    assert sorted(shown) == stay
+    assert not {"→", "+", "=", "[", "]"} & set(_signs(scene))
+    assert not scene.warnings

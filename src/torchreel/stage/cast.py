@@ -161,10 +161,10 @@ class Cast(Following, Labels, Lights, Landing):
         """Let a tensor take the stage from what is on it."""
         self.arrange("in_place", [record], bare=False)
 
-    def clear(self, run_time: float = motion.QUICK) -> None:
-        """Take everything but the tape off the stage."""
-        gone, parting = self._parting(self.blocks, run_time)
-        self.play(*parting, *self.props_leaving())
+    def clear(self, *meanwhile: Animation) -> None:
+        """Take everything but the tape off the stage, while other animations are played."""
+        gone, parting = self._parting(self.blocks)
+        self.play(*parting, *self.props_leaving(), *meanwhile)
         self.scene.remove(*gone)
         self.outline_none()
         self.blocks = []
@@ -313,16 +313,14 @@ class Cast(Following, Labels, Lights, Landing):
 
         return BlockAnimation(block, draw, motion.BEAT)
 
-    def _parting(
-        self, blocks: Sequence[TensorBlock], run_time: float = motion.QUICK
-    ) -> tuple[list[Mobject], list[Animation]]:
+    def _parting(self, blocks: Sequence[TensorBlock]) -> tuple[list[Mobject], list[Animation]]:
         """Return what goes with these blocks, and the animations in which it goes."""
         gone: list[Mobject] = []
         animations: list[Animation] = []
         for block in blocks:
             extra: list[Mobject] = [*self._behind(block), *self._labels_of(block)]
-            animations.append(self.fading(block, block.faded, 1.0, run_time))
-            animations += [FadeOut(mobject, run_time=run_time) for mobject in extra]
+            animations.append(self.fading(block, block.faded, 1.0))
+            animations += [FadeOut(mobject, run_time=motion.QUICK) for mobject in extra]
             gone += [block, *extra]
             block.brackets, block.boxes, block.title, block.ghosts = [], [], None, None
         return gone, animations
@@ -345,6 +343,13 @@ class Cast(Following, Labels, Lights, Landing):
             *self.rub_out(),
             *(FadeOut(prop, run_time=motion.QUICK) for prop in props),
         ]
+
+    def part(self) -> list[Animation]:
+        """Return the animations in which the blocks on stage become each one for itself: the signs
+        between them go, and none is dimmed for another's sake."""
+        dimmed = [block for block in self.blocks if (block.dims > block.rest).any()]
+        none = np.zeros(0, dtype=np.int64)
+        return [*self.props_leaving(), *(self.dim(block, none, 0.0) for block in dimmed)]
 
     def _label_all(
         self,

@@ -21,14 +21,15 @@ _CROSSING = 1.6
 """Seconds in which elements are copied whose order changes."""
 
 
-def copy_memory(stage: Stage, source: TensorRecord, result: TensorRecord) -> bool:
+def copy_memory(stage: Stage, source: TensorRecord, result: TensorRecord) -> VGroup | None:
     """Play how the elements of ``source`` are copied, in the order in which it is read, into the
-    memory of ``result``, which plays from now on; False where no tape can show it."""
+    memory of ``result``, which plays from now on, and return what will say beside it how many they
+    were; None where no tape can show it."""
     first, second = stage.tape_with(source), stage.tape_for(result)
     if first is None or second is None:
-        return False
+        return None
     _play(stage, source, result, first, second)
-    return True
+    return _copied(stage, result, second)
 
 
 def _play(
@@ -39,17 +40,16 @@ def _play(
     second: MemoryTape,
 ) -> None:
     """Show both pieces of memory, one above the other, and the way of every element."""
-    stage.clear()
     px = stage.canvas.artboard.px
     leaving = [FadeOut(tape, run_time=motion.QUICK) for tape in stage.tapes if tape is not first]
     stage.tape, stage.beside = second, first
     second.stand(SHARE, first.zone.y - stage.canvas.artboard.stage_above_tape.y - px(_TOP))
     second.fill(np.zeros(second.count))
     second.tell(stage.owners(second, [result]))
-    stage.play(
+    stage.clear(
         *leaving,
         first.telling(stage.owners(first, [source]), first.low, motion.BEAT),
-        FadeIn(second, run_time=motion.BEAT),
+        FadeIn(second, run_time=motion.BEAT, rate_func=motion.late),
     )
     places = zip(memory_positions(source).ravel(), memory_positions(result).ravel(), strict=True)
     pairs = [(int(a), int(b)) for a, b in places]
@@ -74,8 +74,6 @@ def _play(
     stage.scene.wait(motion.QUICK)
     stage.play(FadeOut(threads, run_time=motion.QUICK))
     stage.play(second.glide(SHARE, second.high, motion.BEAT))
-    second.names.add(copied := _copied(stage, result, second))
-    stage.play(FadeIn(copied, run_time=motion.QUICK))
 
 
 def _copied(stage: Stage, result: TensorRecord, second: MemoryTape) -> VGroup:

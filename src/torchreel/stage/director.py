@@ -34,6 +34,7 @@ from torchreel.stage.devices.errors import Errors
 from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
+from torchreel.stage.memory import reading
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
@@ -225,16 +226,13 @@ class LessonScene(Scene):
         writes in place keeps its name."""
         steps = [self.trace.steps[number] for number in run.steps]
         made = {each for step in steps if not step.written for each in step.results}
-        names, memory = self.stage.names, self._memory
+        names, record = self.stage.names, self.trace.tensor
         return {
             names[key]: key
             for key, held in bound.items()
-            if key in names and (held in made or memory(held) != memory(names[key]))
+            if key in names
+            and (held in made or reading(record(held)) != reading(record(names[key])))
         }
-
-    def _memory(self, tensor: int) -> tuple[object, ...]:
-        record = self.trace.tensor(tensor)
-        return record.storage, record.offset, record.shape, record.stride
 
     def _perform(self, step: Step) -> None:
         if self.autograd.covers(step):
@@ -346,8 +344,10 @@ class LessonScene(Scene):
             self._strip = None
 
     def _say(self, sentence: Sentence, *, meanwhile: bool = False) -> None:
-        """Say a sentence in the strip, before what is played next or along with it."""
-        self._finish_sentence()
+        """Say a sentence in the strip, before what is played next or along with it; memory that
+        comes to lie otherwise does so while a sentence is said before."""
+        if meanwhile or self._gone:
+            self._finish_sentence()
         strip, old = ShapeStrip(self.canvas, sentence), self._strip
         self._strip = strip
         if old is None or old.text == strip.text:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torchreel.records import Array, Step, TensorRecord, Trace
 from torchreel.spelling import source_of
 from torchreel.stage.chips import Named
-from torchreel.stage.memory import values_of
+from torchreel.stage.memory import reading, values_of
 from torchreel.stage.seen import Seen, own
 
 
@@ -93,7 +93,16 @@ class Facts:
     def name_of(self, record: TensorRecord) -> str | None:
         """Return the name that a tensor goes by at this moment, the newest one."""
         names = [name for name, tensor in self.names.items() if tensor == record.id]
-        return names[-1] if names else record.name or None
+        return names[-1] if names else record.name or self._name_as_written(record)
+
+    def _name_as_written(self, record: TensorRecord) -> str | None:
+        """Return the name that a tensor had before it was written, and still has."""
+        for run in self.trace.runs:
+            for key, held in run.changed.items():
+                now = self.names.get(key) if held == record.id else None
+                if now is not None and reading(self.record(now)) == reading(record):
+                    return key
+        return None
 
     def named(self, record: TensorRecord) -> Named:
         """Return a tensor as it is seen, with the name that the line found it by, or goes by now;

@@ -17,6 +17,12 @@ def memory_positions(record: TensorRecord) -> NDArray[np.int64]:
     return positions
 
 
+def reading(record: TensorRecord) -> tuple[object, ...]:
+    """Return how a tensor reads memory: what is written in place is a new record that reads it in
+    the same way."""
+    return record.storage, record.offset, record.shape, record.stride
+
+
 def values_of(trace: Trace, record: TensorRecord) -> Array | None:
     """Return a tensor's values in its shape, None where they were not kept whole; a trace holds
     complex numbers as pairs."""

@@ -11,6 +11,7 @@ from torchreel.records import Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.cast import Cast
 from torchreel.stage.chips import Named
+from torchreel.stage.memory import reading
 from torchreel.stage.tape import MemoryTape
 
 
@@ -26,10 +27,10 @@ class Owners(Cast):
             Named(key, self.record(each), former=former)
             for key, each, former in held
             if self.record(each).storage == tape.record.storage
-            and _reading(self.record(each)) in self._played_with
+            and reading(self.record(each)) in self._played_with
         ]
-        now = {_reading(each) for each in used}
-        return sorted(found, key=lambda each: _reading(each.record) not in now)
+        now = {reading(each) for each in used}
+        return sorted(found, key=lambda each: reading(each.record) not in now)
 
     def name_memory(self, step: Step) -> list[Animation]:
         """Return the animations in which memory comes to lie as a step needs it: two pieces of it
@@ -65,10 +66,5 @@ class Owners(Cast):
     def _played_with(self) -> set[tuple[object, ...]]:
         steps = self.trace.steps
         return {
-            _reading(each) for step in steps for each in (*self.operands(step), *self.results(step))
+            reading(each) for step in steps for each in (*self.operands(step), *self.results(step))
         }
-
-
-def _reading(record: TensorRecord) -> tuple[object, ...]:
-    """Return how a tensor reads memory: what is written through another tensor is a new record."""
-    return record.storage, record.offset, record.shape, record.stride

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import VMobject
+from manim import FadeIn, VGroup, VMobject
 
 from torchreel.records import Step, TensorRecord
+from torchreel.stage import motion
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import s_curve
 from torchreel.stage.copying import copy_memory
@@ -26,37 +27,40 @@ def copy(stage: Stage, step: Step) -> None:
         block.become_tensor(result)
         stage.play(stage.light(block))
         return
-    _stand(stage, source, result, filled=copy_memory(stage, source, result))
+    _stand(stage, source, result, copy_memory(stage, source, result))
 
 
-def _stand(stage: Stage, source: TensorRecord, result: TensorRecord, *, filled: bool) -> None:
+def _stand(stage: Stage, source: TensorRecord, result: TensorRecord, copied: VGroup | None) -> None:
     """Let the copy stand beside what it was copied from, over the memory that is its own; where
-    that was seen being ``filled``, the copy is there at once."""
+    that was seen being filled, the copy is there at once, with the number of what was ``copied``.
+    """
     told, board = source.stride != result.stride, stage.canvas.artboard
     # The page has no room for strides and for two pieces of memory: there the arrows tell them.
     brief = stage.beside is not None and board.code is None and len(source.shape) == 2
     pads = [stride_room(board, brief=brief)] * 2 if told else []
-    there, landing = ([source, result], []) if filled else ([source], [result])
+    there, landing = ([source, result], []) if copied is not None else ([source], [result])
     before, after = stage.arrange("left_right", there, landing, symbols=["→"], pads=pads)
-    if not filled:
+    if copied is None:
         stage.play(stage.land(after))
-    held = stage.tape_with(result)
-    if not told:
-        if held is not None and after.has_cells:
-            _hang(stage, after, held)
-        return
-    props: list[VMobject] = [
-        StrideArrows(stage.canvas, each, brief=brief)
-        for each in (before, after)
-        if each.record.stride
-    ]
-    if held is not None:
-        props.append(Hops(stage.canvas, held, after, stage.zone.bottom))
-    stage.play(*(stage.put(each) for each in props))
+    held, props = stage.tape_with(result), list[VMobject]()
+    if told:
+        props += [
+            StrideArrows(stage.canvas, each, brief=brief)
+            for each in (before, after)
+            if each.record.stride
+        ]
+        props += [] if held is None else [Hops(stage.canvas, held, after, stage.zone.bottom)]
+    elif held is not None and after.has_cells:
+        props.append(_hanging(stage, after, held))
+    shown = [stage.put(each) for each in props]
+    if held is not None and copied is not None:
+        held.names.add(copied)
+        shown.append(FadeIn(copied, run_time=motion.QUICK))
+    stage.play(*shown)
 
 
-def _hang(stage: Stage, block: TensorBlock, tape: MemoryTape) -> None:
-    """Let threads lead from the lowest cells of a block to their slots."""
+def _hanging(stage: Stage, block: TensorBlock, tape: MemoryTape) -> Threads:
+    """Return threads that lead from the lowest cells of a block to their slots."""
     corners, size = block.pose.corners, block.pose.size
     low = np.flatnonzero(corners[:, 1] > corners[:, 1].max() - 1)
     slots = memory_positions(block.record).ravel()[low]
@@ -69,4 +73,4 @@ def _hang(stage: Stage, block: TensorBlock, tape: MemoryTape) -> None:
         [tape.fills[int(slot)] for slot in slots],
     )
     threads.grow(np.ones(len(low)))
-    stage.play(stage.put(threads))
+    return threads

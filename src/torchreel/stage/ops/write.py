@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torchreel.records import Array, Step, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.memory import memory_positions
+from torchreel.stage.memory import memory_positions, reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
@@ -21,11 +21,16 @@ def write(stage: Stage, step: Step) -> None:
     if source.shape != result.shape:  # ``out=`` grows
         stage.exchange(result)
         return
-    _leave_equation(stage, source)
+    _leave_untrue(stage, source)
     block, changed = _block(stage, source), stage.changed(step)
+    # What rests beside it, a copy for one, is still true: not that the two are equal.
+    alone = all(_is_memory(each.record, source) for each in stage.blocks)
     slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
     known = stage.follows(slots)
-    lit = [*stage.unlight(), stage.light(block, changed if len(changed) else None)]
+    lit = [
+        *(stage.unlight() if alone else stage.part()),
+        stage.light(block, changed if len(changed) else None),
+    ]
     for other, cells, places in _others(stage, block, result):
         seen = other.elements[cells[np.isin(places, slots)]]
         lit += [stage.light(other, seen)] if len(seen) else []
@@ -36,18 +41,33 @@ def write(stage: Stage, step: Step) -> None:
     stage.play(stage.write(block, result), *_elsewhere(stage, block, result))
 
 
-def _leave_equation(stage: Stage, source: TensorRecord) -> None:
-    """Let what stands beside the memory that is written leave, with the signs between them: it was
-    computed from other numbers, or others from it, or it is read as another type."""
-    memory = source.storage, source.dtype
+def _leave_untrue(stage: Stage, source: TensorRecord) -> None:
+    """Let go what will no longer be true beside the memory that is written."""
     records = [block.record for block in stage.blocks]
-    own = [each for each in records if (each.storage, each.dtype) == memory]
-    if not 0 < len(own) < len(records):
+    own = [each for each in records if _is_memory(each, source)]
+    rest = [each for each in records if each in own or not _is_bound(stage, each, own)]
+    if not own or len(rest) == len(records):
         return
-    if len(own) == 1:
-        stage.exchange(own[0])
+    if len(rest) == 1:
+        stage.exchange(rest[0])
     else:
-        stage.arrange("left_right", own)
+        stage.arrange("left_right", rest)
+
+
+def _is_memory(record: TensorRecord, source: TensorRecord) -> bool:
+    return (record.storage, record.dtype) == (source.storage, source.dtype)
+
+
+def _is_bound(stage: Stage, record: TensorRecord, own: list[TensorRecord]) -> bool:
+    """Tell whether what is shown of a tensor is untrue once ``own`` are written: it was computed
+    from their numbers, or they from its, or it reads their memory as another type."""
+    written = {each.id for each in own}
+    for step in stage.trace.steps:
+        ends = {each.tensor for each in step.operands}, set(step.results)
+        computed = stage.provenance(step) not in ("moves", "written")
+        if computed and any(record.id in a and written & b for a, b in (ends, ends[::-1])):
+            return True
+    return any(each.storage == record.storage for each in own)
 
 
 def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
@@ -65,8 +85,7 @@ def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
 
 def _is_seen_alike(one: TensorRecord, other: TensorRecord) -> bool:
     """Tell whether two records are one, or read the same memory in the same way."""
-    ways = ((each.storage, each.offset, each.shape, each.stride) for each in (one, other))
-    return one.id == other.id or (bool(one.stride) and next(ways) == next(ways))
+    return one.id == other.id or (bool(one.stride) and reading(one) == reading(other))
 
 
 def _others(
