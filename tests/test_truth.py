@@ -195,6 +195,24 @@ class Oracle:
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
         return held is not None and _reads(drawn.text, held.value.norm().item())
 
+    def _reach(self, drawn: Drawn) -> bool:
+        """Tell whether the numbers of a tensor, or what a step changed of them, reach so far."""
+        update = next(
+            (
+                update
+                for step in self.trace.optimizers
+                for update in step.updates
+                if step.step == drawn.step and update.after == drawn.tensor
+            ),
+            None,
+        )
+        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
+        if held is None or (drawn.step is not None and update is None):
+            return False
+        value = held.value if update is None else held.value - self.held[update.before].value
+        text = drawn.text.removeprefix("±").replace(MINUS, "-")
+        return float(text) == float(f"{value[drawn.index].abs().max().item():.2g}")
+
     def _fact(self, drawn: Drawn, fact: Callable[[Held], str]) -> bool:
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
         return held is not None and drawn.text == fact(held)

@@ -616,11 +616,13 @@ class Drawn:
     operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
-    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor. The device and
-    the date of a trace that was "recorded". A "tick", a round number beside the axis of a series
-    (``index`` holds its position in ``Trace.series``). What a loss is for a "guess" that gives each
-    class the same chance (``tensor`` holds the scores, ``index`` the dimension of the classes; no
-    tensor: there are two), or how many these two are. What softmax makes of the scores of a tensor
+    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor, or how far from
+    0 its elements "reach" (those of row ``index``, or all; with a ``step``: what that step changed
+    of them). A "setting" of the optimizer of step ``step``. The device and the date of a trace that
+    was "recorded". A "tick", a round number beside the axis of a series (``index`` holds its
+    position in ``Trace.series``). What a loss is for a "guess" that gives each class the same
+    chance (``tensor`` holds the scores, ``index`` the dimension of the classes; no tensor: there
+    are two), or how many these two are. What softmax makes of the scores of a tensor
     (``index`` holds the dimension, then an element's place): e to the "power" of it, its "share" of
     the sum of all powers along the dimension, or the "loss", minus the logarithm of its share. The
     "sum" along a dimension (``index`` likewise), and the "powersum" of the powers of e.
@@ -656,6 +658,8 @@ class Drawn:
         "bytes",
         "products",
         "norm",
+        "reach",
+        "setting",
         "tick",
         "guess",
         "recorded",

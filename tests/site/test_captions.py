@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from torchreel.records import TorchReelError, Trace
+from torchreel.records import Cue, TorchReelError, Trace
 from torchreel.site.captions import loop_caption, statement_caption
+from torchreel.site.code import code
 from torchreel.site.facts import quote
 from torchreel.site.literals import data_text
+from torchreel.site.payload import payload
 from torchreel.site.references import Moment, Target
 from torchreel.site.statements import last_run
 from torchreel.site.words import ENGLISH, JAPANESE
@@ -238,3 +240,45 @@ def test_a_plain_value_is_told(trace: Trace) -> None:
     run = last_run(trace, trace.cell("train"), 12)
     assert run
     assert f"accuracy is {run.plain['accuracy']}." in statement_caption(trace, run, ENGLISH)
+
+
+HOOKED = """\
+optimizer.register_step_post_hook(measure)
+for lap in range(2):
+    optimizer.zero_grad()
+    y = model(x)
+    loss = y.square().mean()
+    loss.backward()
+    optimizer.step()
+"""
+UNSEEN = """\
+x = torch.arange(8.0).reshape(4, 2)
+model = nn.Linear(2, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def measure(*_):
+    global hidden, counted
+    hidden = model(x).detach().mean()
+    counted = 7
+
+
+"""
+
+
+def test_a_name_that_no_shown_code_has_is_not_listed(tmp_path: Path) -> None:
+    """What a hook sets is quoted where a page asks for it, and stands beside no line."""
+    (tmp_path / "script.py").write_text(f"{HEAD}{UNSEEN}# %% hooked\n{HOOKED}")
+    trace = trace_script(tmp_path / "script.py", root=tmp_path)
+    cell = trace.cell("hooked")
+    step = next(each.number for each in cell.statements if "step()" in each.text)
+    run = next(each for each in trace.runs if each.statement == step)
+    assert "hidden" in run.changed
+    assert "counted" in run.plain
+    told = payload(trace, cell, Cue(1, 0.0, 1.0, step))
+    names = {each["name"] for each in told["vars"]} | {*told["changed"]}
+    assert names >= {"x", "y", "loss"}
+    assert names.isdisjoint({"hidden", "counted"})
+    html = code(trace, cell, ENGLISH, lambda _: ())
+    assert "loss&nbsp;()" in html
+    assert "hidden" not in html

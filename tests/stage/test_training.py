@@ -12,9 +12,16 @@ from torch.nn import functional
 
 from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Canvas
+from torchreel.stage.colors import THEMES
+from torchreel.stage.director import LessonScene
+from torchreel.stage.numerals import MINUS
 from torchreel.stage.training.axis import Guess, below, crossed, scale_of
+from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.facts import classes_of, training_of
 from torchreel.stage.training.passes import path_of
+from torchreel.stage.training.ring import TrainingRing
 from torchreel.tracer import trace_script
 
 SETUP = """import torch
@@ -245,3 +252,85 @@ def test_what_functions_do_in_a_lap_is_of_the_lap(tmp_path: Path) -> None:
     scene = play_cell(_cell(tmp_path, "called", called), "called")
     assert scene.warnings == []
     assert [cue.laps for cue in scene.cues[2:]] == [1] * 5 * 3 + [27]
+
+
+HASTE = """model = nn.Linear(4, 3)
+optimizer = torch.optim.{kind}(model.parameters(), lr={rate})
+targets = torch.randint(0, 3, (12,))
+for lap in range(4):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), targets)
+    loss.backward()
+    optimizer.step()
+    print("lap", lap)
+"""
+
+
+def _first_step(kind: str, rate: float) -> tuple[float, float, float]:
+    """Return how far the weights, their gradient and the first step reach, as PyTorch has it."""
+    names: dict[str, Any] = {}
+    lines = HASTE.format(kind=kind, rate=rate).replace("range(4)", "range(1)")
+    start = lines.replace("range(1)", "range(0)")
+    exec(SETUP + start, names)
+    before = names["model"].weight.detach().clone()
+    exec(SETUP + lines, names)
+    weight = names["model"].weight
+    changed = weight.detach() - before
+    return tuple(each.abs().max().item() for each in (before, weight.grad, changed))
+
+
+def test_a_step_that_is_a_hundred_times_as_large_looks_so(tmp_path: Path) -> None:
+    changes = []
+    for rate in (0.001, 0.1):
+        trace = _cell(tmp_path, "haste", HASTE.format(kind="Adam", rate=rate)).of_cell("haste")
+        step = trace.optimizers[0]
+        canvas = Canvas(ARTBOARDS["film"], THEMES["dark"])
+        change = change_of(canvas, trace, step, step.updates[0].before)
+        assert change is not None
+        changes.append(change)
+        before, _, changed = _first_step("Adam", rate)
+        texts = [each.reach and each.reach.text for each in (change.before, change.other)]
+        assert texts == [f"±{before:.2g}", f"±{changed:.2g}"] == [texts[0], f"±{rate}"]
+    little, much = changes
+    assert little.before.limit == little.other.limit == much.before.limit == much.other.limit
+    sizes = [np.abs(each.other.numbers).max() / each.other.limit for each in changes]
+    assert sizes[1] / sizes[0] == pytest.approx(100, rel=1e-3)
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_plain_descent_is_told_with_its_learning_rate(tmp_path: Path, board: str) -> None:
+    scene = play_cell(_cell(tmp_path, "plain", HASTE.format(kind="SGD", rate=0.05)), "plain", board)
+    assert scene.warnings == []
+    before, gradient, _ = _first_step("SGD", 0.05)
+    cue = next(each.cue for each in scene.drawn if each.source == "setting")
+    told = {each.text for each in scene.drawn if each.cue == cue and each.source == "reach"}
+    assert told == {f"±{before:.2g}", f"±{gradient:.2g}"}
+    assert {each.text for each in scene.drawn if each.source == "setting"} == {f"{MINUS}0.05×"}
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_what_a_lap_prints_is_to_be_read(tmp_path: Path, board: str) -> None:
+    scene = play_cell(_cell(tmp_path, "told", HASTE.format(kind="SGD", rate=0.05)), "told", board)
+    assert scene.warnings == []
+    printed = {each.text for each in scene.drawn if each.source == "printed"}
+    assert printed == {"lap 0", "lap 1", "lap 2"}
+
+
+def test_the_code_is_lit_as_soon_as_the_station_is(tmp_path: Path) -> None:
+    """Looks as each animation begins: the bar stands where it belongs, and nothing moves it."""
+    told: list[tuple[int, int, bool]] = []
+
+    class Watched(LessonScene):
+        def compile_animations(self, *args: Any, **kwargs: Any) -> list[Any]:
+            animations = super().compile_animations(*args, **kwargs)
+            code, shown = self._code, {type(each) for each in self.mobjects}
+            if TrainingRing in shown and code is not None and self.playing is not None:
+                lit = code.lines[round(code.lit)].statement
+                moves = id(code) in {id(each.mobject) for each in animations}
+                told.append((self.playing.statement, lit, moves))
+            return animations
+
+    lines = HASTE.format(kind="SGD", rate=0.05)
+    play_cell(_cell(tmp_path, "code", lines), "code", "film", kind=Watched)
+    assert {statement for statement, _, _ in told} >= {5, 6, 7, 8, 9}
+    assert [each for each in told if each[0] != each[1] or each[2]] == []

@@ -11,7 +11,7 @@ from pygments.lexers import PythonLexer
 
 from torchreel.records import Cell, Statement, Trace
 from torchreel.site.literals import shape_text
-from torchreel.site.statements import last_run
+from torchreel.site.statements import last_run, words_of
 from torchreel.site.words import Words
 
 
@@ -78,11 +78,12 @@ def _made(trace: Trace, cell: Cell) -> dict[int, str]:
     for statement in cell.statements:
         run = last_run(trace, cell, statement.number)
         changed = run.changed if run else {}
+        written = words_of(statement.text)
         inner = _names_below(trace, cell, statement.number)
         texts = [
             f"{escape(name)} {shape_text(trace.tensor(tensor).shape)}".replace(" ", "&nbsp;")
             for name, tensor in changed.items()
-            if tensor is not None and name not in inner
+            if tensor is not None and name not in inner and name in written
         ]
         if texts:
             line = header_lines(statement)[1]

@@ -10,7 +10,7 @@ from torchreel.records import Cell, Cue, Trace
 from torchreel.site.code import header_lines
 from torchreel.site.literals import DATA_LIMIT
 from torchreel.site.moments import State
-from torchreel.site.statements import names_of_cell, run_index
+from torchreel.site.statements import names_of_cell, run_index, words_of
 
 
 def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
@@ -18,9 +18,11 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     index = run_index(trace, cell, cue)
     state = State(trace, -1 if index is None else index)
     run = state.run if index is not None else None
+    written = words_of(cell.source)
     changed = [*run.changed, *run.plain] if run else []
     known = [name for name in names_of_cell(trace, cell) if name in state.tensors]
     known += [name for name in _plain_of_cell(trace, cell) if name in state.plain]
+    known = [name for name in known if name in written]
     known.sort(key=lambda name: name not in changed)
     lines = {each.number: header_lines(each) for each in cell.statements}
     made: dict[str, Any] = {

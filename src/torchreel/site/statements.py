@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchreel.records import Cell, Cue, Run, Statement, Trace
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ def run_index(trace: Trace, cell: Cell, cue: Cue) -> int | None:
         if same and (last is None or run.lap < cue.lap + cue.laps):
             last = index
     return last
+
+
+def words_of(source: str) -> set[str]:
+    """Return the words of some code, among them its names: what a hook sets beside them is of code
+    that is not to be seen."""
+    return set(_WORD.findall(source))
 
 
 def last_run(trace: Trace, cell: Cell, statement: int) -> Run | None:

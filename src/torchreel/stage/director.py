@@ -10,7 +10,6 @@ from manim import Animation, Camera, FadeIn, FadeOut, Mobject, Scene, Wait, conf
 from manim.utils.color import ManimColor
 
 from torchreel.records import (
-    PRINTED_KEPT,
     Cue,
     Drawn,
     Flaw,
@@ -37,7 +36,7 @@ from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.memory import reading
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
-from torchreel.stage.printout import Printout, lines_of, room_below, rows_in
+from torchreel.stage.printout import Printout, lines_of, printout_of, room_below, rows_in
 from torchreel.stage.ranks import Ranks
 from torchreel.stage.recorded import recorded_label
 from torchreel.stage.stage import Stage
@@ -323,10 +322,8 @@ class LessonScene(Scene):
         assert self._code is not None
         first = not self.cues
         light = self._code.light(run.statement, motion.QUICK)
-        if first:
+        if first or self.training.covers(run):  # in the ring the next card is lit at once, too
             light.interpolate(1.0)
-        elif self.training.covers(run):  # laps get faster: nothing waits for the code
-            self._meanwhile.append(light)
         else:
             self.play(light)
 
@@ -373,9 +370,7 @@ class LessonScene(Scene):
         room = self._room_to_print(lines, lap)
         if room is None:
             return
-        position = next(i for i, each in enumerate(self.trace.runs) if each is run)
-        whole = len(run.printed) < PRINTED_KEPT
-        printed = Printout(self.canvas, lines, position, room, whole=whole, lap=lap)
+        printed = printout_of(self.canvas, self.trace, run, room, lap)
         old = self._strip
         self._strip = printed
         if old is None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from torchreel.records import Drawn, Run
+from torchreel.records import PRINTED_KEPT, Drawn, Run, Trace
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame
@@ -115,6 +115,13 @@ class Printout(Band):
             y += (self.rows - 1) * step
             source = Drawn(0, more, "printed", index=(position, count))
             self.add(canvas.label(more, x, y, size, theme.muted, align=0, source=source))
+
+
+def printout_of(canvas: Canvas, trace: Trace, run: Run, zone: Zone, lap: Drawn | None) -> Printout:
+    """Return what a run printed, at the lower edge of a zone."""
+    position = next(at for at, each in enumerate(trace.runs) if each is run)
+    whole = len(run.printed) < PRINTED_KEPT
+    return Printout(canvas, lines_of(run), position, zone, whole=whole, lap=lap)
 
 
 def _rows(lines: Sequence[str], wide: int, most: int, taken: int) -> list[tuple[int, str]]:

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
-from torchreel.records import Backward, Drawn, OptimizerStep, ParameterUpdate, Run, Trace
+from torchreel.records import Backward, Drawn, Run, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, redraw
+from torchreel.stage.chips import lap_width
 from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
+from torchreel.stage.printout import lines_of, printout_of
 from torchreel.stage.training.axis import Guess
+from torchreel.stage.training.changes import Change, change_of
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
@@ -41,7 +44,7 @@ from torchreel.stage.training.passes import (
     weight_moved,
 )
 from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, Moment, TrainingRing
-from torchreel.stage.training.tiles import TILES, Change, Kept, TileShelf, liveliest, tiles_of
+from torchreel.stage.training.tiles import TILES, Kept, TileShelf, liveliest, tiles_of
 
 _PACE = (0.8, 0.5, 0.3)
 """Seconds a station in the first laps."""
@@ -116,7 +119,7 @@ class TrainingLoop:
             self.leave()
             self._ring = TrainingRing(self.canvas, self.canvas.artboard.stage)
         self._ring.tell(self._moment(training, run, station))
-        chips = self._chips(training, run)
+        chips = self._below(training, run)
         if first and self.scene.renderer.time > 0:
             self.scene.play(*(FadeIn(each, run_time=QUICK) for each in (self._ring, chips)))
         else:
@@ -192,49 +195,26 @@ class TrainingLoop:
 
     def _change(self, training: Training, run: Run) -> Change | None:
         """Return what the step of a run did to the tile that it changed most."""
-        step = next(
-            (each for each in self.trace.optimizers if each.step in run.steps),
-            None,
-        )
+        step = next((each for each in self.trace.optimizers if each.step in run.steps), None)
         update = None if step is None else first_matrix(self.trace, step)
         if step is None or update is None:
             return None
-        before = weight_of(self.trace, update.before)
-        after = weight_of(self.trace, update.after)
-        if before is None or after is None or before.shape != after.shape:
-            return None
-        row = liveliest(before, after, 1)[0]
-        other, sign = self._other(step, update, before, after)
-        source = Drawn(0, sign, "sign")
-        known = [
-            weight
-            for learner in training.learners
-            if learner.name == update.name
-            for _, weight in versions_of(self.trace, training, learner)
-            if weight.shape == before.shape
-        ]
-        limit = limit_of(before, *known)
-        return Change(self.canvas, tiles_of(before)[row], tiles_of(other)[row], sign, limit, source)
+        known = (each.first for each in training.learners if each.name == update.name)
+        return change_of(self.canvas, self.trace, step, next(known, update.before))
 
-    def _other(
-        self, step: OptimizerStep, update: ParameterUpdate, before: Floats, after: Floats
-    ) -> tuple[Floats, str]:
-        """Return the gradient where the step was ``W − η ∇``, else what was added."""
-        plain = step.kind == "SGD" and step.settings.get("momentum") in ("0", "0.0")
-        if plain and update.gradient is not None:
-            gradient = weight_of(self.trace, update.gradient)
-            if gradient is not None:
-                return gradient, "−η"
-        return after - before, "+"
-
-    def _chips(self, training: Training, run: Run) -> VGroup:
+    def _below(self, training: Training, run: Run) -> VGroup:
+        """Return what stands below the ring: what a line printed, else what the loops count."""
+        lap = self._laps[id(run)]
+        lit = Drawn(
+            0, f"{lap}/{training.laps}", "lap", index=(training.statement, lap, training.laps)
+        )
+        if lines_of(run):
+            room = self.canvas.artboard.strip.inset(left=lap_width(self.canvas, lit))
+            return printout_of(self.canvas, self.trace, run, room, lit)
         texts: list[tuple[Drawn, ...]] = []
         for name, (value, at) in self._counters(run).items():
             source = Drawn(0, name, "plain", index=(at,))
             texts.append((source, Drawn(0, value, "plain", index=(at,))))
-        lap = self._laps[id(run)]
-        index = (training.statement, lap, training.laps)
-        lit = Drawn(0, f"{lap}/{training.laps}", "lap", index=index)
         return chip_row(self.canvas, [*texts, (lit,)])
 
     def _counters(self, run: Run) -> dict[str, tuple[str, int]]:

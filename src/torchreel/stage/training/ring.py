@@ -14,7 +14,8 @@ from torchreel.stage.canvas import Canvas, Label, dashes, rounded
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import tall
 from torchreel.stage.text import cut, text_width
-from torchreel.stage.training.tiles import Change, Kept
+from torchreel.stage.training.changes import Change
+from torchreel.stage.training.tiles import Kept
 
 FORWARD, LOSS, BACKWARD, STEP = range(4)
 

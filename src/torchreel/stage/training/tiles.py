@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from manim import Group
 
-from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color
 from torchreel.stage.nets.sample import PICTURE_FROM, Floats
-from torchreel.stage.nets.shades import boxed, limit_of, shade
+from torchreel.stage.nets.shades import boxed, shade
 from torchreel.stage.picture import Picture
 
 TILES = 5
@@ -107,47 +106,6 @@ class TileShelf(Group):
         tiles = tiles_of(weight)
         for tile, row in zip(self.tiles, self.rows, strict=True):
             tile.become_numbers(tiles[row])
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a step did to one tile of a weight: the tile before, and the gradient or the change.
-
-    ``sign`` is what stands between them: ``−η`` where the step was plain gradient descent and
-    ``other`` is the gradient, else ``+`` and ``other`` is what the step added.
-    """
-
-    canvas: Canvas
-    before: Floats
-    other: Floats
-    sign: str
-    limit: float
-    source: Drawn
-
-    def draw(self, zone: Zone) -> Group:
-        """Return the picture of it in a zone."""
-        theme, artboard = self.canvas.theme, self.canvas.artboard
-        size = artboard.type_size
-        room = size * 0.6 * len(self.sign) + artboard.px(16)
-        side = min((zone.width - room) / 2 - artboard.px(8), zone.height)
-        x = zone.center_x - (2 * side + room) / 2
-        y = zone.center_y - side / 2
-        gradient = self.source.source == "sign"
-        first = Zone(x, y, side, side)
-        second = Zone(x + side + room, y, side, side)
-        frame = theme.grad if gradient and "η" in self.sign else theme.param
-        return Group(
-            Tile(self.canvas, first, self.before, self.limit, theme.param),
-            self.canvas.label(
-                self.sign,
-                x + side + room / 2,
-                zone.center_y,
-                size,
-                theme.text,
-                source=self.source,
-            ),
-            Tile(self.canvas, second, self.other, limit_of(self.other), frame),
-        )
 
 
 @dataclass(frozen=True)
