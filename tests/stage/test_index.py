@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,95 @@ def test_the_place_of_an_element_is_reckoned_from_its_indices_and_the_strides(
 def test_what_reads_more_than_one_element_is_not_reckoned(trace: Trace) -> None:
     scene = play_cell(trace, "one_of_a_row", until="r = x[1]")
     assert not [each for each in scene.mobjects if isinstance(each, WrittenLine)]
+
+
+DEEP = {
+    "opened_row": "y[:, 1]",
+    "opened_column": "y[1, :, 2]",
+    "opened_last": "y[..., -1]",
+    "slice_behind": "x[3]",
+    "rows_behind": "x[1:3, 0]",
+    "columns_through": "x[:, :, 1:3]",
+    "batch": "z[2:5]",
+    "crop": "z[:, :, 4:20, 4:20]",
+    "one_of_batch": "z[6, 0, 3]",
+    "cuboids": "u[:, 2]",
+}
+MADE = {
+    "x": torch.arange(60).reshape(5, 3, 4),
+    "y": torch.arange(24).reshape(2, 3, 4),
+    "z": torch.arange(6272).reshape(8, 1, 28, 28),
+    "u": torch.arange(24).reshape(2, 3, 2, 2),
+}
+MAKING = {
+    name: f"torch.arange({each.numel()}).reshape{tuple(each.shape)}" for name, each in MADE.items()
+}
+
+
+@pytest.fixture(scope="module")
+def deep_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of a script that picks of tensors with three and four dimensions."""
+    cells = {name: f"{line[0]} = {MAKING[line[0]]}\na = {line}" for name, line in DEEP.items()}
+    script = write_cells(tmp_path_factory.mktemp("deep"), cells)
+    return trace_script(script, root=script.parent)
+
+
+@pytest.mark.parametrize(
+    ("cell", "artboard"),
+    zip(DEEP, itertools.cycle(ARTBOARDS)),
+)
+def test_rulers_light_what_torch_picks_of_a_block_with_depth(
+    deep_trace: Trace, cell: str, artboard: str
+) -> None:
+    scene, line = play_cell(deep_trace, cell, artboard), DEEP[cell]
+    source = MADE[line[0]]
+    picked = eval(line, dict(MADE))
+    assert not scene.warnings
+    axes = [set(axis.tolist()) for axis in np.unravel_index(picked.flatten().numpy(), source.shape)]
+    asked = {dim: each for dim, each in enumerate(axes) if len(each) < source.shape[dim]}
+    told: dict[int, set[int]] = {}
+    for index in lit(scene):
+        told.setdefault(index[0] if len(index) > 1 else source.dim() - 1, set()).add(index[-1])
+    assert set(told) == set(asked)
+    for dim, each in told.items():  # the ends where there is no room for all
+        assert each <= asked[dim]
+        assert min(asked[dim]) in each
+
+
+def test_a_cell_that_is_picked_is_covered_by_none_that_is_not(deep_trace: Trace) -> None:
+    for cell in ("rows_behind", "columns_through", "cuboids"):
+        line = DEEP[cell]
+        block = play_cell(deep_trace, cell).block(line[0])
+        chosen = np.zeros(block.record.numel, dtype=bool)
+        chosen[eval(line, dict(MADE)).flatten().numpy()] = True
+        front, pose = chosen & (block.pose.far == block.pose.far[chosen].min()), block.pose
+        assert pose.shown[chosen].all()
+        assert not block._hidden()[front].any()
+        assert (block.dims[~chosen & pose.shown] > 0).all()
+
+
+def test_a_slab_is_cut_open_to_the_picture_that_is_picked(deep_trace: Trace) -> None:
+    scene = play_cell(deep_trace, "batch")
+    block = scene.block("z")
+    sight = block.sight
+    assert sight is not None
+    assert (sight.near, sight.back) == (2 / 8, 5 / 8)
+    order = block.placement.form.dims
+    wanted = scene.stage.fills.image(block.record, order, (2, 0, 0, 0))
+    assert len(sight.images) == 3
+    result = scene.block("a").image
+    assert wanted is not None
+    assert result is not None
+    assert np.allclose(sight.images[-1], wanted)
+    assert np.allclose(result, wanted)
+
+
+def test_what_is_read_of_a_large_table_keeps_its_colours(tmp_path: Path) -> None:
+    made = "w = torch.linspace(0, 1, 6400).reshape(64, 100)"
+    script = write_cells(tmp_path, {"parts": f"{made}\nr = w[3]\np = w[5, 7]"})
+    stage = play_cell(trace_script(script, root=tmp_path), "parts").stage
+    fills, (w, r, p) = stage.fills, (stage.record(stage.names[name]) for name in "wrp")
+    image, row = fills.image(w), fills.colors(r, np.arange(100))
+    assert image is not None
+    assert np.allclose(row, image[3])
+    assert np.allclose(fills.colors(p, np.arange(1))[0], image[5, 7])

@@ -18,7 +18,7 @@ from torchreel.stage.colors import Color, mix
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, PLANK, Mode
 from torchreel.stage.layout import Placement, Pose
 from torchreel.stage.seen import ghosts_of, index_of
-from torchreel.stage.slab import SlabDrawing
+from torchreel.stage.slab import Sight, SlabDrawing
 from torchreel.stage.text import ADVANCE
 
 _DIGIT_HEIGHT = 0.54
@@ -43,8 +43,9 @@ class TensorBlock(Group):
     (None: no digits), ``image`` what a slab shows. The cells are painted far to near, bottom to
     top and left to right, so a block stays right while its cells move: call :meth:`set_pose`, or
     play :class:`Move`. ``dims`` (n,) tells how far each cell is dimmed, ``rest`` (n,) how far it
-    is when nothing is lit: what is there only by a stride of 0 is dim. What belongs to it on stage
-    (``brackets``, ``boxes``, ``ghosts``, ``title``) is put there by the stage.
+    is when nothing is lit: what is there only by a stride of 0 is dim. ``sight`` says what of a
+    slab stays bright when it is dimmed. What belongs to it on stage (``brackets``, ``boxes``,
+    ``ghosts``, ``title``) is put there by the stage.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class TensorBlock(Group):
         if len(placement.elements):
             self.rest = ghosts_of(record)[placement.elements].astype(float)
         self.dims: Points = self.rest.copy()
+        self.sight: Sight | None = None
         self.followed: int | None = None
         self.anchor: tuple[float, float] | None = None
         self.grown = 0.0
@@ -108,6 +110,16 @@ class TensorBlock(Group):
     def has_cells(self) -> bool:
         """Tell whether every element has a cell of its own."""
         return len(self.elements) == self.record.numel > 0
+
+    @property
+    def image(self) -> Points | None:
+        """What the front of a slab shows; None where there are cells or nothing is known."""
+        return self.drawing.image if isinstance(self.drawing, SlabDrawing) else None
+
+    @property
+    def opened(self) -> float:
+        """The share of a slab's depth that is cut away."""
+        return 0.0 if self.sight is None else self.sight.near * min(1.0, float(self.dims[0]))
 
     def cells_of(self, elements: Any) -> NDArray[np.int64]:
         """Return which cells show these elements: row-major places, or a mask of the shape; those

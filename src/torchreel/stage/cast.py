@@ -17,7 +17,7 @@ from torchreel.stage.following import Following
 from torchreel.stage.form import CELLS_MAX, Places, Points
 from torchreel.stage.labels import Labels
 from torchreel.stage.landing import Landing
-from torchreel.stage.layout import Margins, Mode, Placement, Pose
+from torchreel.stage.layout import Margins, Mode, Placement, Pose, modes, visible
 from torchreel.stage.lights import Lights
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.seen import Seen, origin_of
@@ -46,6 +46,7 @@ class Cast(Following, Labels, Lights, Landing):
         below: float = 0.0,
         box: Step | None = None,
         dimmed: bool = False,
+        orders: Sequence[tuple[int, ...] | None] = (),
     ) -> list[TensorBlock]:
         """Bring operands to their places, keep empty slots for results, and return all blocks.
 
@@ -55,13 +56,16 @@ class Cast(Following, Labels, Lights, Landing):
         leaves brackets out, ``line`` keeps room for :meth:`write_line`, ``below`` (a share of the
         stage) for a picture, ``box`` puts the symbol
         that is this step's op into a box. A tensor that is seen stretched shows its own cells
-        until :meth:`stretch`. ``dimmed`` leaves dimmed what is dimmed.
+        until :meth:`stretch`. ``dimmed`` leaves dimmed what is dimmed, ``orders`` says of each
+        which dimensions lie in depth, down and across where it is a slab (``form.slab``).
         """
         records = [*operands, *results]
         if box is not None:
             word = spell(box)
             symbols = [f"   {word}   " if each == word else each for each in symbols]
-        shown = self._arrangement(family, records, symbols, mode, bare, line, before, pads, below)
+        shown = self._arrangement(
+            family, records, symbols, mode, bare, line, before, pads, below, orders
+        )
         self.free = shown.free
         blocks, entering = self._cast(records, len(operands), shown)
         leaving = [block for block in self.blocks if block not in blocks]
@@ -109,6 +113,14 @@ class Cast(Following, Labels, Lights, Landing):
             for each in (row, column)
         )
         return families[min(columns) > margin * min(rows)]
+
+    def opens(self, records: Sequence[TensorRecord], pads: Sequence[Margins]) -> bool:
+        """Tell whether the first of some tensors in a row can be opened without losing digits."""
+        if modes(records[0].shape)[0] != "open" or len(visible(records[0].shape)[0]) < 3:
+            return False
+        shown = self._arrangement("left_right", records, ["→"], ["open"], True, False, pads=pads)
+        first = shown.placements[0]
+        return not first.form.is_slab and first.pose.size >= self.canvas.artboard.digits_from
 
     def block_of(self, record: TensorRecord) -> TensorBlock:
         """Return the block of a tensor, alone on stage: the one that shows the same elements in the
@@ -180,6 +192,7 @@ class Cast(Following, Labels, Lights, Landing):
         before: str = "",
         pads: Sequence[Margins] = (),
         below: float = 0.0,
+        orders: Sequence[tuple[int, ...] | None] = (),
     ) -> Arrangement:
         if len(records) == 1 and not (line or any(mode) or before or pads or below):
             placement = self.placement(records[0])
@@ -195,7 +208,7 @@ class Cast(Following, Labels, Lights, Landing):
                 symbols[index] if index < len(symbols) else "",
                 before if index == 0 else "",
                 pads[index] if index < len(pads) else (0.0, 0.0, 0.0, 0.0),
-                self.order_of(record),
+                self.order_of(record) or (orders[index] if index < len(orders) else None),
             )
             for index, record in enumerate(records)
         ]
@@ -309,6 +322,7 @@ class Cast(Following, Labels, Lights, Landing):
         def draw(alpha: float) -> None:
             t = motion.ease(alpha)
             block.dims = dims + (lit - dims) * t
+            block.sight = block.sight if alpha < 1 or dimmed else None
             block.set_pose(between(start, end, t))
 
         return BlockAnimation(block, draw, motion.BEAT)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torchreel.records import Step, TensorRecord, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.colors import THEMES, Theme, ThemeName, identity, signed
-from torchreel.stage.form import visible
+from torchreel.stage.form import CELLS_MAX, visible
 from torchreel.stage.memory import memory_positions, values_of
 from torchreel.stage.seen import Seen
 
@@ -98,6 +98,8 @@ class Fills:
             )
         if kind == "value":
             return np.tile(self.theme.surface2, (len(elements), 1))
+        if values is not None and self._root(record.id) in self._large:
+            return self._by_number(record, values.ravel()[elements].astype(float))
         colors = by_place(self.places(record).ravel()[elements], self.theme)
         if values is None or not np.issubdtype(values.dtype, np.floating):
             return colors
@@ -107,27 +109,40 @@ class Fills:
         colors[odd] = by_value(numbers[odd], self.limit_of(record), self.theme)
         return colors
 
-    def image(self, record: TensorRecord, order: tuple[int, ...] | None = None) -> Points | None:
+    def image(
+        self,
+        record: TensorRecord,
+        order: tuple[int, ...] | None = None,
+        at: tuple[int, ...] = (),
+    ) -> Points | None:
         """Return what the front of a slab shows, colours (rows, columns, 3) of at most 256 texels
-        a side; None where nothing is known of the values. ``order`` is that of the slab."""
+        a side; None where nothing is known of the values. ``order`` is that of the slab, ``at`` an
+        element of the slice that stands in front (none: the first)."""
         if isinstance(record, Seen):
             image = self.image(record.own)
             is_turned = record.shape == record.own.shape[::-1]
             return image if image is None or not is_turned else image.transpose(1, 0, 2)
-        values = self._front(record, order)
+        values = self._front(record, order, at)
         whole = "float" not in record.dtype
         if self.kind(record) != "value" and whole and record.numel and record.stride:
-            return by_place(_thin(self._front_places(record, order)), self.theme)
+            return by_place(_thin(self._front_places(record, order, at)), self.theme)
         if values is None or not values.size or np.iscomplexobj(values):
             return None
         if values.dtype == np.bool_:
             return np.where(_thin(values)[..., None], self.theme.text, self.theme.surface)
         thin = _thin(values.astype(float))
-        least = record.statistics.min if record.statistics else np.nanmin(thin)
-        if len(record.shape) > 1 and least is not None and least >= 0:
-            share = np.clip(np.nan_to_num(thin) / max(self._peak(record, thin), 1e-12), 0, 1)
-            return by_ink(share, self.theme)
+        if len(record.shape) > 1 or self._root(record.id) in self._large:
+            return self._by_number(record, thin)
         return by_value(thin, self.limit_of(record), self.theme)
+
+    def _by_number(self, record: TensorRecord, numbers: Points) -> Points:
+        """Return the colours (…, 3) of numbers of a table that has no place on the identity ramp:
+        as ink where none is negative. A part of a large one is coloured as the whole is."""
+        whole = self._large.get(self._root(record.id), record)
+        least, most = self._ends(whole, numbers)
+        if not least >= 0:
+            return by_value(numbers, self.limit_of(record), self.theme)
+        return by_ink(np.nan_to_num(numbers) / max(most, 1e-12), self.theme)
 
     def places(self, record: TensorRecord) -> Points:
         """Return where on the ramp (0 to 1) each element of a tensor lies, in its shape."""
@@ -254,6 +269,12 @@ class Fills:
             for made in step.results
             if (peak := self._ink_peak(made))
         }
+        self._large = {  # the largest last
+            self._root(each.id): each
+            for each in sorted(self.trace.tensors, key=lambda each: each.numel)
+            if "float" in each.dtype and each.numel > CELLS_MAX and len(each.shape) > 1
+            if self.kind(each) == "identity"
+        }
         self._ranked: dict[FillKind, list[int]] = {kind: [] for kind in _STRICT}
         for tensor in range(len(self.trace.tensors)):
             root = self._root(tensor)
@@ -342,16 +363,19 @@ class Fills:
     # What a slab shows.
 
     def _front(
-        self, record: TensorRecord, order: tuple[int, ...] | None = None
+        self,
+        record: TensorRecord,
+        order: tuple[int, ...] | None = None,
+        at: tuple[int, ...] = (),
     ) -> NDArray[Any] | None:
         """Return the values of a tensor's front, at most two dimensions of them."""
         sizes, _ = visible(record.shape)
         values = values_of(self.trace, record)
         if values is not None and order:
-            return _first_of(values, order)
+            return _slice_of(values, order, at)
         if values is not None:
             return _folded(values.reshape(-1, *sizes[-2:])[0] if len(sizes) > 2 else values)
-        if record.texture is None:
+        if record.texture is None or any(at):
             return None
         texture = self.trace.arrays[record.texture]
         if len(sizes) > 2:
@@ -359,23 +383,33 @@ class Fills:
             texture = texture[: max(1, len(texture) // parts)]
         return _folded(texture)
 
-    def _front_places(self, record: TensorRecord, order: tuple[int, ...] | None = None) -> Points:
+    def _front_places(
+        self,
+        record: TensorRecord,
+        order: tuple[int, ...] | None = None,
+        at: tuple[int, ...] = (),
+    ) -> Points:
         sizes, _ = visible(record.shape)
         shape = record.shape
         if record.numel > 1_000_000:
             return np.linspace(0, 1, _TEXELS)[None, :] * np.ones((min(_TEXELS, sizes[0]), 1))
         places = self.places(record)
         if order:
-            return _first_of(places, order)
+            return np.asarray(_slice_of(places, order, at), dtype=float)
         if len(shape) > 2:
             places = places.reshape(-1, *sizes[-2:])[0]
         return np.asarray(_folded(places), dtype=float)
 
-    def _peak(self, record: TensorRecord, values: Points) -> float:
-        if record.dtype == "uint8":
-            return 255.0
-        peak = record.statistics.max if record.statistics else np.nanmax(values)
-        return 1.0 if peak is None else float(peak)
+    def _ends(self, record: TensorRecord, shown: Points) -> tuple[float, float]:
+        """Return the least and the greatest finite value of a tensor, of what is ``shown`` of it
+        where no more is known; NaN where it has none."""
+        values, seen = values_of(self.trace, record), record.statistics
+        numbers = shown if values is None else values.astype(float)
+        finite = numbers[np.isfinite(numbers)]
+        if seen is not None:
+            finite = np.array([end for end in (seen.min, seen.max) if end is not None])
+        least, most = (finite.min(), finite.max()) if len(finite) else (np.nan, np.nan)
+        return float(least), 255.0 if record.dtype == "uint8" else float(most)
 
 
 def by_ink(shares: Points, theme: Theme) -> Points:
@@ -424,11 +458,16 @@ def _folded(values: NDArray[Any]) -> NDArray[Any]:
     return values[:kept].reshape(lines, -1)
 
 
-def _first_of(values: NDArray[Any], order: tuple[int, ...]) -> NDArray[Any]:
-    """Return the front (rows, columns) of values whose ``order`` is depth, down and across."""
-    leading = [dim for dim in range(values.ndim) if dim not in order]
-    turned = values.transpose(*leading, *order)
-    return np.asarray(turned.reshape(-1, *turned.shape[-2:])[0])
+def _slice_of(
+    values: NDArray[Any], order: tuple[int, ...], at: tuple[int, ...] = ()
+) -> NDArray[Any]:
+    """Return the rows and columns of values whose ``order`` is depth, down and across, in the slice
+    that holds the element ``at`` (none: the first)."""
+    index: list[int | slice] = [*(at or (0,) * values.ndim)]
+    for dim in order[-2:]:
+        index[dim] = slice(None)
+    found = values[tuple(index)]
+    return np.asarray(found if order[-2] < order[-1] else found.T)
 
 
 def _thin(values: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.block import FRAMED, BlockAnimation, TensorBlock, is_framed
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.facts import Facts
-from torchreel.stage.fills import Fills
+from torchreel.stage.fills import Fills, Points
 from torchreel.stage.layout import Margins, Mode, Placement, Pose, modes, place
 from torchreel.stage.photos import Photos
 from torchreel.stage.registry import Choreography
@@ -189,14 +189,23 @@ class Floor(Facts):
         elements = placement.elements
         values = self.values(record)
         if not len(elements):
-            order = self.order_of(record)
-            photo = None if order is None else self.photos.of(record.id)
-            image = self.fills.image(record, order) if photo is None else photo.colors[0]
             plain = self.canvas.theme.surface2[None, :]
+            image = self.front_of(record, self.order_of(record))
             return TensorBlock(self.canvas, record, placement, plain, None, image)
         shown = None if values is None else values.ravel()[elements]
         fills = self.fills.colors(record, elements)
         return TensorBlock(self.canvas, record, placement, fills, shown)
+
+    def front_of(
+        self, record: TensorRecord, order: tuple[int, ...] | None, at: tuple[int, ...] = ()
+    ) -> Points | None:
+        """Return what the front of a tensor's slab shows, colours (rows, columns, 3), None where
+        its values are not known: of the slice with the element ``at``, else the first."""
+        photo = None if self.order_of(record) is None else self.photos.of(record.id)
+        if photo is None:
+            return self.fills.image(record, order, at)
+        front: Points = photo.colors[at[0] if at and photo.is_batch else 0]
+        return front
 
     def new_block(self, record: TensorRecord) -> tuple[TensorBlock, Placement]:
         """Return a block for a tensor alone on stage, not yet there, and where it stands."""

@@ -70,6 +70,13 @@ class Form:
         """Tell whether dots stand for the middle of a row."""
         return len(self.shape) == 1 and 0 < len(self.elements) < self.shape[0]
 
+    def short_places(self, elements: Places) -> Points:
+        """Return where elements of a row that is drawn short stand, in cells from its first: all
+        those in the middle on the dots."""
+        (count,), last = self.shape, len(self.corners) - FIRST
+        behind = elements - (count - last) + FIRST + 1
+        return np.where(elements < FIRST, elements, np.maximum(behind, FIRST)).astype(float)
+
 
 def visible(shape: Shape) -> tuple[Shape, tuple[int, ...]]:
     """Return the sizes that are drawn, and which dims those are.

@@ -107,11 +107,11 @@ def _lines_of(parts: Parts, label: Label) -> str:
 def _cells(block: TensorBlock) -> Boxes:
     """Return the boxes of what is drawn of a block: each cell's front, and its back."""
     pose = block.pose
-    corners = pose.corners[pose.shown]
+    corners = pose.corners[pose.shown] + np.array([DEPTH_X, DEPTH_Y]) * pose.depth * block.opened
     size = pose.size * np.array(pose.stretch)
     front = np.concatenate([corners, np.broadcast_to(size, corners.shape)], axis=1)
     back = front.copy()
-    back[:, :2] += np.array([DEPTH_X, DEPTH_Y]) * pose.depth
+    back[:, :2] += np.array([DEPTH_X, DEPTH_Y]) * pose.depth * (1 - block.opened)
     return np.concatenate([front, back])
 
 

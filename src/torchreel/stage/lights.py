@@ -13,7 +13,7 @@ from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas, paint
 from torchreel.stage.floor import Floor
-from torchreel.stage.focus import Focus
+from torchreel.stage.focus import Focus, Points
 from torchreel.stage.line import Part, WrittenLine, size_of_line
 
 
@@ -63,6 +63,11 @@ class Lights(Floor):
             block.dim_to(dims + (bright - dims) * motion.ease(alpha))
 
         return BlockAnimation(focus, draw, run_time)
+
+    def lit_boxes(self, block: TensorBlock) -> Points:
+        """Return the focus frames on a block: left, top, width, height and depth (n, 5) in
+        pixels."""
+        return self._lights[id(block)].boxes
 
     def unlight(self, *blocks: TensorBlock, run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations in which the focus frames of these blocks go (none given: all, and

@@ -16,15 +16,18 @@ from torchreel.stage.block import BlockAnimation, Move, TensorBlock
 from torchreel.stage.canvas import polyline
 from torchreel.stage.cast import between
 from torchreel.stage.colors import mix
+from torchreel.stage.cut import cut, in_the_way, outline, sight
+from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
 from torchreel.stage.layout import Pose
 from torchreel.stage.line import Part
-from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
+from torchreel.stage.slab import Sight
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops
 from torchreel.stage.threads import Threads
 
+Points = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 _TOLD = 3
@@ -39,6 +42,10 @@ _DIP, _LEAST, _OUT = 70.0, 24.0, 40.0
 """How far threads hang below cells, at most and at least, and how far beside, in film pixels."""
 
 _FAINT = 0.6
+
+_MANY = 100_000
+_SPECK = 4.0
+_DEEP = 3
 
 _FRAMED = 8
 """More cells than this that do not stand together are told by dimming the others alone."""
@@ -67,25 +74,25 @@ def index(stage: Stage, step: Step) -> None:
     symbols = ["→"]
     if asked:
         symbols = ["[", "] →"] if bare_name(step.op) == "__getitem__" else ["", "→"]
-    pads, reckoned = [ruler_room(stage.canvas)], _reckoned(source, result, moves)
+    reckoned, places = _reckoned(source, result, moves), _places(source, result, moves)
+    depth = _depth(source, places)
+    opened = [ruler_room(stage.canvas, source.shape, mode="open")]
+    mode: list[Mode | None] = ["open"] if stage.opens([source, *asked, result], opened) else []
     blocks = stage.arrange(
         "left_right",
         [source, *asked],
         [result],
         symbols=symbols,
-        pads=pads,
+        mode=mode,
+        pads=opened if mode else [ruler_room(stage.canvas, source.shape, depth)],
         below=_RECKONED if reckoned else 0.0,
+        orders=[depth, *(None for _ in asked), _depth(result)],
     )
     before, after = blocks[0], blocks[-1]
-    if moves is None or not after.has_cells or not before.has_cells:
-        places = _viewed(before.record, after.record) if moves is None else moves[:, 1]
-        stage.play(stage.light(before, places))
-        stage.play(stage.land(after, run_time=motion.SLOW))
-        stage.play(*stage.unlight())
-    elif asked:
+    if asked and moves is not None and before.has_cells and after.has_cells:
         _one_by_one(stage, before, blocks[1], after, moves)
     else:
-        _take(stage, before, after, moves)
+        _take(stage, before, after, places)
     if reckoned and stage.has_room(reckoned):
         stage.play(*stage.write_line(reckoned))
 
@@ -117,33 +124,131 @@ def _asked(stage: Stage, step: Step) -> list[TensorRecord]:
 
 def _viewed(source: TensorRecord, result: TensorRecord) -> Places | None:
     """Return from where a view reads its elements, by its offset and strides; None where it is no
-    view of a tensor that lies in memory as it is read."""
+    view of a tensor that lies in memory as it is read. Of very many they are those along each
+    axis, which have all its indices."""
     rows = np.cumprod((1, *source.shape[:0:-1]))[::-1]
     if source.storage != result.storage or source.stride != tuple(rows[-len(source.shape) :]):
         return None
-    steps = np.meshgrid(*(np.arange(size) for size in result.shape), indexing="ij")
-    places = sum((axis * by for axis, by in zip(steps, result.stride, strict=True)), np.int64(0))
-    return np.ravel(places + result.offset - source.offset).astype(np.int64)
+    axes = [np.arange(size) * by for size, by in zip(result.shape, result.stride, strict=True)]
+    start = result.offset - source.offset
+    if result.numel > _MANY:
+        ends = sum(int(axis[-1]) for axis in axes)
+        return np.concatenate([start + np.array([0, ends]), *(start + axis for axis in axes)])
+    places = sum(np.meshgrid(*axes, indexing="ij"), np.int64(0))
+    return np.ravel(places + start).astype(np.int64)
 
 
 def _is_mask(asked: TensorRecord, source: TensorRecord) -> bool:
     return asked.dtype == "bool" and asked.shape == source.shape
 
 
-def _take(
-    stage: Stage, before: TensorBlock, after: TensorBlock, moves: NDArray[np.generic]
-) -> None:
+def _places(
+    source: TensorRecord, result: TensorRecord, moves: NDArray[np.generic] | None
+) -> Places | None:
+    """Return where each element of a result was in its source, None where that is not known."""
+    return _viewed(source, result) if moves is None else moves[:, 1].astype(np.int64)
+
+
+def _depth(record: TensorRecord, places: Places | None = None) -> tuple[int, ...] | None:
+    """Return which dimensions of a slab lie in depth, down and across: its depth is the innermost
+    of the others of which not all is asked for, or that has more than one slice."""
+    shape = record.shape
+    outer = [dim for dim, size in enumerate(shape[:-2]) if size > 1]
+    axes = [] if places is None else touched(shape, places)
+    asked = [dim for dim in outer if axes and len(axes[dim]) < shape[dim]]
+    deep = asked or outer
+    return (deep[-1], len(shape) - 2, len(shape) - 1) if deep else None
+
+
+def _take(stage: Stage, before: TensorBlock, after: TensorBlock, places: Places | None) -> None:
     """Light what is asked for, dim the rest, and let the chosen cells fly to their slots."""
-    places = moves[:, 1].astype(np.int64)
-    rest = np.ones(before.record.numel, dtype=bool)
-    rest[places] = False
-    _rule(stage, before, places)
-    stage.play(stage.dim(before, rest, _UNASKED), *_framed(stage, before, places))
-    stage.play(_fly(stage, before, after, moves, np.arange(len(places))))
+    if places is None or not len(places):
+        stage.play(stage.light(before))
+        stage.play(stage.land(after, run_time=motion.SLOW))
+        stage.play(*stage.unlight())
+        return
+    _show(stage, before, places)
+    if after.has_cells and before.has_cells:
+        stage.play(_fly(stage, before, after, places, np.arange(len(places))))
+    elif not len(after.elements):
+        stage.play(_slide_out(stage, before, after))
+    else:
+        starts = _on_slab(before, places[after.elements])
+        stage.play(stage.fly(after, starts, after.elements, size=_SPECK))
     tape = stage.tape_with(after.record)
-    if tape is not None:
+    if tape is not None and after.has_cells and before.has_cells:
         # A view: memory rests, read from an offset on and by strides of its own.
         stage.play(stage.put(Hops(stage.canvas, tape, after, stage.zone.bottom), motion.BEAT))
+
+
+def _show(stage: Stage, block: TensorBlock, places: Places) -> None:
+    """Let what is not asked for go dark, cut the block open to what is, and count its indices."""
+    if not len(block.elements):
+        axes = zip(touched(block.record.shape, places), block.record.shape, strict=True)
+        whole = all(len(axis) == size for axis, size in axes)
+        block.sight = None if whole else _sight(stage, block, places)
+        _wire(stage, block, cut_away=block.sight is not None and block.sight.near > 0)
+        stage.play(stage.dim(block, share=float(block.sight is not None)))
+        _rule(stage, block, places)
+        stage.play(stage.light(block, places))
+        return
+    rest, hidden = np.ones(block.record.numel, dtype=bool), in_the_way(block, places)
+    rest[places] = False
+    if not hidden.any():
+        _rule(stage, block, places)
+    stage.play(
+        stage.dim(block, rest, _UNASKED), *([] if hidden.any() else _framed(stage, block, places))
+    )
+    if hidden.any():
+        _wire(stage, block, cut_away=True)
+        stage.play(cut(block, hidden, motion.BEAT))
+        _rule(stage, block, places)
+        stage.play(*_framed(stage, block, places))
+
+
+def _wire(stage: Stage, block: TensorBlock, *, cut_away: bool) -> None:
+    """Put the outline of a whole block behind it, before a part of it is cut away."""
+    if cut_away:
+        wire = outline(stage.canvas, block)
+        stage.keep(wire)
+        stage.scene.bring_to_back(wire)
+
+
+def _sight(stage: Stage, block: TensorBlock, places: Places) -> Sight | None:
+    record, dims = block.record, block.placement.form.dims
+    return sight(block, places, lambda at: stage.front_of(record, dims, at))
+
+
+def _on_slab(block: TensorBlock, places: Places) -> Points:
+    """Return where elements of a slab, or of a row that is drawn short, are on it: (n, 2) in
+    pixels."""
+    form, at = block.placement.form, np.unravel_index(places, block.record.shape)
+    if form.is_short:
+        x = form.short_places(places) * block.pose.size
+        row: Points = block.pose.corners[0] + np.stack([x, np.zeros(len(x))], axis=1)
+        return row
+    left, top, right, bottom = block.pose.front
+    shares = [(at[dim] + 0.5) / size for dim, size in zip(form.dims, form.sizes, strict=True)]
+    deep, down, across = [np.zeros(len(places)), np.full(len(places), 0.5), *shares][-3:]
+    front = np.stack([left + across * (right - left), top + down * (bottom - top)], axis=1)
+    lean = np.array([DEPTH_X, DEPTH_Y]) * block.pose.depth
+    found: Points = front + np.outer(deep, lean) * (len(shares) == _DEEP)
+    return found
+
+
+def _slide_out(stage: Stage, before: TensorBlock, after: TensorBlock) -> Animation:
+    """Return the animation in which a slab leaves the frame around what was chosen for its slot."""
+    x, y, width, _, _ = stage.lit_boxes(before)[0]
+    home = replace(after.pose, shown=np.ones(1, dtype=bool))
+    scale = width / (home.size * home.stretch[0])
+    start = replace(
+        home,
+        corners=np.array([[x, y]]),
+        size=home.size * scale,
+        depth=home.depth * scale,
+    )
+    stage.landed(after)
+    return Move(after, lambda time: between(start, home, motion.ease(time)), motion.SLOW)
 
 
 def _choose(
@@ -162,10 +267,10 @@ def _choose(
     if not block.has_cells or not after.has_cells:
         stage.play(stage.land(after, run_time=motion.SLOW))
         return
-    stage.play(*_framed(stage, block, moves[:, 1].astype(np.int64)))
-    stage.play(_fly(stage, block, after, moves, np.arange(len(moves))))
+    places = moves[:, 1].astype(np.int64)
+    stage.play(*_framed(stage, block, places))
+    stage.play(_fly(stage, block, after, places, np.arange(len(moves))))
     if 1 < len(moves) <= _FRAMED:
-        places = moves[:, 1].astype(np.int64)
         threads = _threads(stage, block, after, places)
         grow = BlockAnimation(
             threads, lambda alpha: threads.grow(motion.staggered(alpha, len(threads))), motion.SLOW
@@ -233,10 +338,10 @@ def _one_by_one(
     moves: NDArray[np.generic],
 ) -> None:
     """Tell the first indices one by one, then the rest at once."""
-    parts = _parts(asked, before, after, moves)
+    parts, every = _parts(asked, before, after, moves), moves[:, 1].astype(np.int64)
     rulers: IndexRulers | None = None
     for each, elements in parts[:_TOLD]:
-        places = moves[elements, 1].astype(np.int64)
+        places = every[elements]
         if rulers is None:
             rulers = _rule(stage, before, places)
         else:
@@ -244,11 +349,11 @@ def _one_by_one(
         lights = [stage.light(before, places), stage.light(after, elements)]
         lights += [stage.light(asked, [each])] if each is not None else []
         stage.play(*lights)
-        stage.play(_fly(stage, before, after, moves, elements, motion.BEAT))
+        stage.play(_fly(stage, before, after, every, elements, motion.BEAT))
     left = [elements for _, elements in parts[_TOLD:]]
     if left:
         stage.play(*stage.unlight())
-        stage.play(_fly(stage, before, after, moves, np.concatenate(left)))
+        stage.play(_fly(stage, before, after, every, np.concatenate(left)))
     stage.play(*stage.unlight(after))
 
 
@@ -294,11 +399,11 @@ def _fly(
     stage: Stage,
     before: TensorBlock,
     after: TensorBlock,
-    moves: NDArray[np.generic],
+    places: Places,
     elements: Places,
     run_time: float = 1.5,
 ) -> Animation:
-    starts = origins(after, moves, {0: before})[after.cells_of(elements)]
+    starts = before.pose.corners[before.cells_of(places[elements])]
     return stage.fly(after, starts, elements, run_time, size=before.pose.size)
 
 
