@@ -193,7 +193,7 @@ def deep_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 @pytest.mark.parametrize(
     ("cell", "artboard"),
-    zip(DEEP, itertools.cycle(ARTBOARDS)),
+    list(zip(DEEP, itertools.cycle(ARTBOARDS), strict=False)),
 )
 def test_rulers_light_what_torch_picks_of_a_block_with_depth(
     deep_trace: Trace, cell: str, artboard: str

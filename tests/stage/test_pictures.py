@@ -286,10 +286,10 @@ def test_what_an_op_takes_of_a_picture_is_lit_where_it_is(traced: Trace) -> None
     rows, columns, channels = block.record.shape
     places = np.arange(block.record.numel).reshape(block.record.shape)
     (box,) = Focus(scene.canvas, block)._around(None, None)
-    (part,) = Focus(scene.canvas, block)._part_of_slab(places[3]).reshape(1, 4)
+    (part,) = Focus(scene.canvas, block)._part_of_slab(places[3])
     assert part[2] == pytest.approx(box[2])
     assert part[1] - box[1] == pytest.approx(3 / rows * box[3])
-    (pixel,) = Focus(scene.canvas, block)._part_of_slab(places[0, columns - 1]).reshape(1, 4)
+    (pixel,) = Focus(scene.canvas, block)._part_of_slab(places[0, columns - 1])
     assert pixel[0] + pixel[2] == pytest.approx(box[0] + box[2])
     assert channels == 3
 
