@@ -56,11 +56,15 @@ class Course:
         return store.clip(store.index().clips[Store.clip_key(f"lessons/{lesson}/lesson.py", cell)])
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class Server(ThreadingMixIn, WSGIServer):
+    """A server of loopback that answers a browser's requests at once."""
+
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
+    """A handler that logs nothing."""
+
     def log_message(self, format: str, *args: object) -> None:
         return None
 
@@ -71,7 +75,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
     root = tmp_path_factory.mktemp("course")
     write_course(root)
     application = with_ranges(serve_files(root / "site"))
-    with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
+    with make_server("127.0.0.1", 0, application, Server, Quiet) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
         subprocess.run(
             [sys.executable, "-m", "torchreel", "build", "--quality", "draft"],

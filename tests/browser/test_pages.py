@@ -119,6 +119,10 @@ def test_a_lesson_reads_without_javascript(browser: Browser, course: Course, nam
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(course.url + PAGES[name])
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    languages = page.locator(".md-select__inner").bounding_box()
+    assert languages
+    assert languages["x"] + languages["width"] <= width
     expect(page.locator("torchreel-clip video[controls]")).to_have_count(2)
     expect(page.locator(".tr-controls").first).to_be_hidden()
     expect(page.locator(".tr-code").first).to_contain_text("y = x.reshape(3, 4)")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from itertools import groupby
 from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Course
+from tests.browser.conftest import Course, Quiet, Server
+from tests.browser.files import serve_files
 from tests.browser.player import Player
 
 SHAPE, LOOPS = "shape/index.html", "loops/index.html"
@@ -48,7 +51,7 @@ def test_values_and_shapes_follow_the_line(player: Player) -> None:
     expect(values.locator(".tr-label")).to_have_text("After this line")
     expect(values.locator(".tr-lit")).to_have_text("y (3, 4) int64")
     expect(values.locator("li")).to_have_text(["y (3, 4) int64", "x (12,) int64"])
-    rows = values.locator(".tr-grid > div")
+    rows = values.locator(".tr-row")
     expect(rows).to_have_count(3)
     expect(rows.nth(1).locator("span")).to_have_text(["4", "5", "6", "7"])
     expect(player.lit.locator(".tr-shape")).to_have_text("y (3, 4)")
@@ -56,6 +59,11 @@ def test_values_and_shapes_follow_the_line(player: Player) -> None:
     expect(player.line(3).locator(".tr-shape")).to_be_hidden()
     player.line(3).click()
     expect(player.line(3).locator(".tr-shape")).to_have_text("z (2, 2, 3)")
+    first, second = (each.bounding_box() for each in values.locator(".tr-pile > *").all())
+    assert first
+    assert second
+    assert second["y"] == first["y"]  # the tables of a stack stand side by side
+    assert second["x"] > first["x"] + first["width"]
 
 
 def test_what_was_printed_and_gradients_are_shown(page: Page, course: Course) -> None:
@@ -102,7 +110,7 @@ def test_a_click_goes_to_a_step_and_plays_it(
 def test_a_step_of_the_transcript_brings_the_picture_into_sight(
     browser: Browser, course: Course
 ) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 420})
+    page = browser.new_page(viewport={"width": 700, "height": 420})
     page.goto(course.url + SHAPE)
     player = Player.of(page)
     player.slow()
@@ -249,7 +257,7 @@ def test_buttons_stand_under_the_picture(player: Player) -> None:
     assert not player.video.evaluate("video => video.controls")
 
 
-@pytest.mark.parametrize("width", [358, 390])
+@pytest.mark.parametrize("width", [320, 358, 390])
 def test_a_phone_has_every_button_on_one_row(browser: Browser, course: Course, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 844})
     page.goto(course.url + SHAPE)
@@ -325,6 +333,27 @@ def test_a_phone_keeps_the_picture_in_sight_of_its_code(browser: Browser, course
     page.close()
 
 
+def test_a_laptop_keeps_the_film_in_sight_of_the_transcript(
+    browser: Browser, course: Course
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 640})
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    steps = player.find(".tr-transcript")
+    steps.evaluate(
+        "steps => steps.append(...[...steps.children].map(each => each.cloneNode(true)))"
+    )
+    film, beside = player.find(".tr-film").bounding_box(), steps.bounding_box()
+    assert film
+    assert beside
+    assert beside["x"] >= film["x"] + film["width"]
+    steps.evaluate("steps => { steps.style.paddingBottom = '60rem' }")  # as of a longer cell
+    page.evaluate("scrollBy(0, 900)")
+    expect(player.find(".tr-film")).to_be_in_viewport(ratio=0.99)
+    expect(steps).to_be_in_viewport()
+    page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_below_a_clip_moves_while_it_plays(
     browser: Browser, course: Course, width: int
@@ -354,7 +383,9 @@ def test_a_phone_shows_captions_where_the_transcript_is_far(
     player = Player.of(page)
     line = player.find(".tr-caption")
     expect(line).to_be_visible()
-    expect(line).to_have_text("")  # nothing has happened yet
+    expect(line).to_have_text(
+        "再生するか、コードの行を選んでください。"
+    )  # nothing has happened yet
     player.slow()
     player.line(2).click()
     expect(line).to_have_text("reshape で (3, 4) に折ります。")
@@ -377,6 +408,29 @@ def test_a_link_to_a_step_rests_on_it(page: Page, course: Course) -> None:
     player.slow()
     player.button("toggle").click()  # what plays is the step that the link names, from its start
     player.expect_playing(start)
+
+
+@pytest.mark.parametrize("name", ["%", "%E0%A4%A", "reshape-99", "__proto__"])
+def test_an_address_that_names_nothing_is_no_error(page: Page, course: Course, name: str) -> None:
+    page.goto(f"{course.url}{SHAPE}#{name}")
+    player = Player.of(page)
+    expect(player.lit).to_have_count(0)
+    player.slow()
+    player.line(2).click()
+    player.expect_line(2)
+
+
+def test_another_language_leads_to_the_step_on_screen(page: Page, course: Course) -> None:
+    page.goto(f"{course.url}{SHAPE}#unsqueeze-2")
+    player = Player.of(page, 1)
+    player.expect_line(2)
+    page.get_by_role("button", name="Select language").hover()
+    page.get_by_role("link", name="日本語").click()
+    page.wait_for_url("**/ja/shape/**")
+    player = Player.of(page, 1)
+    player.expect_line(2)
+    expect(player.video).to_be_in_viewport()
+    expect(player.find(".tr-transcript .tr-now")).to_contain_text("squeeze")
 
 
 def test_a_step_is_played_after_it_was_shown(player: Player, page: Page, course: Course) -> None:
@@ -408,6 +462,43 @@ def test_instant_navigation_and_back(page: Page, course: Course) -> None:
     player = Player.of(page)
     player.line(3).click()
     player.expect_line(3)
+
+
+def test_a_clip_that_did_not_load_says_so_and_can_be_tried_again(
+    browser: Browser, course: Course
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(course.url + SHAPE)
+    player = Player.of(page)
+    player.slow()
+    context.set_offline(True)
+    player.line(2).click()
+    expect(player.clip.get_by_role("alert")).to_have_text(
+        "The clip could not be loaded. Press play to try again."
+    )
+    context.set_offline(False)
+    player.button("toggle").click()
+    player.expect_playing(course.clip("shape", "reshape").cues[1].start)
+    expect(player.clip.get_by_role("alert")).to_have_count(0)
+    context.close()
+
+
+def test_the_player_finds_a_moment_where_the_server_sends_whole_files(
+    browser: Browser, course: Course
+) -> None:
+    application = serve_files(course.site)
+    page = browser.new_page()
+    with make_server("127.0.0.1", 0, application, Server, Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        start = course.clip("shape", "reshape").cues[1].start
+        page.goto(f"http://127.0.0.1:{server.server_port}/{SHAPE}#reshape-3")
+        player = Player.of(page)
+        player.expect_line(3)
+        player.expect_state(f"video.readyState > 1 && video.currentTime > {start}")
+        play_the_second_line(page, course)
+        server.shutdown()
+    page.close()
 
 
 def test_the_player_works_from_a_file(page: Page, course: Course) -> None:

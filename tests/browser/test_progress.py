@@ -56,6 +56,18 @@ def test_a_lesson_is_done_when_its_clips_were_played(page: Page, course: Course)
     expect_nothing_done(told)
 
 
+def test_another_tab_hears_of_it(page: Page, course: Course) -> None:
+    page.goto(course.url + "index.html")
+    told = page.locator("torchreel-progress")
+    expect_nothing_done(told)
+    other = page.context.new_page()
+    other.goto(course.url + "shape/index.html")
+    play_to_the_end(other, 2)
+    expect(told).to_contain_text("1 of 2 lessons done")
+    other.evaluate("localStorage.clear()")
+    expect_nothing_done(told)
+
+
 def expect_nothing_done(told: Locator) -> None:
     """Wait until the bar is there, empty, and says no more."""
     expect(told.locator("progress")).to_be_visible()

@@ -35,7 +35,8 @@ BLOCK = """\
 
 
 def value(text: str) -> str:
-    return f'<code class="tr-value">{text}</code>'
+    style = "tr-value" if len(text) < 30 else "tr-value tr-parted"
+    return f'<code class="{style}">{text}</code>'
 
 
 def tracks(html: str) -> dict[str, str]:
@@ -89,6 +90,11 @@ def test_a_reference_is_quoted_from_the_trace(root: Path, reference: str, text: 
     html, problems = render(root, f"Its value: {{{{ {reference} }}}}.")
     assert html == f"<p>Its value: {value(text)}.</p>"
     assert problems == []
+
+
+def test_only_what_is_long_may_be_parted_where_a_line_ends(root: Path) -> None:
+    html, _ = render(root, "{{ reshape:y.shape }} {{ reshape:y.data }}")
+    assert re.findall(r'<code class="([^"]*)">[([]', html) == ["tr-value", "tr-value tr-parted"]
 
 
 def test_an_expression_is_quoted_as_code(root: Path) -> None:
@@ -255,6 +261,7 @@ def test_the_copy_button_knows_what_the_code_needs(root: Path) -> None:
         (PAGE_JA, "- 形は {{ reshape:y.shape }} です。\n- 数は `12` だ。", 2),
         (PAGE_JA, "形は {{ reshape:y.shape }} です。数も同じです。", 0),
         (PAGE_JA, "数は {{ reshape:y.numel }} 個あり、形は変わりません。", 1),
+        (PAGE_JA, "ループは {{ reshape:y.numel }} 周します。次は `x` 層目。", 2),
         (PAGE, "`12` です。", 0),
     ],
 )
@@ -313,7 +320,7 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
         "reshape keeps the 12 numbers in their order and gives them the shape (3, 4).",
     ]
     assert texts(first["captions ja"])[1] == (
-        "reshape で、12 個の数の並び順はそのままに、形が (3, 4) になります。"
+        "reshape で、12\N{NO-BREAK SPACE}個の数の並び順はそのままに、形が (3, 4) になります。"
     )
     second = tracks(html.partition('id="clip-unsqueeze"')[2])
     assert texts(second["captions en"]) == [
@@ -326,9 +333,9 @@ def test_captions_are_generated_in_both_languages(root: Path) -> None:
 def test_generated_captions_of_a_loop_name_the_lap(root: Path) -> None:
     html, _ = render(root, "/// clip | loop\n///", page=PAGE_JA)
     assert texts(tracks(html)["captions ja"]) == [
-        "1 周目：/ で、y (3, 4) から t (3, 4) ができます。",
-        "1 周目：sum で、t (3, 4) から s () ができます。",
-        "2〜10 周目：/ で、y (3, 4) から t (3, 4) ができます。",
+        "1\N{NO-BREAK SPACE}周目：/ で、y (3, 4) から t (3, 4) ができます。",
+        "1\N{NO-BREAK SPACE}周目：sum で、t (3, 4) から s () ができます。",
+        "2〜10\N{NO-BREAK SPACE}周目：/ で、y (3, 4) から t (3, 4) ができます。",
         "tensor(22.) と表示されます。",
     ]
     assert '<ol aria-label="1 行ずつの動き" class="tr-transcript">' in html.replace(

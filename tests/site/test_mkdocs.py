@@ -154,7 +154,7 @@ def test_a_card_leads_to_the_lesson_in_its_language(course: Course) -> None:
     course.build()
     for page, link, title, kicker in (
         ("index.html", "shape/index.html", "Boxes", "Lesson 1 · about 5 min"),
-        ("ja/index.html", "shape/index.html", "箱", "レッスン 1 · 約 5 分"),
+        ("ja/index.html", "shape/index.html", "箱", "レッスン 1 · 約 5\N{NO-BREAK SPACE}分"),
     ):
         html = course.page(page)
         assert f'<a href="{link}">{title}</a>' in html

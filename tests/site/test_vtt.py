@@ -18,11 +18,12 @@ def test_captions_are_escaped_and_keep_to_one_line() -> None:
 
 
 def test_metadata_is_json_without_what_ends_a_cue() -> None:
-    payload = {"text": "x --> y & <b>\n\n", "data": [math.nan, [math.inf, -math.inf], 1.5]}
+    said = "x --> y & <b>\n\n        two  gaps"
+    payload = {"text": said, "data": [math.nan, [math.inf, -math.inf], 1.5]}
     line = data_track([(0, 1, payload)]).splitlines()[4]
     assert not set("<>&") & set(line)
     assert json.loads(line) == {
-        "text": "x --> y & <b>\n\n",
+        "text": said,
         "data": ["NaN", ["Infinity", "-Infinity"], 1.5],
     }
 

@@ -204,7 +204,7 @@ class _PutFigures(BlockProcessor):
         frame.text = self.md.htmlStash.store(figure.html(show))
         if show == "all":
             clip.set("data-clip", figure.key)
-            clip.append(embedding.transcript(figure, quotes))
+            frame.append(embedding.transcript(figure, quotes))
 
     def _card(self, parent: Element, embedding: Embedding, figure: Figure) -> None:
         options, block = self.page.options, embedding.block

@@ -16,6 +16,7 @@ from torchreel.site.artifacts import ClipFiles
 from torchreel.site.captions import lap_prefix, loop_caption, statement_caption
 from torchreel.site.code import code
 from torchreel.site.controls import button, controls
+from torchreel.site.japanese import keep_counters
 from torchreel.site.literals import shape_text
 from torchreel.site.moments import State
 from torchreel.site.payload import payload
@@ -23,9 +24,6 @@ from torchreel.site.reading import readable
 from torchreel.site.statements import last_run, names_of_cell, run_index
 from torchreel.site.vtt import TimedText, data_track, data_url, text_track
 from torchreel.site.words import LANGUAGES, Words
-
-_LONG = 10
-"""Lines of code: with more, the values stand below the video, not below the code."""
 
 _GLANCE = 0.5
 """Seconds: text that changes sooner only flickers."""
@@ -51,14 +49,16 @@ class Figure:
         """Return the figure; ``show`` is one of ``SHOW``."""
         recorded = self._recorded()
         if show == "poster":
-            return _frame(self.poster(), recorded)
+            return _frame(_film(self.poster(), recorded))
         if show == "loop":
-            return _frame(self._video(loops=True), self._loop_button(), self._now(), recorded)
-        parts = [self._buttons(), '<p class="tr-caption" hidden></p>', recorded]
-        if show == "all":
-            parts += [f'<div class="tr-panel">{self._code()}{self._values()}</div>', self._bar()]
-        long = show == "all" and self.cell.source.count("\n") >= _LONG
-        return _frame(self._video(), *parts, kind=" tr-long" if long else "")
+            return _frame(
+                _film(self._video(loops=True), self._loop_button(), self._now(), recorded)
+            )
+        film = _film(self._video(), self._buttons(), self._caption(show), recorded)
+        if show == "video":
+            return _frame(film)
+        panel = f'<div class="tr-panel">{self._code()}{self._values()}</div>'
+        return _frame(film, panel, self._bar())
 
     @property
     def key(self) -> str:
@@ -141,17 +141,18 @@ class Figure:
 
     def _timed_captions(self, words: Words) -> Iterator[TimedText]:
         """Yield what can be read of each cue's caption; laps that rush by have one together."""
+        kept = keep_counters if words.language == "ja" else str
         for rushes, together in groupby(self.files.clip.cues, key=_rushes_by):
             cues = list(together)
             if rushes:
                 first, last = cues[0], cues[-1]
                 laps = replace(first, laps=last.lap - first.lap + 1)
                 text = lap_prefix(laps, True, words) + words.again
-                yield TimedText(first.start, last.end, text)
+                yield TimedText(first.start, last.end, kept(text))
             else:
                 for cue in cues:
                     text = readable(self.caption(cue, words.language), cue.end - cue.start)
-                    yield TimedText(cue.start, cue.end, text)
+                    yield TimedText(cue.start, cue.end, kept(text))
 
     def _recorded(self) -> str:
         """Return which device the trace was recorded on, and when; nothing where it ran here."""
@@ -163,6 +164,15 @@ class Figure:
 
     def _buttons(self) -> str:
         return controls(self.words, [cue.end - cue.start for cue in self.files.clip.cues])
+
+    def _caption(self, show: str) -> str:
+        """Return the line of the captions: what can be done, until something plays."""
+        words = self.words
+        hint = words.choose if show == "all" else ""
+        return (
+            f'<p class="tr-caption" data-failed="{escape(words.failed)}"'
+            f' data-hint="{escape(hint)}" hidden>{escape(hint)}</p>'
+        )
 
     def _loop_button(self) -> str:
         words = self.words
@@ -250,8 +260,12 @@ def _rushes_by(cue: Cue) -> bool:
     return cue.lap > 1 and cue.laps == 1 and cue.end - cue.start < _GLANCE
 
 
-def _frame(video: str, *parts: str, kind: str = "") -> str:
-    return f'<div class="tr-frame{kind}"><div class="tr-media">{video}</div>{"".join(parts)}</div>'
+def _frame(*parts: str) -> str:
+    return f'<div class="tr-frame">{"".join(parts)}</div>'
+
+
+def _film(picture: str, *parts: str) -> str:
+    return f'<div class="tr-film"><div class="tr-media">{picture}</div>{"".join(parts)}</div>'
 
 
 def _track(kind: str, language: str, label: str, text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CODE = r"<code\b[^>]*>[^<]{1,16}</code>"
-_COUNTERS = "[個行列枚本番回台段点桁秒倍次種つ]"
+_COUNTERS = "[個行列枚本番回台段点桁秒分倍次種周歩層乗位色組人件語字つ]"
 _ENDS = re.compile(rf"({_CODE} ?[^\s<>。]{{1,5}}。)(?=\s*</(?:p|li|span|td)>)")
 _COUNTED = re.compile(rf'(?<!"tr-together">)({_CODE} ?{_COUNTERS})')
 _TAG = re.compile(r"(<[^>]*>)")
@@ -18,5 +18,10 @@ def keep_together(html: str) -> str:
     html = _ENDS.sub(r'<span class="tr-together">\1</span>', html)
     html = _COUNTED.sub(r'<span class="tr-together">\1</span>', html)
     parts = _TAG.split(html)
-    parts[::2] = [_NUMBER.sub("\N{NO-BREAK SPACE}", text) for text in parts[::2]]
+    parts[::2] = [keep_counters(text) for text in parts[::2]]
     return "".join(parts)
+
+
+def keep_counters(text: str) -> str:
+    """Return plain text whose lines do not part a number from its counter."""
+    return _NUMBER.sub("\N{NO-BREAK SPACE}", text)

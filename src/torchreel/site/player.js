@@ -23,6 +23,15 @@
     return made;
   }
 
+  // The element that the address names: none where the address is no text.
+  function named() {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    } catch {
+      return null;
+    }
+  }
+
   // Which clips the reader has played to their end, kept in this browser and nowhere else.
   const progress = {
     key: `torchreel:${SITE}`,
@@ -63,6 +72,11 @@
       document.dispatchEvent(new Event("torchreel:progress"));
     },
   };
+
+  // Another tab may know more of it.
+  addEventListener("storage", ({ key }) => {
+    if (key === null || key === progress.key) document.dispatchEvent(new Event("torchreel:progress"));
+  });
 
   // A clip's video and its steps; `rest` is the step it rests on: shown, but not being played.
   class Reel {
@@ -145,6 +159,27 @@
       this.changed();
     }
 
+    // A server that knows no byte ranges has no moment to send: the clip is fetched as a whole.
+    async whole() {
+      const { video } = this;
+      const { seekable } = video;
+      if (video.src.startsWith("blob:") || (seekable.length && seekable.end(0) > 0)) return;
+      try {
+        const answer = await fetch(video.currentSrc);
+        this.reload(this.jumped, URL.createObjectURL(await answer.blob()));
+      } catch {
+        return; // it can be played from its start, no more
+      }
+    }
+
+    // Load the clip anew, and go on at a time.
+    reload(time, source = this.video.src) {
+      const playing = !this.video.paused;
+      this.video.src = source;
+      this.jump(time);
+      if (playing) this.start();
+    }
+
     jump(time) {
       this.jumped = time;
       this.video.currentTime = time;
@@ -183,11 +218,27 @@
     // Load as much as is asked for; Chromium reads most of a clip for its metadata alone.
     wake(preload) {
       const { video } = this;
+      if (video.error && preload === "auto") this.reload(video.currentTime); // the network may be back
       if (video.preload === "auto" || video.preload === preload) return;
       video.preload = preload;
       if (video.networkState === HTMLMediaElement.NETWORK_IDLE && !video.readyState) video.load();
     }
   }
+
+  // A link to this page in another language leads to the clip in sight, and to its step.
+  document.addEventListener(
+    "click",
+    event => {
+      const link = event.target.closest?.("a[hreflang]");
+      const middle = innerHeight / 2;
+      const clip = [...(link ? document.querySelectorAll("torchreel-clip.tr-ready") : [])].find(each => {
+        const { top, bottom } = each.getBoundingClientRect();
+        return top < middle && middle < bottom;
+      });
+      if (clip?.place) link.hash = clip.place;
+    },
+    true,
+  );
 
   function loaded(track) {
     track.track.mode = "hidden";
@@ -235,6 +286,8 @@
       this.on(video, "play", () => this.playing());
       this.on(video, "pause seeked timeupdate loadedmetadata", () => this.show());
       this.on(video, "ended", () => this.ended());
+      this.on(video, "loadedmetadata", () => reel.whole());
+      this.on(video, "error", () => this.show());
       this.on(video, "click", () => reel.toggle());
       this.on(this.figure, "pointerenter focusin", () => reel.wake("metadata"));
       this.on(this.find('[data-action="toggle"]'), "click", () => {
@@ -359,8 +412,7 @@
 
     // The address names a step of this clip: rest on it.
     linked() {
-      const name = decodeURIComponent(location.hash.slice(1));
-      const item = name && document.getElementById(name);
+      const item = named();
       if (!item || !this.contains(item) || item === this) return;
       const [first] = this.cuesOf(item);
       this.reel.go(this.reel.steps.find(step => step.step === first), false);
@@ -442,6 +494,11 @@
         this.measure();
       });
       this.show();
+    }
+
+    // The id of the step on screen, else of the clip.
+    get place() {
+      return (this.find(".tr-transcript .tr-now") || this).id;
     }
 
     toggleScreen() {
@@ -561,13 +618,18 @@
     showCaption() {
       const line = this.find(".tr-caption");
       if (!line) return;
-      line.hidden = !this.captions;
+      const { error } = this.video;
+      line.hidden = !this.captions && !error;
       const now = this.reel.step?.start;
       const cue = [...(this.captions?.track.cues || [])]
         .find(each => each.startTime <= now && now < each.endTime);
-      const text = cue && this.started ? textOf(cue) : "";
+      const told = error ? line.dataset.failed : this.started ? "" : line.dataset.hint;
+      const text = told || (cue ? textOf(cue) : "");
       if (line.textContent !== text) line.textContent = text;
-      line.lang = this.captions?.srclang || "";
+      if (error) line.setAttribute("role", "alert");
+      else line.removeAttribute("role");
+      if (told) line.removeAttribute("lang");
+      else line.lang = this.captions?.srclang || "";
     }
 
   }
@@ -639,24 +701,19 @@
     return made;
   }
 
-  // Values as small cells: a row of the last dimension a line, a gap between the tables of a stack.
+  // Values as small cells: a row of the last dimension a line, the tables of a stack side by side.
   function grid(data) {
     const made = element("div", "tr-grid");
     made.setAttribute("aria-hidden", "true"); // the clip's text and the transcript say it
-    const rows = (values, depth) => {
-      if (!Array.isArray(values)) return [[values]];
-      if (!values.some(Array.isArray)) return [values];
-      return values.flatMap((value, index) => {
-        const inner = rows(value, depth + 1);
-        if (index && Array.isArray(value[0])) inner[0].gap = true;
-        return inner;
-      });
-    };
-    for (const values of rows(data, 0)) {
-      const row = element("div", values.gap ? "tr-gap" : "");
-      for (const value of values) row.append(element("span", "", number(value)));
-      made.append(row);
-    }
+    made.append(cells(Array.isArray(data) ? data : [data]));
+    return made;
+  }
+
+  function cells(values) {
+    if (!Array.isArray(values)) return element("span", "", number(values));
+    const [first] = values;
+    const made = element("div", !Array.isArray(first) ? "tr-row" : Array.isArray(first[0]) ? "tr-pile" : "");
+    made.append(...values.map(cells));
     return made;
   }
 

@@ -23,6 +23,10 @@ _CODE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
 _TAG = re.compile(r"(<[^<>]*>)")
 
 
+_WHOLE = 28
+"""Characters: text no longer than this is not parted where a line ends."""
+
+
 @dataclass(frozen=True)
 class _Mark:
     """What was ``raw`` in the source; ``problem`` is why ``text`` could not be quoted.
@@ -156,7 +160,10 @@ def _element(mark: _Mark) -> str:
         problem = escape(f"{mark.raw}: {mark.problem.what}. {mark.problem.remedy}")
         return f'<mark class="tr-problem">{problem}</mark>'
     text = escape(mark.text)
-    return f'<code class="{mark.style}">{text}</code>' if mark.style else text
+    if not mark.style:
+        return text
+    style = mark.style if len(mark.text) <= _WHOLE else f"{mark.style} tr-parted"
+    return f'<code class="{style}">{text}</code>'
 
 
 def _attribute(mark: _Mark) -> str:

@@ -6,9 +6,12 @@ import base64
 import html
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+_BREAK = re.compile(r"\s*[\r\n]\s*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def _track(cues: Iterable[TimedText]) -> str:
     for number, cue in enumerate(cues, 1):
         start = round(cue.start * 1000)
         end = max(round(cue.end * 1000), start + 1)  # a cue that ends as it starts is dropped
-        text = " ".join(cue.text.split())  # a blank line would end the cue
+        text = _BREAK.sub(" ", cue.text.strip())  # a blank line would end the cue
         blocks.append(f"{number}\n{_time(start)} --> {_time(end)}\n{text}")
     return "\n\n".join(blocks) + "\n"
 

@@ -28,6 +28,8 @@ class Words:
     step: str
     speed: str
     captions: str
+    choose: str
+    failed: str
     screen: str
     seek: str
     line: str
@@ -87,6 +89,8 @@ ENGLISH = Words(
     step="Stop after each line",
     speed="Speed",
     captions="Captions",
+    choose="Play it, or choose a line of the code.",
+    failed="The clip could not be loaded. Press play to try again.",
     screen="Full screen, with the code",
     seek="Position",
     line="Go to line {line}",
@@ -147,6 +151,8 @@ JAPANESE = Words(
     step="1 行ずつ止める",
     speed="再生速度",
     captions="字幕",
+    choose="再生するか、コードの行を選んでください。",
+    failed="動画を読み込めませんでした。もう一度、再生を押してください。",
     screen="コードごと全画面",
     seek="再生位置",
     line="{line} 行目へ",
