@@ -19,8 +19,11 @@ from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_autograd import _reads as _reads_as
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
+from torchreel.stage.devices.board import Board
 from torchreel.stage.devices.flow import Flow
 from torchreel.stage.director import LessonScene
 from torchreel.stage.frame import is_visible
@@ -126,6 +129,8 @@ CELLS = {
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",
     "back": "far = Digits().to('meta')\nmoved = pixels.to('meta')\nout = far(moved)\n"
     "far = Digits()\nfar.to('meta')\nout = far(moved)\nthere = torch.ones(2, 10)",
+    "pair": "one = nn.Linear(784, 16)\ntwo = nn.Linear(16, 4)\none = one.to('meta')\n"
+    "two.to('meta')\nout = two(one(pixels.to('meta')))",
     "misfit": "narrow = nn.Linear(784, 8)\ntry:\n    narrow(pixels.reshape(2, 1, 28, 28))\n"
     "except RuntimeError as e:\n    print(type(e))\nout = narrow(pixels)",
     "kinds": "try:\n    torch.ones(2, 2) @ torch.ones(2, 2, dtype=torch.int64)\n"
@@ -422,8 +427,68 @@ def test_numbers_are_shown_only_of_what_is_not_on_meta(
     assert all(each.is_meta for each in (*weights, replay["moved"]))
     assert not replay["pixels"].is_meta
     assert Arriving.seen[0] == len(weights) + 1
-    assert 1 in Arriving.seen  # the model is over there, the pixels are here
-    assert Arriving.seen[-1] == 0
+    assert Arriving.seen[-1] == 1  # the model is over there, the pixels are still here
+
+
+@pytest.mark.parametrize("cell", ["devices", "back", "pair"])
+def test_all_stands_at_last_where_torch_has_it(
+    play: Play, replay: dict[str, Any], cell: str
+) -> None:
+    there = list(play(cell).mobjects)
+    boards = [each for each in there if isinstance(each, Board)]
+    stands = {
+        thing.label.text: board.device
+        for thing in there
+        if isinstance(thing, Thing)
+        for board in boards
+        if board.zone.x < thing.zone.center_x < board.zone.right
+    }
+    held = {name: replay[name] for name in stands if name in replay}
+    assert {"one", "two"} <= set(held) if cell == "pair" else "far" in held
+    for name, value in held.items():
+        tensor = value if isinstance(value, torch.Tensor) else next(value.parameters())
+        assert stands[name] == str(tensor.device)
+
+
+class Going(LessonScene):
+    """Notes at the end of any play whether the stage is empty, and how red the code is by then."""
+
+    empty: ClassVar[list[bool]] = []
+    red: ClassVar[dict[bool, set[float]]] = {}
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        super().play(*args, **kwargs)
+        parts = [part for each in self.mobjects for part in each.get_family()]
+        Going.empty.append(not any(isinstance(each, Picture | TensorBlock) for each in parts))
+        run = self.playing
+        for band in self.mobjects:
+            if isinstance(band, CodeBand) and run is not None and len(run.steps) == 1:
+                raised = self.trace.steps[run.steps[0]].clash is not None
+                Going.red.setdefault(raised, set()).add(band.failed)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_no_stage_is_empty_between_a_clash_and_its_mending(trace: Trace, artboard: str) -> None:
+    Going.empty = []
+    play_cell(trace, "misfit", artboard, kind=Going)
+    assert Going.empty
+    assert not any(Going.empty)
+
+
+def test_the_line_that_raised_is_red_and_no_other(trace: Trace) -> None:
+    Going.red = {}
+    play_cell(trace, "devices", "film", kind=Going)
+    assert 1.0 in Going.red[True]
+    assert Going.red[False] == {0.0}
+
+
+def test_a_batch_is_bracketed_and_an_activation_named(play: Play, trace: Trace) -> None:
+    scene = play("flat")
+    batch = [each for each in drawn(scene, "size") if each.index == (0,)]
+    assert {each.text for each in batch} == {"2"}
+    shapes = [trace.of_cell("flat").tensor(each.tensor).shape for each in batch if each.tensor]
+    assert set(shapes) <= {(2, 784)}
+    assert "relu" in texts(scene, "module")
 
 
 def test_what_comes_out_is_coloured_by_its_numbers(trace: Trace, replay: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from manim import Animation, FadeOut, Mobject, VGroup
+from manim import Animation, FadeIn, FadeOut, Mobject, VGroup
 
 from torchreel.records import Drawn, Step, TensorRecord
 from torchreel.spelling import spell
@@ -23,8 +23,8 @@ from torchreel.stage.memory import memory_positions
 from torchreel.stage.seen import Seen, origin_of
 from torchreel.stage.text import text_width
 
-_LATE = 0.7
-"""When what comes late begins to be seen, as a share of the move in which the others go."""
+_LATE, _NEXT = 0.7, 0.35
+"""When what comes begins to be seen, as a share of the time in which the others move, or go."""
 
 
 class Cast(Following, Labels, Lights, Landing):
@@ -74,6 +74,7 @@ class Cast(Following, Labels, Lights, Landing):
         labels, unlabelled = self._unlabelled(moving)
         self.blocks = blocks
         come = entering[: self._entered(entering, results)]
+        start = _LATE if moving else _NEXT if leaving else 0.0
         for block in entering:
             block.fade_into(1.0)
             self.scene.add(block)
@@ -86,7 +87,7 @@ class Cast(Following, Labels, Lights, Landing):
                 for block, placement in zip(blocks, shown.placements, strict=True)
                 if block in moving
             ),
-            *(self._coming(block, late=bool(leaving or moving)) for block in come),
+            *(self._coming(block, start) for block in come),
         )
         self.scene.remove(*gone, *labels)
         self.wait_for(blocks[len(operands) :])
@@ -175,11 +176,25 @@ class Cast(Following, Labels, Lights, Landing):
 
     def clear(self, *meanwhile: Animation) -> None:
         """Take everything but the tape off the stage, while other animations are played."""
-        gone, parting = self._parting(self.blocks)
-        self.play(*parting, *self.props_leaving(), *meanwhile)
+        gone, leaving = self.parting()
+        self.play(*leaving, *meanwhile)
         self.scene.remove(*gone)
+
+    def parting(self) -> tuple[list[Mobject], list[Animation]]:
+        """Return everything on stage but the tape, and the animations in which it goes."""
+        gone, leaving = self._parting(self.blocks)
+        leaving += self.props_leaving()
         self.outline_none()
         self.blocks = []
+        return gone, leaving
+
+    def entering(self) -> list[Animation]:
+        """Return the animations in which all that :meth:`enter` put on stage comes."""
+        labels = (each for block in self.blocks for each in self._labels_of(block))
+        return [
+            *(self._coming(block, _NEXT) for block in self.blocks),
+            *(FadeIn(each, run_time=motion.BEAT, rate_func=motion.late) for each in labels),
+        ]
 
     def _arrangement(
         self,
@@ -296,16 +311,16 @@ class Cast(Following, Labels, Lights, Landing):
     def _entered(entering: Sequence[TensorBlock], results: Sequence[TensorRecord]) -> int:
         return len(entering) - len(results)
 
-    def _coming(self, block: TensorBlock, *, late: bool) -> Animation:
-        """Return the animation in which a block comes, ``late`` when others have gone from where
-        it will stand."""
+    def _coming(self, block: TensorBlock, start: float) -> Animation:
+        """Return the animation in which a block comes, from ``start`` (0 to 1) of a move on: when
+        others have gone from where it will stand."""
         coming, shown = self.fading(block, 1.0, 0.0), block.pose.shown.copy()
-        if not late:
+        if not start:
             return coming
 
         def draw(alpha: float) -> None:
-            block.show_cells(shown & (alpha > _LATE))
-            coming.interpolate_mobject((alpha - _LATE) / (1 - _LATE))
+            block.show_cells(shown & (alpha > start))
+            coming.interpolate_mobject((alpha - start) / (1 - start))
 
         draw(0)
         return BlockAnimation(block, draw, motion.BEAT)

@@ -1,4 +1,5 @@
-"""The code band of the film artboard: a window of three lines, the running statement lit."""
+"""The code band of the film artboard: a window of three lines, the running statement lit, in red
+where it raised."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ _INDENT = 44
 _UNLIT = 0.42
 _WINDOW = 3
 _COLUMNS = 74
+_RED = 0.3
+"""How much of the colour of errors is in the bar of a statement that raised."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class CodeBand(VGroup):
         self.lit = 0.0
         self.scroll = 0.0
         self.tall = 1.0
+        self.failed = 0.0
         theme = canvas.theme
         self.panel = canvas.rectangle(
             zone.x, zone.y, zone.width, zone.height, radius=14, fill=theme.surface
@@ -65,12 +69,18 @@ class CodeBand(VGroup):
         target, tall = self._lines_of(statement)
         last = max(0, len(self.lines) - _WINDOW)
         scroll = min(last, max(0, target - 1))
-        start = (self.lit, self.scroll, self.tall)
+        return self._going((float(target), float(scroll), float(tall), 0.0), run_time)
+
+    def fail(self, run_time: float) -> BlockAnimation:
+        """Return the animation that turns the lit statement red: it raised."""
+        return self._going((self.lit, self.scroll, self.tall, 1.0), run_time)
+
+    def _going(self, ends: tuple[float, ...], run_time: float) -> BlockAnimation:
+        start = (self.lit, self.scroll, self.tall, self.failed)
 
         def draw(alpha: float) -> None:
             t = ease(alpha)
-            ends = (float(target), float(scroll), float(tall))
-            self.lit, self.scroll, self.tall = (
+            self.lit, self.scroll, self.tall, self.failed = (
                 a + (b - a) * t for a, b in zip(start, ends, strict=True)
             )
             self._draw()
@@ -87,10 +97,11 @@ class CodeBand(VGroup):
         height = _LINE * self.tall
         bar = canvas.rectangle(zone.x + 14, top, zone.width - 28, height, radius=8)
         self.bar.points = bar.points
-        repaint(self.bar, theme.lit)
+        red = mix(theme.surface, theme.error, _RED)
+        repaint(self.bar, mix(theme.lit, red, self.failed))
         pin = canvas.rectangle(zone.x + 10, top, 10, height, radius=5)
         self.pin.points = pin.points
-        repaint(self.pin, theme.focus)
+        repaint(self.pin, mix(theme.focus, theme.error, self.failed))
         for index, run in enumerate(self.runs):
             self._draw_line(index, run)
 

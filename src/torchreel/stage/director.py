@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +85,7 @@ class LessonScene(Scene):
         self._code: CodeBand | None = None
         self._meanwhile: list[Animation] = []
         self._gone: list[Mobject] = []
+        self._parting: list[Animation] = []
         self._pace = 1.0
         self._played: list[str] = []
         super().__init__(**kwargs)
@@ -132,7 +133,7 @@ class LessonScene(Scene):
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
         devices = Devices(self, self.trace, self.canvas)
-        errors = Errors(self, self.trace, self.canvas)
+        errors = self._errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)
         self._acts: list[Act] = [devices, errors, Ranks(self.stage), self.network, self._pictures]
         self.training = TrainingLoop(self, self.trace, self.canvas)
@@ -245,13 +246,20 @@ class LessonScene(Scene):
                 self._say(sentence, meanwhile=True)
             elif act is not self.network or step.number == self.trace.runs[step.run].steps[0]:
                 self._say_nothing()  # what is said there is of an earlier line
+            self._tell_failure(step)
             act.play(step)
         else:
             self._leave(None)
             self._look_at_memory(self.stage.tape_of_step(step))
             self._name_memory(step)
+            self._tell_failure(step)
             self._play_op(step)
             self.stage.fill_memory(step)
+
+    def _tell_failure(self, step: Step) -> None:
+        """Let the line of code turn red along with what is played next, where a step raised."""
+        if step.clash is not None and self._code is not None:
+            self._meanwhile.append(self._code.fail(motion.QUICK))
 
     def _play_op(self, step: Step) -> None:
         """Play a step by its choreography; what computes is faster when the clip has played it
@@ -261,7 +269,8 @@ class LessonScene(Scene):
         told = self._played.count(name)
         times = 0 if plan.fills == "identity" else told
         self.stage.times, self._pace = times, _PACE[min(times, len(_PACE) - 1)]
-        self._speak(step, meanwhile=times > 0 or (told > 0 and registry.is_creation(step.op)))
+        again = times > 0 or (told > 0 and registry.is_creation(step.op))
+        self._speak(step, meanwhile=again or bool(self._parting))
         self._meanwhile += self.stage.unlight_boxes()
         plan.play(self.stage, step)
         self._pace = 1.0
@@ -274,12 +283,20 @@ class LessonScene(Scene):
             if self._is_printed:
                 self._say_nothing()
             self._look_at_memory(None)
-            self.stage.clear()
+            if playing is self.network or playing is self._errors:
+                self.let_go(*self.stage.parting())
+            else:
+                self.stage.clear()
         if playing is not self.autograd:
             self.autograd.leave()
         for act in self._acts:
             if act is not playing:
                 act.leave()
+
+    def let_go(self, gone: Sequence[Mobject], leaving: Sequence[Animation]) -> None:
+        """Let what is on stage leave along with what comes next, so that no frame is empty."""
+        self._parting += leaving
+        self._gone += gone
 
     def _look_at_memory(self, tape: MemoryTape | None) -> None:
         """Let this tape, or none, be below the stage in the place of the one that is there."""
@@ -404,6 +421,8 @@ class LessonScene(Scene):
         if not operands or self.stage.blocks:
             return
         self.stage.enter(operands[:_MOST])
+        if self._parting:
+            self.play(*self.stage.entering())
         named = tuple(self.stage.named(each) for each in operands[:_MOST])
         self._strip = ShapeStrip(self.canvas, Sentence(named, None, ()))
         self.add(self._strip)
@@ -500,8 +519,9 @@ class LessonScene(Scene):
     def play(self, *args: Any, **kwargs: Any) -> None:
         """Play animations and meanwhile what the strip says, and look at the frame at the end."""
         meanwhile, self._meanwhile = self._meanwhile, []
+        parting, self._parting = self._parting, []
         gone, self._gone = self._gone, []
-        super().play(*meanwhile, *args, **kwargs)
+        super().play(*parting, *meanwhile, *args, **kwargs)
         self.remove(*gone)
         if meanwhile and self._strip is not None:
             self.add(self._strip)

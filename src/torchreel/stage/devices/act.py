@@ -10,9 +10,11 @@ from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
+from torchreel.stage.chips import shape_text
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.devices.board import Board, device_color
 from torchreel.stage.devices.clash import ClashPlate, Cross, error_chip, fact_colors
+from torchreel.stage.devices.fleet import MOVES, Fleet, moves_module
 from torchreel.stage.devices.flow import Flow
 from torchreel.stage.devices.ledger import Ledger
 from torchreel.stage.motion import BEAT, QUICK, SLOW, ease
@@ -22,11 +24,13 @@ from torchreel.stage.picture import Picture
 from torchreel.stage.strip import Sentence
 from torchreel.stage.training.chips import chip_row
 
-_MOVES = {"to", "cuda", "cpu"}
 _BOARDS = 0.66
 """Height of the boards as a share of the stage; what it costs stands below them."""
 _TENSOR, _MODEL, _RESULT = (0.15, 0.3), (0.595, 0.37), (0.95, 0.1)
 """Where they stand on a board: the middle and the width, as shares of its own."""
+_MODELS = 2
+"""So many models of different names stand on a board, one below the other; a further one takes the
+place of one of them."""
 
 
 class Devices:
@@ -41,6 +45,8 @@ class Devices:
         self.devices = self._devices()
         self._boards: dict[str, Board] = {}
         self._things: dict[str, tuple[Thing, str]] = {}
+        self._outlines: dict[tuple[str, float | None], VGroup] = {}
+        self._fleet = Fleet(trace)
         self._extra: list[Mobject] = []
         self._error: VGroup | None = None
         self._chip: VGroup | None = None
@@ -63,11 +69,15 @@ class Devices:
         root = self._root(step)
         if step.clash is not None:
             self._clash(step, root)
-        elif bare_name(step.op) in _MOVES:
-            self._move(step)
+        elif moves_module(step):
+            self._move_model(step)
+        elif bare_name(step.op) in MOVES:
+            self._move_tensor(step)
         elif root is not None:
             if step.number == root.last:
                 self._call(root)
+        elif (built := self._fleet.built(step)) is not None:
+            self._build(built)
         elif step.results and not step.op.endswith("_"):
             self._bring(step.results[0])
         self._shown = step.results or self._shown
@@ -86,12 +96,13 @@ class Devices:
             *self._boards.values(),
             *(each for each, _ in self._things.values()),
         ]
-        there += self._extra
+        there += [*self._extra, *self._outlines.values()]
         there += [each for each in (self._chip, self._ledger, self._flow) if each is not None]
         if there:
             self.scene.play(*(FadeOut(each, run_time=QUICK) for each in there))
             self.scene.remove(*there)
         self._boards, self._things, self._extra, self._chip = {}, {}, [], None
+        self._outlines = {}
         self._ledger = self._flow = None
 
     @property
@@ -132,64 +143,47 @@ class Devices:
             self.scene.play(*(FadeIn(each, run_time=QUICK) for each in self._boards.values()))
         for name, tensor in self._first_names():
             self._add(name, self._tensor_thing(name, tensor), self.trace.tensor(tensor).device)
-        for module in self.trace.modules:
-            new = module.parent is None and module.name and module.name not in self._things
-            if new and self._weights(module.number):
-                device = self.trace.tensor(self._weights(module.number)[0]).device
-                self._add(module.name, self._model_thing(module.number, device), device)
+        for model in self._fleet.there:
+            self._add_model(model)
 
     def _first_names(self) -> list[tuple[str, int]]:
         return list(self.trace.names.items())[:1]
 
-    def _weights(self, root: int) -> list[int]:
-        """Return the matrices of a tree, as the cell met them."""
-        found = []
-        for module in self.trace.modules:
-            at: int | None = module.number
-            while at is not None and at != root:
-                at = self.trace.modules[at].parent
-            if at == root:
-                found += [
-                    tensor
-                    for tensor in module.parameters.values()
-                    if len(self.trace.tensor(tensor).shape) > 1
-                ]
-        moved = [
-            step
-            for step in self.trace.steps
-            if step.op.startswith("torch.nn.Module.") and bare_name(step.op) in _MOVES
-        ]
-        if moved:
-            names = {self.trace.tensor(each).name for each in found}
-            before = [each.tensor for each in moved[0].operands if each.tensor is not None]
-            own = [
-                each
-                for each in before
-                if self.trace.tensor(each).name in names and len(self.trace.tensor(each).shape) > 1
-            ]
-            return own or found
-        return found
-
     def _make_room(self, thing: Thing, device: str) -> None:
-        """Take away what stands in a thing's place: one tensor and one model a board."""
+        """Take away what stands in a thing's place,."""
+        place = _place_of(thing)
         there = [
             other
             for other, (each, its) in self._things.items()
-            if its == device and isinstance(each, type(thing))
+            if its == device and _place_of(each) == place
         ]
         for other in there:
-            gone, _ = self._things.pop(other)
-            self.scene.play(FadeOut(gone, run_time=QUICK))
-            self.scene.remove(gone)
+            self._remove(other)
+
+    def _remove(self, name: str) -> None:
+        gone, _ = self._things.pop(name)
+        self.scene.play(FadeOut(gone, run_time=QUICK))
+        self.scene.remove(gone)
 
     def _add(self, name: str, thing: Thing, device: str) -> None:
         self._clear_flow()
         self._make_room(thing, device)
         self._things[name] = (thing, device)
+        gone = self._outline_leaving(thing, device)
         if self.scene.renderer.time == 0:
             self.scene.add(thing)
         else:
-            self.scene.play(FadeIn(thing, run_time=QUICK))
+            self.scene.play(FadeIn(thing, run_time=QUICK), *gone)
+
+    def _add_model(self, model: int) -> None:
+        """Add a model where its weights are; another one of its name leaves, wherever it is."""
+        name, weights = self.trace.modules[model].name, self._fleet.weights(model)
+        if name in self._things:
+            self._clear_flow()
+            self._remove(name)
+        device = self.trace.tensor(weights[0]).device
+        label, zone = Drawn(0, name, "module", module=model), self._model_zone(name, device)
+        self._add(name, ModelThing(self.canvas, self.trace, zone, label, weights), device)
 
     # Where things stand: tensors left, models right, results at the right end.
 
@@ -208,13 +202,25 @@ class Devices:
         label = Drawn(0, name, "name", tensor)
         return TensorThing(self.canvas, self.trace, self._zone(device, *_TENSOR), label, values)
 
-    def _model_thing(self, module: int, device: str) -> ModelThing:
-        record = self.trace.modules[module]
-        label = Drawn(0, record.name, "module", module=module)
-        zone = self._zone(device, *_MODEL)
-        return ModelThing(self.canvas, self.trace, zone, label, self._weights(module))
+    def _model_zone(self, name: str, device: str) -> Zone:
+        """Return where a model stands: all of the height, or a part of it where models of other
+        names are in the cell."""
+        names, zone = self._fleet.names, self._zone(device, *_MODEL)
+        rows = min(_MODELS, len(names))
+        if rows == 1:
+            return zone
+        room, label = self._boards[device].room, self.canvas.artboard.type_chip * 1.9
+        height = room.height / rows
+        top = room.y + height * (names.index(name) % rows)
+        return Zone(zone.x, top, zone.width, height - label)
 
     # What is played.
+
+    def _build(self, model: int) -> None:
+        self._clear_error()
+        self._add_model(model)
+        name = Drawn(0, self.trace.modules[model].name, "module", module=model)
+        self._say((name, self._device_of(self._fleet.weights(model)[0])))
 
     def _bring(self, tensor: int) -> None:
         name = self._name(tensor)
@@ -224,50 +230,86 @@ class Devices:
         self._add(name, thing, self.trace.tensor(tensor).device)
         self._say((Drawn(0, name, "name", tensor), self._device_of(tensor)))
 
-    def _move(self, step: Step) -> None:
-        used = [each.tensor for each in step.operands if each.tensor is not None]
-        if not used or not step.results:
+    def _move_model(self, step: Step) -> None:
+        model = self._fleet.moved(step)
+        if model is None:
             return
         self._clear_error()
         self._clear_flow()
-        target = self.trace.tensor(step.results[0]).device
-        if step.op.startswith("torch.nn.Module."):
-            name = next((each.name for each in self.trace.modules if each.name), None)
-            source = used[0]
-        else:
-            name, source = self._name(step.results[0]) or self._name(used[0]), used[0]
-        if name is None:
-            return
-        if name not in self._things and not step.op.startswith("torch.nn.Module."):
-            self._add(name, self._tensor_thing(name, source), self.trace.tensor(source).device)
-        if name not in self._things:
-            return
+        name = self.trace.modules[model].name
+        label = Drawn(0, name, "module", module=model)
         thing, device = self._things[name]
-        label = thing.label.source
-        assert label is not None
-        if device != target:
-            self._say((label, self._device_of(source)))
-            self._cross(name, target)
+        before = next(each.tensor for each in step.operands if each.tensor is not None)
+        if device != (target := self.trace.tensor(step.results[0]).device):
+            self._say((label, self._device_of(before)))
+            self._leave_outline(thing, device)
+            self._cross(name, thing, device, target)
         self._say((label, self._device_of(step.results[0])))
-        theme = self.canvas.theme
-        color = theme.param if label.source == "module" else theme.text
-        self._rows.cross(self.scene, step, label, color)
+        self._rows.cross(self.scene, step, label, self.canvas.theme.param)
 
-    def _cross(self, name: str, target: str) -> None:
-        """Let a thing cross to the other board; an outline stays, after-images follow it.
+    def _move_tensor(self, step: Step) -> None:
+        """Let a tensor cross; a copy of it, where the tensor itself is still held by a name."""
+        before = next((each.tensor for each in step.operands if each.tensor is not None), None)
+        if before is None or not step.results:
+            return
+        after, original = step.results[0], self._name(before)
+        name = self._name(after) or shape_text(self.trace.tensor(after))
+        if original is None and self._name(after) is None:
+            return
+        self._clear_error()
+        self._clear_flow()
+        device, target = (self.trace.tensor(each).device for each in (before, after))
+        first = original or name
+        if first not in self._things:
+            self._add(first, self._tensor_thing(first, before), device)
+        thing, _ = self._things[first]
+        if device != target:
+            label = Drawn(0, first, "name", before)
+            self._say((label, self._device_of(before)))
+            if original is None:
+                self._leave_outline(thing, device)
+            else:
+                thing = self._copy(thing, before, after)
+            self._cross(name, thing, device, target)
+        label = self._called(after)
+        self._say((label, self._device_of(after)))
+        self._rows.cross(self.scene, step, label, self.canvas.theme.text)
+
+    def _copy(self, thing: Thing, before: int, after: int) -> TensorThing:
+        """Return what crosses where a thing stands and stays: it has the copy's name or shape."""
+        values = before if before in self.trace.values else None
+        label = self._called(after)
+        return TensorThing(self.canvas, self.trace, thing.zone, label, values)
+
+    def _called(self, tensor: int) -> Drawn:
+        """Return the name of a tensor, or its shape where it has none."""
+        name = self._name(tensor)
+        if name is not None:
+            return Drawn(0, name, "name", tensor)
+        return Drawn(0, shape_text(self.trace.tensor(tensor)), "shape", tensor)
+
+    def _leave_outline(self, thing: Thing, device: str) -> None:
+        outline = self._outlines[device, _place_of(thing)] = thing.outline()
+        self.scene.add(outline)
+
+    def _outline_leaving(self, thing: Thing, device: str) -> list[FadeOut]:
+        """Return the animation in which the outline goes in whose place a thing comes."""
+        outline = self._outlines.pop((device, _place_of(thing)), None)
+        return [] if outline is None else [FadeOut(outline, run_time=QUICK)]
+
+    def _cross(self, name: str, thing: Thing, device: str, target: str) -> None:
+        """Let a thing cross to the other board, where it goes by ``name``; after-images follow it.
 
         Its numbers fade on their way to a device that keeps none.
         """
-        thing, device = self._things[name]
         self._make_room(thing, target)
         start, end = self._boards[device].room, self._boards[target].room
         away = np.array([(end.x - start.x) * self.canvas.artboard.unit, 0.0, 0.0])
-        outline = thing.outline()
         images = [thing.copy() for _ in range(2)]
         for share, image in zip((0.55, 0.75), images, strict=True):
             _dim(image, mix(self.canvas.theme.bg, self.canvas.theme.surface2, 0.5), share)
         ahead = self._ahead(thing.zone, end.x - start.x, 0.0, target)
-        self.scene.add(outline, *images, thing, ahead)
+        self.scene.add(*images, thing, ahead)
         family = [(part, part.points.copy()) for part in thing.get_family()]
         trails = [
             (lag, [(part, part.points.copy()) for part in image.get_family()])
@@ -286,15 +328,15 @@ class Devices:
                         max(0.0, time - lag) / (1 - lag * (1 - time))
                     )
 
-        whole = Group(outline, *images, thing, ahead)
-        self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT))
+        whole = Group(*images, thing, ahead)
+        gone = self._outline_leaving(thing, target)
+        self.scene.play(BlockAnimation(whole, draw, SLOW + BEAT), *gone)
         self.scene.remove(whole, *images, ahead)
-        self.scene.add(outline, thing)
+        self.scene.add(thing)
         thing.zone = Zone(
             thing.zone.x + end.x - start.x, thing.zone.y, thing.zone.width, thing.zone.height
         )
         self._things[name] = (thing, target)
-        self._extra.append(outline)
 
     def _ahead(self, zone: Zone, way: float, share: float, target: str) -> VGroup:
         """Return the arrow before a thing that has gone ``share`` of its way (pixels, signed); it
@@ -329,7 +371,7 @@ class Devices:
             (middle + reach, y),
         ]
         line = self.canvas.path(zigzag, theme.error, px(8))
-        plate_y = left.bottom
+        plate_y = left.bottom + px(10)  # clear of the names over it
         marks = VGroup(line, Cross(self.canvas, middle, y - px(76), radius=px(36)))
         plate = ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step))
         if self._is_printed(step):
@@ -367,10 +409,17 @@ class Devices:
         used = {each.tensor for each in root.operands}
         held = getattr(self.scene, "stage").names  # noqa: B009
         here = {name: thing for name, (thing, its) in self._things.items() if its == device}
-        model = here.get(self.trace.modules[root.module].name)
+        model = here.get(self.trace.modules[self._fleet.root_of(root.module)].name)
         if not isinstance(model, ModelThing):
             return
-        source = next((each.zone for name, each in here.items() if held.get(name) in used), None)
+        source = next(
+            (
+                each.zone
+                for name, each in here.items()
+                if held.get(name, each.label.source and each.label.source.tensor) in used
+            ),
+            None,
+        )
         result = sample_of(self.trace, root.results[0])
         zone = self._zone(device, *_RESULT)
         zone = zone.until(self._boards[device].room.bottom)
@@ -427,6 +476,11 @@ class Devices:
         while call.parent is not None:
             call = self.trace.calls[call.parent]
         return call
+
+
+def _place_of(thing: Thing) -> float | None:
+    """Return the height at which a model stands; None for a tensor: there is one place."""
+    return thing.zone.center_y if isinstance(thing, ModelThing) else None
 
 
 def _dim(group: Group, ground: Color, share: float) -> None:

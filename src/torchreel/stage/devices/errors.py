@@ -55,8 +55,8 @@ class Errors:
             self.scene.remove(chip)
             self._there = [misfit]
             misfit.mend(self.scene)
-        self.scene.play(*(FadeOut(each, run_time=QUICK) for each in self._there))
-        self.scene.remove(*self._there)
+        leaving = [FadeOut(each, run_time=QUICK) for each in self._there]
+        getattr(self.scene, "let_go")(self._there, leaving)  # noqa: B009
         self._there = []
 
     @property

@@ -329,6 +329,6 @@ class Network:
 
     def _take_off(self) -> None:
         if self._there is not None:
-            self.scene.play(FadeOut(self._there, run_time=QUICK))
-            self.scene.remove(self._there)
+            leaving = FadeOut(self._there, run_time=QUICK)
+            getattr(self.scene, "let_go")([self._there], [leaving])  # noqa: B009
             self._there = None

@@ -100,15 +100,16 @@ def body(zone: Zone, artboard: Artboard) -> Zone:
     return zone.inset(top=artboard.type_title * 1.05, bottom=artboard.type_size * 1.9)
 
 
-def fits(parts: Sequence[Part], zone: Zone) -> bool:
-    """Tell whether the parts fit side by side, narrowed as far as they may be."""
-    return sum(_least(part) for part in parts) <= zone.width
+def fits(parts: Sequence[Part], zone: Zone, *, easily: bool = False) -> bool:
+    """Tell whether the parts fit side by side, narrowed as far as they may be; ``easily``: as wide
+    as they would like to be."""
+    return sum(_natural(part) if easily else _least(part) for part in parts) <= zone.width
 
 
 def arrange(parts: Sequence[Part], zone: Zone, artboard: Artboard) -> list[Slot]:
     """Return where the parts stand; ``zone`` is the whole region, names and sizes included."""
     room = body(zone, artboard)
-    natural = [_NATURAL[part.kind][0] * part.wide for part in parts]
+    natural = [_natural(part) for part in parts]
     least = [_least(part) for part in parts]
     share = _share(natural, least, room.width)
     widths = [low + (high - low) * share for low, high in zip(least, natural, strict=True)]
@@ -122,6 +123,10 @@ def arrange(parts: Sequence[Part], zone: Zone, artboard: Artboard) -> list[Slot]
         slots.append(_slot(part, x, width, room, most))
         x += width
     return [_beside_maps(slots, index) for index in range(len(slots))]
+
+
+def _natural(part: Part) -> float:
+    return _NATURAL[part.kind][0] * part.wide
 
 
 def _least(part: Part) -> float:

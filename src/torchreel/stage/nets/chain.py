@@ -12,8 +12,8 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.nets.arrangement import CELLS_MAX, Kind, Part, Slot, arrange, fits
 from torchreel.stage.nets.cells import Cells
-from torchreel.stage.nets.column import Column, Maps, Portrait
-from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
+from torchreel.stage.nets.column import Column, Maps, Portrait, batch_of
+from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.gate import Gate, has_picture
 from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.links import INPUT, Chain, Link
@@ -55,6 +55,7 @@ class ModuleChain(Identified):
         for place, label in self.sizes.items():
             if place not in crowded:
                 self.know(("size", self.samples[place].record.id), label)
+        self._write_weights([self.sizes[place] for place in self.sizes if place not in crowded])
 
     @property
     def size_y(self) -> float:
@@ -106,6 +107,20 @@ class ModuleChain(Identified):
             name = module_label(canvas, link.name, link.module, slot.center_x, y, size)
             self.know(("name", link.name), name)
         return funnel_of(canvas, slot, self.trace, link)
+
+    def _write_weights(self, sizes: Sequence[VGroup]) -> None:
+        """Write the sizes of all weights below their funnels, where those of the columns let it."""
+        unit, labels = self.canvas.artboard.unit, list[tuple[str, VGroup]]()
+        for slot in self.slots:
+            link = self.chain.links[slot.part.place] if slot.part.kind == "funnel" else None
+            if link is not None and link.weight is not None:
+                records = [self.trace.tensor(each) for each in (link.weight, *link.others)]
+                label = weight_labels(self.canvas, records, slot.center_x, self.size_y, slot.width)
+                labels.append((records[0].name, label))
+        air = self.canvas.artboard.floor * unit / 2
+        if all(_is_clear(label, sizes, air) for _, label in labels):
+            for name, label in labels:
+                self.know(("sizes", name), label)
 
     def _skips(self) -> VGroup:
         """Return the ways around links, as arcs over the chain."""
@@ -200,8 +215,12 @@ def kind_of(sample: Sample, *, last: bool) -> Kind:
 
 
 def _parts(chain: Chain, samples: dict[int, Sample], zone: Zone, floor: float) -> list[Part]:
-    """Return the parts of an overview: as many links from both ends as there is room for."""
+    """Return the parts of an overview: what comes out of every link where there is much room, else
+    of those with parameters; as many links from both ends as there is room for."""
     count = len(chain.links)
+    every = _some_parts(chain, samples, list(range(count)), floor, every=True)
+    if fits(every, zone, easily=True):
+        return every
     whole = _some_parts(chain, samples, list(range(count)), floor)
     if fits(whole, zone):
         return whole
@@ -215,13 +234,16 @@ def _parts(chain: Chain, samples: dict[int, Sample], zone: Zone, floor: float) -
 
 
 def _some_parts(
-    chain: Chain, samples: dict[int, Sample], places: Sequence[int], floor: float
+    chain: Chain,
+    samples: dict[int, Sample],
+    places: Sequence[int],
+    floor: float,
+    *,
+    every: bool = False,
 ) -> list[Part]:
     operand = samples[INPUT]
     before = operand.features
-    parts: list[Part] = []
-    if operand.picture is not None and operand.numbers is not None and operand.numbers.ndim == 1:
-        parts += [Part("picture", INPUT), Part("arrow", INPUT)]
+    parts = portrait_parts(operand)
     parts.append(Part(kind_of(operand, last=False), INPUT, (before, before)))
     for index, place in enumerate(places):
         if index and place != places[index - 1] + 1:
@@ -230,10 +252,18 @@ def _some_parts(
         after = sample.features
         last = place == len(chain.links) - 1
         parts.append(_link_part(link, place, (before, after), floor))
-        if link.has_parameters or last or link.kind in RESHAPES:
+        if every or link.has_parameters or last or link.kind in RESHAPES:
             parts.append(Part(kind_of(sample, last=last), place, (after, after)))
         before = after
     return parts
+
+
+def portrait_parts(operand: Sample, wide: float = 1.0) -> list[Part]:
+    """Return the picture of what goes in and the arrow from it to its column, if it may be one."""
+    if operand.picture is None or operand.numbers is None or operand.numbers.ndim != 1:
+        return []
+    sheets = 1.3 if batch_of(operand) > 1 else 1.0
+    return [Part("picture", INPUT, wide=wide * sheets), Part("arrow", INPUT)]
 
 
 def _link_part(link: Link, place: int, features: tuple[int, int], floor: float) -> Part:
@@ -245,6 +275,14 @@ def _link_part(link: Link, place: int, features: tuple[int, int], floor: float) 
         return Part("gate", place, features)
     width = text_width(gate_text(link), floor) + 50
     return Part("gate", place, features, wide=width / 128, fixed=True)
+
+
+def _is_clear(label: VGroup, others: Sequence[VGroup], air: float) -> bool:
+    """Tell whether there is a label, and no other so near beside it (Manim units)."""
+    x = label.get_center()[0]
+    return bool(len(label)) and all(
+        abs(each.get_center()[0] - x) > air + (label.width + each.width) / 2 for each in others
+    )
 
 
 def _dots(canvas: Canvas, slot: Slot) -> VGroup:
@@ -298,4 +336,4 @@ def title_size(canvas: Canvas, text: str, room: float) -> float:
     return float(np.clip(room / text_width(text, 1.0), artboard.floor, artboard.type_title))
 
 
-__all__ = ["ModuleChain", "activation", "gate_of", "kind_of", "samples_of", "weight_label"]
+__all__ = ["ModuleChain", "activation", "gate_of", "kind_of", "samples_of"]

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from manim import Group, VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
+from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Canvas, polyline
 from torchreel.stage.colors import Color, mix
+from torchreel.stage.layout import BracketLine
 from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.sample import Sample
-from torchreel.stage.nets.shades import Colors, boxed, ink, shade
+from torchreel.stage.nets.shades import Colors, boxed, ink, paper_of, shade
 from torchreel.stage.picture import Picture, wiped
 
 _FRONT = 0.64
 _SLOPE = 0.72
 _EDGE = 2.0
 _PLATES = 4
+_SHEETS, _SHEET = 3, 9.0
+"""So many further samples are seen behind a picture, so many pixels apart."""
+_AWAY = 1.25
+"""How far the size of a batch is from its slanted bracket, to that of a straight one."""
 
 
 class Column(Group):
@@ -94,26 +102,55 @@ class Maps(Group):
 
 
 class Portrait(Group):
-    """A flat sample of a square number of pixels, as the picture that it may be."""
+    """A flat sample of a square number of pixels, as the picture that it may be; further samples
+    are sheets behind it, and a bracket says how many there are in all.
+
+    ``zone`` is that of the picture in front.
+    """
 
     def __init__(self, canvas: Canvas, zone: Zone, sample: Sample) -> None:
         pixels = sample.picture
         assert pixels is not None, "only a sample that may be a picture has a portrait"
-        self.zone = zone
-        self.colors = ink(boxed(pixels, zone.height, zone.width), canvas.theme)
-        px = canvas.artboard.px
+        px, theme = canvas.artboard.px, canvas.theme
+        batch = batch_of(sample)
+        step, sheets = px(_SHEET), min(_SHEETS, batch - 1)
+        words = 0.7 * canvas.artboard.type_size if sheets else 0.0
+        side = zone.width - sheets * step - words
+        corner = (zone.right - sheets * step - side, zone.center_y - side / 2)
+        self.zone = zone = Zone(*corner, side, side)
+        self.colors = ink(boxed(pixels, zone.height, zone.width), theme)
         self.picture = Picture(canvas, self.colors, zone)
         edge = px(3)
-        frame = canvas.rectangle(
-            zone.x - edge / 2,
-            zone.y - edge / 2,
-            zone.width + edge,
-            zone.height + edge,
-            radius=px(4),
-            line=canvas.theme.muted,
-            stroke=edge,
-        )
-        super().__init__(self.picture, frame)
+        boxes = [
+            canvas.rectangle(
+                zone.x - edge / 2 + place * step,
+                zone.y - edge / 2 - place * step,
+                side + edge,
+                side + edge,
+                radius=px(4),
+                fill=paper_of(theme) if place else None,
+                line=mix(theme.muted, theme.bg, 0.5) if place else theme.muted,
+                stroke=edge,
+            )
+            for place in reversed(range(sheets + 1))
+        ]
+        super().__init__(*boxes[:-1], self.picture, boxes[-1])
+        if sheets:
+            self.add(_batch(canvas, zone, sheets * step, sample))
+
+
+def batch_of(sample: Sample) -> int:
+    """Return how many samples are in the batch of which this is the first."""
+    shape = sample.record.shape
+    return shape[0] if len(shape) > 1 else 1
+
+
+def _batch(canvas: Canvas, front: Zone, depth: float, sample: Sample) -> Bracket:
+    """Return the bracket along the sheets, with the size of the batch."""
+    gap, out = canvas.artboard.px(10), math.sqrt(0.5)
+    start = (front.x - gap * out, front.y - gap * out)
+    end = (start[0] + depth, start[1] - depth)
+    return Bracket(canvas, BracketLine(0, start, end, (-_AWAY * out, -_AWAY * out)), sample.record)
 
 
 def front_of(slot: Slot) -> Zone:

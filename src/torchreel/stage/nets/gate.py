@@ -61,7 +61,8 @@ def has_picture(kind: str) -> bool:
 
 
 class Gate(VGroup):
-    """A ring with a curve or a sign; a box with its name for any other function."""
+    """A ring with a curve, its name over it, or with a sign; a box with its name for any other
+    function."""
 
     def __init__(
         self,
@@ -99,6 +100,10 @@ class Gate(VGroup):
         )
         if name in CURVES:
             self.add(canvas.path(_curve(CURVES[name], x, y, r), theme.text, px(4)))
+            size = min(canvas.artboard.type_size, 0.85 * slot.width / text_width(text, 1.0))
+            if size >= canvas.artboard.floor:
+                above = y - r - 0.75 * size
+                self.add(canvas.label(text, x, above, size, theme.text, source=source))
         elif sign:
             big = canvas.artboard.type_title
             self.add(canvas.label(sign, x, y, big, theme.text, source=replace(source, text=sign)))

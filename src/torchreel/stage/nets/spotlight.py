@@ -10,7 +10,14 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint
 from torchreel.stage.nets.arrangement import Part, Slot, arrange
 from torchreel.stage.nets.cells import Cells
-from torchreel.stage.nets.chain import activation, funnel_of, gate_of, kind_of, title_size
+from torchreel.stage.nets.chain import (
+    activation,
+    funnel_of,
+    gate_of,
+    kind_of,
+    portrait_parts,
+    title_size,
+)
 from torchreel.stage.nets.column import Portrait
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.handover import Identified
@@ -52,7 +59,9 @@ class Spotlight(Identified):
         if self.link.weight is not None:
             records = [trace.tensor(each) for each in (self.link.weight, *self.link.others)]
             x = self._slot("funnel").center_x
-            self.add(weight_labels(canvas, records, x, size_y, 0.9 * self._between()))
+            label = weight_labels(canvas, records, x, size_y, 0.9 * self._between())
+            if len(label):
+                self.know(("sizes", records[0].name), label)
         self.add(self.thread)
 
     def reveal(self, share: float) -> None:
@@ -90,10 +99,7 @@ class Spotlight(Identified):
 
     def _parts(self) -> list[Part]:
         before, after = self.before, self.after
-        parts = []
-        flat = before.numbers is not None and before.numbers.ndim == 1
-        if self.at_start and flat and before.picture is not None:
-            parts += [Part("picture", INPUT, wide=1.42), Part("arrow", INPUT)]
+        parts = portrait_parts(before, wide=1.42) if self.at_start else []
         counts = (before.features, after.features)
         kind = kind_of(before, last=False)
         parts.append(Part(kind, 0, (counts[0], counts[0]), wide=1.4))
