@@ -22,6 +22,7 @@ CELLS = {
     "four_slices": "x = torch.arange(24)\ny = x.reshape(4, 6)\nz = y.reshape(4, 2, 3)",
     "columns": "x = torch.arange(6)\ny = x.reshape(6, 1)\nz = x.reshape(1, 6)\nw = z.reshape(6)",
     "chain": "x = torch.arange(12).reshape(3, 4)\nf = x.flatten()",
+    "wrapped": "y = torch.arange(12).reshape(3, 4)\na = y.unsqueeze(0)",
     "rows": "p = torch.arange(12).reshape(3, 4)",
     "row_frames": "a = p.unsqueeze(1)\nb = a.squeeze(1)",
     "cell_frames": "a = p.unsqueeze(-1)\nb = a.squeeze(-1)",

@@ -34,6 +34,16 @@ def test_both_operands_and_the_result_are_told_element_by_element(staged: Staged
     assert a.pose.size == b.pose.size == c.pose.size
 
 
+@pytest.mark.parametrize(
+    ("cell", "line", "most"), [("matmul", "C", 6.2), ("arithmetic", "v", 5), ("squashed", "a", 6.2)]
+)
+def test_the_first_op_of_a_kind_is_told_in_some_six_seconds(
+    staged: Staged, cell: str, line: str, most: float
+) -> None:
+    scene = staged(cell, until=line)
+    assert 3 < scene.cues[-1].end - scene.cues[-1].start <= most
+
+
 @pytest.mark.parametrize("artboard", ["page", "film"])
 @pytest.mark.parametrize(
     ("cell", "shapes"),

@@ -170,6 +170,20 @@ def test_a_dimension_of_size_one_is_labelled_in_the_new_tensor(staged: Staged) -
     assert sizes == {(0,): "3", (1,): "4"}
 
 
+def test_cells_in_frames_keep_their_digits(staged: Staged) -> None:
+    block = staged("cell_frames", until="a").block("a")
+    assert len(block.boxes) == 1
+    assert block.fitted()[0] is not None
+
+
+def test_a_bracket_above_makes_way_for_the_back_of_the_wire(staged: Staged) -> None:
+    block = staged("wrapped").block("a")
+    (wire,) = block.boxes
+    above = [each for each in block.brackets if each.is_above]
+    assert len(above) == 1
+    assert above[0].get_bottom()[1] > wire.behind.get_top()[1]
+
+
 def test_wire_frames_leave_the_cells_where_they_were(staged: Staged) -> None:
     for cell in ("lesson2", "row_frames", "cell_frames"):
         scene = staged(cell)

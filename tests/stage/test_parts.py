@@ -42,7 +42,10 @@ from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unk
         (0.02, 4, "0.02"),
         (0.02, 3, ".02"),
         (0.02, 2, None),
-        (0.001, 4, "1e-3".replace("-", "−")),
+        (0.001, 5, "0.001"),
+        (0.001, 4, ".001"),
+        (-0.008, 4, "−.01"),
+        (0.0004, 4, "4e−4"),
         (12345.6, 3, "1e4"),
         (321.7, 4, "322."),
         (True, 1, "T"),
@@ -61,7 +64,13 @@ def test_a_number_is_written_as_it_fits(value: float, chars: int, text: str | No
 def test_all_numbers_of_a_block_have_the_same_decimals() -> None:
     assert write_all(np.array([0.5, -1.25, 2.0]), 5) == ["0.50", "−1.25", "2."]
     assert write_all(np.array([0.5, -1.25, 2.0]), 4) == ["0.5", "−1.2", "2."]
+    assert write_all(np.array([0.5, 0.004]), 5) == ["0.500", "0.004"]
     assert write_all(np.array([0.5, -10.25]), 3) is None
+
+
+def test_a_small_number_beside_a_large_one_is_written_as_that_is() -> None:
+    assert write_all(np.array([147.0, 0.005]), 5) == ["147.", "0.005"]
+    assert write_all(np.array([147.0, 0.005]), 4) == ["147.", ".005"]
 
 
 def test_no_text_reads_as_zero_for_a_number_that_is_not() -> None:
@@ -125,6 +134,8 @@ def test_values_and_zero_have_colours_of_their_own() -> None:
     assert low[2] > low[0]
     assert high[0] > high[2]
     assert np.allclose(signed(0.0, 5.0, "dark"), zero)
+    assert max(zero) - min(zero) < 0.05
+    assert zero[2] > zero[0]  # nothing of the orange of what is more
     assert np.allclose(signed(float("nan"), 1.0, "dark"), THEMES["dark"].surface)
     assert np.allclose(mix(rgb("#000000"), rgb("#FFFFFF"), 0.5), 0.5)
 

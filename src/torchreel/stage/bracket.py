@@ -78,6 +78,11 @@ class Bracket(VGroup):
         return Shift(self, self._canvas.artboard.unit * distance * self._out, run_time)
 
     @property
+    def is_above(self) -> bool:
+        """Whether the bracket lies over its block."""
+        return bool(self._out[1] > 0.99)
+
+    @property
     def along(self) -> int:
         """The dimension whose size it tells."""
         assert self.label.source is not None

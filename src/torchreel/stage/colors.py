@@ -118,12 +118,15 @@ def identity(index: int, count: int, theme: ThemeName) -> Color:
 
 
 def signed(value: float, limit: float, theme: ThemeName) -> Color:
-    """Return the colour of a value: blue below zero, orange above, full at ``limit`` (above 0)."""
+    """Return the colour of a value: blue below zero, orange above, full at ``limit`` (above 0).
+
+    Zero is grey as the background is, with nothing of orange.
+    """
     if not np.isfinite(value):
         return THEMES[theme].surface
     strength = min(1.0, abs(value) / limit) ** 0.8
     low, high = (0.315, 0.78) if theme == "dark" else (0.935, 0.70)
-    hue = 256.0 if value < 0 else 62.0
+    hue = 62.0 if value > 0 else 256.0
     return _oklch(low + (high - low) * strength, 0.01 + 0.15 * strength, hue)
 
 

@@ -176,12 +176,12 @@ class LessonScene(Scene):
         start, self.playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
         self._bind_before(run)
-        if self.training.covers(run):
+        if trains := self.training.covers(run):
             self._leave(self.training)
             self._say_nothing()
         if self._code is not None:
-            self._light_code(run)
-        if self.training.covers(run):
+            self._light_code(run, at_once=trains)  # as the next card of the ring is
+        if trains:
             self.training.play(run)
             hold = self.training.hold(run, hold)
         elif self.loops.stands_for_many(run):
@@ -335,11 +335,10 @@ class LessonScene(Scene):
         """Whether what a line printed stands below the stage."""
         return isinstance(self._strip, Printout)
 
-    def _light_code(self, run: Run) -> None:
+    def _light_code(self, run: Run, *, at_once: bool) -> None:
         assert self._code is not None
-        first = not self.cues
         light = self._code.light(run.statement, motion.QUICK)
-        if first or self.training.covers(run):  # in the ring the next card is lit at once, too
+        if at_once or not self.cues:
             light.interpolate(1.0)
         else:
             self.play(light)

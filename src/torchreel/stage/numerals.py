@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 MINUS = "\N{MINUS SIGN}"
 
+_SMALL, _SMALLEST = 0.01, 0.001
+"""Below the one, two decimals say too little of a value; below the other, three."""
+
 
 def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
     """Return the text of every value in at most ``chars`` characters, or None if one has none.
 
-    All have the same number of decimals, the most that fit (two at most). Floats keep torch's
-    trailing dot, integers do not, booleans are T and F where False has no room.
+    All have the same number of decimals, the most that fit: two at most, or the three that a small
+    value needs. Floats keep torch's trailing dot, integers do not, booleans are T and F where False
+    has no room.
     """
-    for decimals in (2, 1):
+    for decimals in (3, 2, 1) if _has_small(values) else (2, 1):
         texts = [write(value, chars, decimals) for value in values.ravel().tolist()]
         if all(text is not None for text in texts):
             return [text or "" for text in texts]
@@ -48,14 +52,26 @@ def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]
     if math.isinf(value):
         return ["inf" if value > 0 else "-inf"]
     size = abs(value)
-    if size >= 10_000 or 0 < size < 0.005:
+    if size >= 10_000 or 0 < size < _SMALLEST:
         return [_exponent(value)]
     if size >= 100 or value == int(value):
         return [f"{value:.0f}.", _exponent(value)]
-    texts = [f"{value:.{decimals}f}"]
+    texts = [f"{value:.{3 if size < _SMALL else decimals}f}"]
     if size < 1:
-        texts += [texts[0].replace("0.", ".", 1), f"{value:.2f}".replace("0.", ".", 1)]
+        texts += [_without_zero(texts[0]), _without_zero(f"{value:.2f}")]
     return [text for text in texts if float(text) != 0]
+
+
+def _has_small(values: NDArray[np.generic]) -> bool:
+    """Tell whether a value has its first digit in the third decimal place."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return False
+    sizes = np.abs(values)
+    return bool(np.any((sizes >= _SMALLEST) & (sizes < _SMALL)))
+
+
+def _without_zero(text: str) -> str:
+    return text.replace("0.", ".", 1)
 
 
 def _complex(value: complex) -> str:

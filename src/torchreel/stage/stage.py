@@ -57,7 +57,7 @@ class Stage(Owners):
         self.scene.add(boxes.behind, block, boxes.front)
         self.play(
             *boxes.grow(motion.SLOW),
-            *(bracket.push(boxes.pad, motion.SLOW) for bracket in block.brackets if boxes.pad),
+            *(boxes.push(bracket, motion.SLOW) for bracket in block.brackets if boxes.pad),
             *lit,
         )
         self.play(boxes.bracket.grow())
@@ -75,7 +75,7 @@ class Stage(Owners):
         self.play(boxes.bracket.leave(), *boxes.leave(motion.SLOW))
         self.scene.remove(boxes.behind, boxes.front)
         if block.brackets and boxes.pad:
-            self.play(*(bracket.push(-boxes.pad, motion.QUICK) for bracket in block.brackets))
+            self.play(*(boxes.push(each, motion.QUICK, -1) for each in block.brackets))
         for other in block.boxes:
             other.dim -= other.dim > dim
 

@@ -43,4 +43,5 @@ def tell(
         stage.play(*(stage.light(each, [element], lasting) for each in sources), *written)
         stage.play(stage.land(made, [element], lasting), stage.light(made, [element], lasting))
         stage.scene.wait(min(hold, _AGAIN) if stage.times else hold)
-    stage.play(stage.land(made))
+    if not (len(made.elements) and made.pose.shown.all()):
+        stage.play(stage.land(made))

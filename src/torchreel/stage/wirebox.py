@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchreel.records import TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.bracket import Bracket
+from torchreel.stage.bracket import Bracket, Shift
 from torchreel.stage.canvas import Canvas, paint, polyline
 from torchreel.stage.colors import mix
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y, BracketLine, Pose
@@ -21,7 +21,9 @@ Points = NDArray[np.float64]
 
 _PAD = 0.34
 _DEPTH = 1.05
-_SHRINK = 0.80
+_SHRINK, _SHRINK_LESS = 0.80, 0.86
+"""What is left of a cell in its frame: more where its digit would have no room."""
+
 _FRONT = 5.5
 _BACK = 2.8
 
@@ -42,6 +44,8 @@ class WireBoxes:
         self.rest = block.pose
         self.parts = int(np.prod(record.shape[:dim], dtype=np.int64))
         self.pad = _PAD * self.rest.size if self.parts == 1 else 0.0
+        least = canvas.artboard.digits_from / self.rest.size
+        self.shrink = min(max(_SHRINK, least), _SHRINK_LESS)
         self.behind, self.front = VGroup(), VGroup()
         if self.parts == 1:
             self.behind.add(*(VMobject() for _ in range(3)))
@@ -57,6 +61,12 @@ class WireBoxes:
         """Return the animations in which the wire widens and fades."""
         wider = 0.45 if self.parts == 1 else -1.0
         return self._animate(lambda t: (1 + wider * motion.ease(t), motion.ease(t)), run_time)
+
+    def push(self, bracket: Bracket, run_time: float, share: float = 1.0) -> Shift:
+        """Return the animation in which a bracket of the block makes way for the wire, or comes
+        back with a ``share`` of -1: one above the block for the back of the box, too."""
+        back = -DEPTH_Y * _DEPTH * self.rest.size if bracket.is_above else 0.0
+        return bracket.push(share * (self.pad + back), run_time)
 
     def darken(self, run_time: float) -> list[BlockAnimation]:
         """Return the animations in which the wire is lit no longer: another one is."""
@@ -114,11 +124,11 @@ class WireBoxes:
 
     def _draw_frames(self, grown: float, faded: float) -> None:
         canvas, theme = self.canvas, self.canvas.theme
-        shrink = 1 - (1 - _SHRINK) * min(1.0, max(0.0, grown))
+        shrink = 1 - (1 - self.shrink) * min(1.0, max(0.0, grown))
         self.block.set_pose(self._drawn_apart(shrink))
         color = mix(theme.focus, theme.bg, faded)
         width = canvas.stroke(canvas.artboard.px(_BACK))
-        gap = 0.06 * self.rest.size
+        gap = 0.3 * (1 - self.shrink) * self.rest.size
         for frame, cells in zip(self.front, self._cells_by_part(), strict=True):
             corners = self.block.pose.corners[cells]
             (x, y), (right, bottom) = corners.min(axis=0), corners.max(axis=0)

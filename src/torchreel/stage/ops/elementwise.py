@@ -84,7 +84,7 @@ def elementwise(stage: Stage, step: Step) -> None:
     records = [seen(each, result.shape) for each in stage.operands(step)]
     words = _words(step)
     signs = _symbols(words, len(records), infix=True)
-    stretch(stage, records, result.shape, signs[: len(records) - 1])
+    is_broadcast = stretch(stage, records, result.shape, signs[: len(records) - 1])
     infix = words[0] == "" or words[-1] == ""
     family = stage.roomier([*records, result], 1.25)
     *sources, block = stage.arrange(
@@ -100,20 +100,20 @@ def elementwise(stage: Stage, step: Step) -> None:
         stage,
         sources,
         block,
-        _told(block, result.shape),
+        _told(block, result.shape)[-1 if is_broadcast else 0 :],
         lambda element: _line(words, sources, block, element),
     )
 
 
 def stretch(
     stage: Stage, records: Sequence[TensorRecord], shape: Shape, symbols: Sequence[str]
-) -> None:
+) -> bool:
     """Show the operands alone, then as the broadcast to ``shape`` sees them, by strides of 0, with
-    their shapes axis under axis; nothing where it sees them as they are. ``symbols`` stand between
-    them."""
+    their shapes axis under axis; return False, and show nothing, where it sees them as they are.
+    ``symbols`` stand between them."""
     tensors = [own(each) for each in records]
     if all(each.shape == shape for each in tensors):
-        return
+        return False
     artboard = stage.canvas.artboard
     blocks = stage.arrange(
         "left_right",
@@ -130,6 +130,7 @@ def stretch(
     if thin:
         stage.play(*(stage.stretch(block) for block in thin))
     stage.scene.wait(motion.BEAT)
+    return True
 
 
 def seen(record: TensorRecord, shape: Shape) -> TensorRecord:

@@ -17,7 +17,8 @@ from torchreel.stage.registry import choreography
 from torchreel.stage.seen import matrix, turned
 from torchreel.stage.stage import Stage
 
-_HOLDS = (0.7, 0.35, 0.2)
+_HOLDS = (0.5, 0.3)
+_LINE = 0.2
 _MOST = 1_000_000
 _TERMS = 64
 
@@ -32,7 +33,7 @@ def matmul(stage: Stage, step: Step) -> None:
     if batched and max(a.numel, b.numel, c.numel) <= _MOST and c.numel:
         first = [matrix(each, 0) if len(each.shape) > 2 else each for each in (a, b, c)]
         if all(len(each.shape) == 2 for each in first):
-            _corner(stage, step, (first[0], first[1], first[2]), told=1 if stage.times else 2)
+            _corner(stage, step, (first[0], first[1], first[2]))
     if batched or bias or not (a.numel and b.numel and c.numel):
         if bias and not stage.times and len(a.shape) == len(b.shape) == 2 and a.numel and c.numel:
             left, above, _ = stage.arrange("corner", [a, b], [c])
@@ -43,7 +44,7 @@ def matmul(stage: Stage, step: Step) -> None:
             _row_by_row(stage, blocks, block)
         stage.play(stage.land(block))
         return
-    _corner(stage, step, (a, b, c), told=1 if stage.times else 3)
+    _corner(stage, step, (a, b, c))
 
 
 def _parts(stage: Stage, step: Step) -> list[TensorRecord]:
@@ -58,9 +59,9 @@ def _parts(stage: Stage, step: Step) -> list[TensorRecord]:
 
 
 def _corner(
-    stage: Stage, step: Step, tensors: tuple[TensorRecord, TensorRecord, TensorRecord], told: int
+    stage: Stage, step: Step, tensors: tuple[TensorRecord, TensorRecord, TensorRecord]
 ) -> None:
-    """Tell the first cells of a product one by one, and let the rest land."""
+    """Tell two cells of a product, or one where the clip has told such, and let the rest land."""
     a, b, c = tensors
     modes: list[Mode | None] = [None, None, None]
     if len(b.shape) == 1:
@@ -70,8 +71,9 @@ def _corner(
     rows = a.shape[0] if len(a.shape) > 1 else 1
     count = b.shape[1] if len(b.shape) > 1 else 1
     cells = len(block.elements) > 0
+    told = _told(rows, count)[: 1 if stage.times else None]
     held: VGroup | None = _agreement(stage, left, above, c)
-    for number, place in enumerate(_told(rows, count, told) if inner else []):
+    for number, place in enumerate(told if inner else []):
         i, j = divmod(place, count)
         row, column = i * inner + np.arange(inner), j + count * np.arange(inner)
         lit: list[Animation] = [
@@ -89,14 +91,12 @@ def _corner(
         if listed is not None:
             total.append(FadeIn(listed.total, run_time=motion.QUICK))
         lines = [] if listed is None else listed.rows
-        if number == 0:  # one product after the other, then their sum, then its place
+        if number == 0:  # one product after the other
             stage.play(*lit)
             for product in lines:
-                stage.play(FadeIn(product, run_time=min(motion.QUICK, motion.SLOW / len(lines))))
-            stage.play(*total)
-            total = []
+                stage.play(FadeIn(product, run_time=min(_LINE, motion.SLOW / len(lines))))
         else:
-            lit += [FadeIn(each, run_time=motion.SAY, rate_func=motion.late) for each in lines]
+            lit += [FadeIn(each, run_time=motion.QUICK, rate_func=motion.late) for each in lines]
             stage.play(*lit)
         if cells:
             total += [stage.land(block, [place], motion.QUICK), stage.light(block, [place])]
@@ -118,8 +118,8 @@ def _agreement(
     if stage.times or not (left.record.shape and above.record.shape):
         return None
     shown = Agreement(stage.canvas, left, above, made, stage.free)
-    stage.play(stage.put(shown, motion.BEAT))
-    stage.scene.wait(motion.HOLD)
+    stage.play(stage.put(shown))
+    stage.scene.wait(motion.BEAT)
     return shown
 
 
@@ -179,9 +179,8 @@ def _products(
     )
 
 
-def _told(rows: int, columns: int, most: int) -> list[int]:
-    """Return the results that are told: the first, its neighbour, and one of the last row."""
+def _told(rows: int, columns: int) -> list[int]:
+    """Return the results that are told: the first, and one of another row and column."""
     if not rows * columns:
         return []
-    places = [0, min(1, columns - 1), (rows - 1) * columns + min(2, columns - 1)]
-    return sorted(set(places))[:most]
+    return sorted({0, (rows - 1) * columns + min(2, columns - 1)})

@@ -89,10 +89,11 @@ def reduction(stage: Stage, step: Step) -> None:
             indices = touched(source.shape, np.array([winner]))
             rulers.light([each if dim == dims[-1] else () for dim, each in enumerate(indices)])
         stage.play(stage.light(made[0], [told]), *won)
-        _squash(stage, block, made, {told: chosen[told]}, motion.BEAT)
+        lasting = motion.QUICK if told > ones[0] else motion.BEAT
+        _squash(stage, block, made, {told: chosen[told]}, lasting)
     rest = {n: chosen[n] for n in range(len(groups)) if n not in ones}
     if rest:
-        _squash(stage, block, made, rest, motion.SLOW)
+        _squash(stage, block, made, rest, min(motion.BEAT * len(rest), motion.SLOW))
 
 
 def dims_of(stage: Stage, step: Step, source: TensorRecord) -> tuple[int, ...]:
