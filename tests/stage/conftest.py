@@ -92,6 +92,10 @@ CELLS = {
     "written_twice": "x = torch.arange(12)\ny = x.reshape(3, 4)\nx += 1\ny[1] = 0",
     "doubles": "p = torch.arange(12, dtype=torch.float64)\nq = p.view(3, 4)",
     "columns_asked": "x = torch.arange(12).reshape(3, 4)\nc = x[:, 1:3]",
+    "row_asked": "x = torch.arange(12).reshape(3, 4)\nr = x[1]",
+    "columns_then_sum": "x = torch.arange(12).reshape(3, 4)\nc = x[:, 1:3]\ns = x.sum(0)",
+    "nothing_asked": "x = torch.arange(12).reshape(3, 4)\nn = x[3:]",
+    "expanded": "p = torch.arange(4).reshape(4, 1)\nq = p.expand(4, 3)",
     "mask_asked": "x = torch.arange(12).reshape(3, 4)\nm = x % 5 > 2\nv = x[m]",
     "rows_asked": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([2, 0])\np = x[i]",
     "gathered": "x = torch.arange(12).reshape(3, 4)\ni = torch.tensor([[0], [2], [1]])\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from manim import Mobject
 
 from tests.stage.conftest import Staged, play_cell, write_cells
 from torchreel.records import Trace
@@ -16,9 +18,12 @@ from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.line import WrittenLine
+from torchreel.stage.memory import memory_positions
 from torchreel.stage.ops.index import _viewed
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.strides import Hops
+from torchreel.stage.tape import MemoryTape
+from torchreel.stage.threads import Threads
 from torchreel.tracer import trace_script
 
 X = torch.arange(12).reshape(3, 4)
@@ -87,20 +92,68 @@ def test_a_copied_cell_keeps_the_colour_it_had(staged: Staged) -> None:
     assert np.allclose(c.fills, x.fills.reshape(3, 4, 3)[:, 1:3].reshape(-1, 3))
 
 
-def test_a_slice_hops_over_memory_from_its_offset_by_its_strides(staged: Staged) -> None:
-    scene, view = staged("columns_asked"), X[:, 1:3]
+def _slots(tape: MemoryTape, parts: Iterable[Mobject]) -> list[int]:
+    """Return the slots around which frames stand."""
+    lefts = (each.get_x() / tape.canvas.artboard.unit + 640 for each in parts)
+    return [round((left - tape.left) / tape.slot - 0.5) for left in lefts]
+
+
+@pytest.mark.parametrize(("cell", "view"), [("columns_asked", X[:, 1:3]), ("row_asked", X[1])])
+def test_a_slice_walks_over_memory_from_its_offset_by_its_strides(
+    staged: Staged, cell: str, view: torch.Tensor
+) -> None:
+    scene = staged(cell)
     tape = scene.stage.tape
     assert tape is not None
-    hops = [each for each in scene.mobjects if isinstance(each, Hops)]
-    assert len(hops) == 1
-    first = view.storage_offset()
-    reached = {first, *(first + stride for stride in view.stride())}
-    rings = [each for each in hops[0] if len(each.points) and not len(each.submobjects)]
-    slots = {
-        round((each.get_x() / tape.canvas.artboard.unit + 640 - tape.left) / tape.slot - 0.5)
-        for each in rings
-    }
-    assert slots == reached
+    (hops,) = [each for each in scene.mobjects if isinstance(each, Hops)]
+    first, strides = view.storage_offset(), view.stride()
+    rows = {first + row * strides[0] for row in range(len(view))}
+    framed = [part for part in hops.get_family() if part.stroke_width and len(part.points) > 8]
+    assert set(_slots(tape, framed)) == rows | {first + stride for stride in strides}
+    # What it does not read is dark, until the next line.
+    whole = torch.arange(X.numel()).view(X.shape).as_strided(view.shape, strides, first)
+    assert set(np.flatnonzero(tape.dims == 0)) == set(whole.flatten().tolist())
+    told = [each for each in scene.drawn if each.source == "stride" and each.cue == len(scene.cues)]
+    assert [each.text.strip("+") for each in told] == [str(by) for by in strides[::-1]]
+    assert not scene.warnings
+
+
+def test_memory_is_bright_again_when_the_next_line_plays(staged: Staged) -> None:
+    tape = staged("columns_then_sum").stage.tape
+    assert tape is not None
+    assert not tape.dims.any()
+
+
+def test_an_expanded_view_walks_along_its_own_memory_and_no_further(staged: Staged) -> None:
+    scene = staged("expanded")
+    tape, (hops,) = scene.stage.tape, [e for e in scene.mobjects if isinstance(e, Hops)]
+    view = torch.arange(4).reshape(4, 1).expand(4, 3)
+    assert tape is not None
+    assert tape.count == view.untyped_storage().nbytes() // view.element_size()
+    assert hops.steps == len(view) - 1
+    told = {each.text for each in scene.drawn if each.source == "stride"}
+    assert told == {f"+{by}" for by in view.stride()}
+    assert not scene.warnings
+
+
+@pytest.mark.parametrize("cell", ["columns_asked", "expanded"])
+def test_threads_lead_from_a_view_to_the_slots_that_it_reads(staged: Staged, cell: str) -> None:
+    scene = staged(cell, "film")
+    tape = scene.stage.tape
+    assert tape is not None
+    (threads,) = [each for each in scene.mobjects if isinstance(each, Threads)]
+    ends = {round(scene.canvas.pixel(each.points[-1])[0], 1) for each in threads}
+    block = scene.stage.blocks[-1]
+    slots = memory_positions(block.record).ravel()
+    read = slots[-block.record.shape[-1] :] if block.record.numel > 8 else slots
+    assert ends == {round(tape.top_of(int(slot))[0], 1) for slot in read}
+    assert not scene.warnings
+
+
+def test_an_empty_slice_reads_nothing(staged: Staged) -> None:
+    scene = staged("nothing_asked")
+    assert X[3:].numel() == 0
+    assert not [each for each in scene.mobjects if isinstance(each, Hops)]
 
 
 LARGE = {

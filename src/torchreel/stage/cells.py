@@ -33,6 +33,11 @@ def dimmed(fill: Color, theme: Theme, share: float) -> Color:
     return mix(fill, mix(theme.bg, fill, _DIM_FILL), share)
 
 
+def dimmed_ink(ink: Color, fill: Color, theme: Theme, share: float) -> Color:
+    """Return the colour of a digit on a ``fill`` that is dimmed by ``share``."""
+    return mix(ink, mix(fill, theme.text, _DIM_TEXT), share)
+
+
 class _Slot(VGroup):
     """The mobjects of one cell in painter's order; which cell it holds changes as cells move."""
 
@@ -135,7 +140,7 @@ class CellDrawing(VGroup):
         color = {"F": theme.muted, "nan": theme.error}.get(kind)
         color = ink_on(fill, theme) if color is None else color
         if block.dims[cell]:
-            color = mix(color, mix(fill, theme.text, _DIM_TEXT), block.dims[cell])
+            color = dimmed_ink(color, fill, theme, block.dims[cell])
         slot.digit.points = self.canvas.points(points)
         paint(slot.digit, block.shade(color), None, 0)
 

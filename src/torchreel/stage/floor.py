@@ -82,6 +82,7 @@ class Floor(Facts):
                 if tape is not None:
                     tape.tell(())
                     tape.stand(1.0)
+                    tape.dims[:] = 0
                     tape.fill(np.zeros(tape.count) if made else np.ones(tape.count))
                     return tape
         return None

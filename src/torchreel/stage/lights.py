@@ -77,7 +77,8 @@ class Lights(Floor):
         if not blocks:
             lights += [prop for prop in self._props if isinstance(prop, Lamp) and prop.put_out()]
             self._props = [prop for prop in self._props if prop not in lights]
-        return [FadeOut(light, run_time=run_time) for light in lights]
+        bright = [tape.read() for tape in self.tapes if not blocks and tape.dims.any()]
+        return [*(FadeOut(light, run_time=run_time) for light in lights), *bright]
 
     def unlight_boxes(self, run_time: float = motion.QUICK) -> list[Animation]:
         """Return the animations in which the boxes of ops that were played go dark."""

@@ -8,12 +8,18 @@ from manim import VGroup, VMobject
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Artboard
 from torchreel.stage.block import TensorBlock
-from torchreel.stage.canvas import Canvas, polyline
+from torchreel.stage.canvas import Canvas, first_part, polyline
 from torchreel.stage.colors import Color
 from torchreel.stage.layout import Margins
+from torchreel.stage.motion import ease
 from torchreel.stage.tape import MemoryTape
 from torchreel.stage.text import text_width
 
+_TABLE = 2
+_STEPS = 9
+"""So many elements of a dimension are walked along at most."""
+
+_HEAD, _OFF, _CLEAR = 15.0, 9.0, 5.0
 _ROOM = (74, 40, 0, 46)
 _WIDTH = 6.0
 _AWAY = 22.0
@@ -117,56 +123,130 @@ class StrideArrows(VGroup):
 
 
 class Hops(VGroup):
-    """Arcs over the tape: from a tensor's first element one stride on, along each dimension. They
-    rise as far as ``ceiling``, in pixels."""
+    """Arcs at the tape: from a tensor's first element one stride on, along each dimension; to
+    ``walk`` is to go on like that along the rows, from a caret at the first element on.
+
+    They rise as far as ``ceiling``, in pixels. Where there is room between the tape and the strip,
+    on film, they hang below the tape instead, and each step of a walk says how far it goes.
+    """
 
     def __init__(
-        self, canvas: Canvas, tape: MemoryTape, block: TensorBlock, ceiling: float
+        self,
+        canvas: Canvas,
+        tape: MemoryTape,
+        block: TensorBlock,
+        ceiling: float,
+        *,
+        walk: bool = False,
     ) -> None:
         super().__init__()
-        record, rank = block.record, len(block.record.shape)
-        rings: list[VMobject] = [tape.frame_of(record.offset, canvas.theme.text)]
-        hops = [
-            (stride, dim - rank)
-            for dim, (size, stride) in enumerate(zip(record.shape, record.stride, strict=True))
-            if size > 1 and stride > 0
-        ]
-        arcs: list[VMobject] = []
-        for stride, dim in sorted(hops, reverse=True):
-            target = record.offset + stride
-            color = dim_color(canvas, dim)
-            ends = tape.top_of(record.offset), tape.top_of(target)
-            arcs.append(_arc(canvas, *ends, color, ceiling))
-            rings.append(tape.frame_of(target, canvas.theme.text))
-        self.add(*rings, *arcs)
+        self.canvas, self.tape, self.record = canvas, tape, block.record
+        board, rank = canvas.artboard, len(block.record.shape)
+        self.hangs = hangs(canvas, tape)
+        self._bound = board.strip.y if self.hangs else ceiling
+        walked = self._walked() if walk else None
+        widest = max((stride for _, stride in self._hops(None)), default=0)
+        self.add(tape.frame_of(self.record.offset, canvas.theme.text))
+        self._steps: list[VGroup] = []
+        for dim, stride in self._hops(first=walked):
+            steps = self.record.shape[dim] - 1 if dim == walked else 1
+            for step in range(steps):
+                start = self.record.offset + step * stride
+                tells = walk and self.hangs and stride == widest and walked in (dim, None)
+                told = dim if tells else None
+                self._steps.append(self._step(start, start + stride, dim - rank, told))
+        rings = [part for step in self._steps for part in step[:1]]
+        self.add(*rings, *(part for step in self._steps for part in step[1:]))
+        self._whole = [[part.points.copy() for part in each.get_family()] for each in self._steps]
+        if walk:
+            self.add(self._caret())
+
+    @property
+    def steps(self) -> int:
+        """How many arcs there are."""
+        return len(self._steps)
+
+    def grow(self, share: float) -> None:
+        """Draw the arcs one after the other, as far as ``share`` (0 to 1) of them all."""
+        for at, (step, whole) in enumerate(zip(self._steps, self._whole, strict=True)):
+            here = ease(share * self.steps - at)
+            for part, points in zip(step.get_family(), whole, strict=True):
+                part.points = points if here >= 1 else np.zeros((0, 3))
+            line, points = step[1], whole[step.get_family().index(step[1])]
+            line.points = first_part(points, here) if here > 0 else np.zeros((0, 3))
 
     def put_out(self) -> bool:
         """Tell that hops go when something else is lit."""
         return True
 
+    def _hops(self, first: int | None) -> list[tuple[int, int]]:
+        """Return the dimensions along which there is a next element, with their strides: that which
+        comes ``first``, then those with wider hops."""
+        sizes = zip(self.record.shape, self.record.stride, strict=True)
+        found = [(dim, by) for dim, (size, by) in enumerate(sizes) if size > 1 and by > 0]
+        return sorted(found, key=lambda each: (each[0] != first, -each[1]))
 
-def _arc(
-    canvas: Canvas,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    color: Color,
-    ceiling: float,
-) -> VGroup:
-    """Return a hop over the tape, its tip on ``end``; wider hops are higher."""
-    px = canvas.artboard.px
-    width, head = px(4.0), px(15.0)
-    above = px(9.0)
-    (x0, y0), (x1, y1) = start, end
-    room = start[1] - ceiling - above - width - head / 2  # the tip's end is steeper, and higher
-    rise = min(room, 0.34 * abs(x1 - x0)) * 4 / 3
-    low, tip = y0 - above, y1 - above
-    curve = np.array([(x0, low), (x0, low - rise), (x1, tip - head - rise), (x1, tip - head * 0.7)])
-    line = canvas.shape(curve, None, color, width)
-    corners = [
-        (x1, tip),
-        (x1 - 0.56 * head, tip - head),
-        (x1, tip - 0.72 * head),
-        (x1 + 0.56 * head, tip - head),
-        (x1, tip),
-    ]
-    return VGroup(line, canvas.shape(polyline(np.array(corners)), color))
+    def _walked(self) -> int | None:
+        """Return the dimension that is walked along: the first one in which there is a next element
+        of at most two, where arrows can be told from each other."""
+        hops = sorted(self._hops(None))
+        if not hops or len(self.record.shape) > _TABLE:
+            return None
+        dim, stride = hops[0]
+        wide = self.tape.stance[0] * self.tape.slot * stride
+        few = self.record.shape[dim] <= _STEPS
+        return dim if few and wide > 2 * self.canvas.artboard.px(_HEAD) else None
+
+    def _edge(self, slot: int) -> tuple[float, float]:
+        return self.tape.bottom_of(slot) if self.hangs else self.tape.top_of(slot)
+
+    def _step(self, start: int, end: int, dim: int, told: int | None) -> VGroup:
+        """Return a ring around the slot that is reached, the arc, its tip and, where it is ``told``
+        along which dimension, how far it goes; wider arcs are higher."""
+        canvas, px, size = self.canvas, self.canvas.artboard.px, self.canvas.artboard.floor
+        color, width, head, off = dim_color(canvas, dim), px(4.0), px(_HEAD), px(_OFF)
+        away = 1.0 if self.hangs else -1.0
+        (x0, y0), (x1, y1) = self._edge(start), self._edge(end)
+        # The tip's end is steeper, and higher.
+        room = abs(self._bound - y0) - off - width - head / 2
+        room -= 1.3 * size if self.hangs else px(_CLEAR)
+        rise = min(room, 0.34 * abs(x1 - x0)) * 4 / 3
+        low, tip = y0 + away * off, y1 + away * off
+        curve = np.array(
+            [
+                (x0, low),
+                (x0, low + away * rise),
+                (x1, tip + away * (head + rise)),
+                (x1, tip + away * head * 0.7),
+            ]
+        )
+        corners = [
+            (x1, tip),
+            (x1 - 0.56 * head, tip + away * head),
+            (x1, tip + away * 0.72 * head),
+            (x1 + 0.56 * head, tip + away * head),
+            (x1, tip),
+        ]
+        parts = VGroup(
+            self.tape.frame_of(end, canvas.theme.text),
+            canvas.shape(curve, None, color, width),
+            canvas.shape(polyline(np.array(corners)), color),
+        )
+        if told is not None:
+            text = f"+{self.record.stride[told]}"
+            source = Drawn(0, text, "stride", self.record.id, (told,))
+            y = low + 0.75 * rise + width + 0.65 * size
+            parts.add(canvas.label(text, (x0 + x1) / 2, y, size, color, source=source))
+        return parts
+
+    def _caret(self) -> VMobject:
+        """Return the caret below the slot from which on the tensor is read."""
+        px, (x, y) = self.canvas.artboard.px, self.tape.bottom_of(self.record.offset)
+        tip, side = y + px(_OFF), px(_HEAD)
+        corners = [(x, tip), (x + 0.7 * side, tip + side), (x - 0.7 * side, tip + side), (x, tip)]
+        return self.canvas.shape(polyline(np.array(corners)), self.canvas.theme.text)
+
+
+def hangs(canvas: Canvas, tape: MemoryTape) -> bool:
+    """Tell whether hops have room below a tape."""
+    return canvas.artboard.code is not None and tape.stance[1] <= 0

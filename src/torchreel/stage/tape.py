@@ -13,6 +13,7 @@ from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion, numerals
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label, Switch, paint, redraw
+from torchreel.stage.cells import dimmed, dimmed_ink
 from torchreel.stage.chips import Named
 from torchreel.stage.colors import Color, ink_on, mix
 from torchreel.stage.fills import Fills
@@ -23,6 +24,9 @@ from torchreel.stage.title import Names
 
 SHARE = 0.9
 """The size at which a tape stands that says whose memory it is: the names are to its left."""
+
+UNREAD = 0.9
+"""How far the slots are dimmed that a view does not read."""
 
 _GAP = 3.0
 _PAD = 8.0
@@ -54,6 +58,7 @@ class MemoryTape(VGroup):
         self._share, self._lift = 1.0, 0.0
         zone, artboard = self.zone, canvas.artboard
         self.count = len(fills)
+        self.dims = np.zeros(self.count)
         self.slot = min(artboard.slot_max, zone.width / self.count)
         self.left = zone.center_x - self.slot * self.count / 2
         pad = artboard.px(_PAD)
@@ -218,13 +223,26 @@ class MemoryTape(VGroup):
 
     def fill(self, arrived: NDArray[np.float64]) -> None:
         """Show each slot as far as its element has arrived (0 to 1)."""
-        surface = self.canvas.theme.surface
-        for index, share in enumerate(arrived):
-            color = mix(surface, self.fills[index], float(share))
+        surface, theme = self.canvas.theme.surface, self.canvas.theme
+        for index, (share, dim) in enumerate(zip(arrived, self.dims, strict=True)):
+            full = dimmed(self.fills[index], theme, float(dim))
+            color = mix(surface, full, float(share))
             paint(self.cells[index], color, None, 0)
             if self.digits:
-                ink = ink_on(self.fills[index], self.canvas.theme)
+                ink = dimmed_ink(ink_on(self.fills[index], theme), full, theme, float(dim))
                 paint(self.digits[index], mix(color, ink, float(share)), None, 0)
+
+    def read(self, slots: NDArray[np.int64] | None = None) -> BlockAnimation:
+        """Return the animation in which all slots but these go dark; None: none is dark again."""
+        start, end = self.dims.copy(), np.zeros(self.count)
+        if slots is not None:
+            end[np.setdiff1d(np.arange(self.count), slots)] = UNREAD
+
+        def draw(alpha: float) -> None:
+            self.dims = start + (end - start) * motion.ease(alpha)
+            self.fill(np.ones(self.count))
+
+        return BlockAnimation(self, draw, motion.QUICK)
 
     def outline(self, index: int | None) -> None:
         """Outline one slot, or none."""

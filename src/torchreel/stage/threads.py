@@ -8,8 +8,10 @@ import numpy as np
 from manim import VGroup
 from numpy.typing import NDArray
 
+from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Points, first_part, paint
 from torchreel.stage.colors import Color
+from torchreel.stage.motion import ease, staggered
 
 _WIDTH = 4.0
 
@@ -24,6 +26,15 @@ class Threads(VGroup):
         self._curves = [canvas.points(curve) for curve in curves]
         super().__init__(*(canvas.shape(curve) for curve in curves))
         self.grow(np.zeros(len(self._curves)))
+
+    def growing(self, run_time: float, *, together: bool = True) -> BlockAnimation:
+        """Return the animation in which the threads grow, all at once or one after the other."""
+        count = len(self._curves)
+
+        def draw(alpha: float) -> None:
+            self.grow(np.full(count, ease(alpha)) if together else staggered(alpha, count))
+
+        return BlockAnimation(self, draw, run_time)
 
     def grow(self, shares: NDArray[np.float64]) -> None:
         """Draw each thread as far as its share (0 to 1) from its beginning."""

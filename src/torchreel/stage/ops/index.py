@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +19,13 @@ from torchreel.stage.cast import between
 from torchreel.stage.colors import mix
 from torchreel.stage.cut import cut, in_the_way, outline, sight
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
-from torchreel.stage.layout import Pose
+from torchreel.stage.layout import Margins, Pose
 from torchreel.stage.line import Part
+from torchreel.stage.reading import leave_unread, reading_room, tell_reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.rulers import IndexRulers, ruler_room, touched
 from torchreel.stage.slab import Sight
 from torchreel.stage.stage import Stage
-from torchreel.stage.strides import Hops
 from torchreel.stage.threads import Threads
 
 Points = NDArray[np.float64]
@@ -46,6 +47,7 @@ _FAINT = 0.6
 _MANY = 100_000
 _SPECK = 4.0
 _DEEP = 3
+_NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
 
 _FRAMED = 8
 """More cells than this that do not stand together are told by dimming the others alone."""
@@ -75,8 +77,9 @@ def index(stage: Stage, step: Step) -> None:
     if asked:
         symbols = ["[", "] →"] if bare_name(step.op) == "__getitem__" else ["", "→"]
     reckoned, places = _reckoned(source, result, moves), _places(source, result, moves)
-    depth = _depth(source, places)
-    opened = [ruler_room(stage.canvas, source.shape, mode="open")]
+    depth, room = _depth(source, places), reading_room(stage, source, result)
+    others = [*(_NO_PAD for _ in asked), room]
+    opened = [ruler_room(stage.canvas, source.shape, mode="open"), *others]
     mode: list[Mode | None] = ["open"] if stage.opens([source, *asked, result], opened) else []
     blocks = stage.arrange(
         "left_right",
@@ -84,7 +87,7 @@ def index(stage: Stage, step: Step) -> None:
         [result],
         symbols=symbols,
         mode=mode,
-        pads=opened if mode else [ruler_room(stage.canvas, source.shape, depth)],
+        pads=opened if mode else [ruler_room(stage.canvas, source.shape, depth), *others],
         below=_RECKONED if reckoned else 0.0,
         orders=[depth, *(None for _ in asked), _depth(result)],
     )
@@ -167,28 +170,28 @@ def _take(stage: Stage, before: TensorBlock, after: TensorBlock, places: Places 
         stage.play(stage.land(after, run_time=motion.SLOW))
         stage.play(*stage.unlight())
         return
-    _show(stage, before, places)
+    _show(stage, before, places, leave_unread(stage, before.record, after.record))
     if after.has_cells and before.has_cells:
         stage.play(_fly(stage, before, after, places, np.arange(len(places))))
+        # A view: memory rests, read from an offset on and by strides of its own.
+        tell_reading(stage, before.record, after)
     elif not len(after.elements):
         stage.play(_slide_out(stage, before, after))
     else:
         starts = _on_slab(before, places[after.elements])
         stage.play(stage.fly(after, starts, after.elements, size=_SPECK))
-    tape = stage.tape_with(after.record)
-    if tape is not None and after.has_cells and before.has_cells:
-        # A view: memory rests, read from an offset on and by strides of its own.
-        stage.play(stage.put(Hops(stage.canvas, tape, after, stage.zone.bottom), motion.BEAT))
 
 
-def _show(stage: Stage, block: TensorBlock, places: Places) -> None:
+def _show(
+    stage: Stage, block: TensorBlock, places: Places, meanwhile: Sequence[Animation] = ()
+) -> None:
     """Let what is not asked for go dark, cut the block open to what is, and count its indices."""
     if not len(block.elements):
         axes = zip(touched(block.record.shape, places), block.record.shape, strict=True)
         whole = all(len(axis) == size for axis, size in axes)
         block.sight = None if whole else _sight(stage, block, places)
         _wire(stage, block, cut_away=block.sight is not None and block.sight.near > 0)
-        stage.play(stage.dim(block, share=float(block.sight is not None)))
+        stage.play(stage.dim(block, share=float(block.sight is not None)), *meanwhile)
         _rule(stage, block, places)
         stage.play(stage.light(block, places))
         return
@@ -197,7 +200,9 @@ def _show(stage: Stage, block: TensorBlock, places: Places) -> None:
     if not hidden.any():
         _rule(stage, block, places)
     stage.play(
-        stage.dim(block, rest, _UNASKED), *([] if hidden.any() else _framed(stage, block, places))
+        stage.dim(block, rest, _UNASKED),
+        *([] if hidden.any() else _framed(stage, block, places)),
+        *meanwhile,
     )
     if hidden.any():
         _wire(stage, block, cut_away=True)
@@ -272,12 +277,8 @@ def _choose(
     stage.play(_fly(stage, block, after, places, np.arange(len(moves))))
     if 1 < len(moves) <= _FRAMED:
         threads = _threads(stage, block, after, places)
-        grow = BlockAnimation(
-            threads, lambda alpha: threads.grow(motion.staggered(alpha, len(threads))), motion.SLOW
-        )
-        stage.scene.add(threads)
         stage.keep(threads)
-        stage.play(grow)
+        stage.play(threads.growing(motion.SLOW, together=False))
 
 
 def _threads(stage: Stage, block: TensorBlock, after: TensorBlock, places: Places) -> Threads:

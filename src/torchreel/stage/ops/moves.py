@@ -6,11 +6,14 @@ import numpy as np
 
 from torchreel.records import Step
 from torchreel.stage import motion
+from torchreel.stage.layout import Margins
 from torchreel.stage.origins import origins
+from torchreel.stage.reading import leave_unread, reading_room, tell_reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
 _MOST = 4
+_NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
 
 
 @choreography("moves", fills="identity")
@@ -22,7 +25,8 @@ def move(stage: Stage, step: Step) -> None:
     used = [int(each) for each in np.unique(moves[:, 0]) if each >= 0][:_MOST]
     records = [stage.record(step.operands[each].tensor or 0) for each in used]
     symbols = [""] * (len(records) - 1) + ["→"]
-    *sources, block = stage.arrange("left_right", records, [result], symbols=symbols)
+    pads = [_NO_PAD] * len(records) + [reading_room(stage, records[0], result)]
+    *sources, block = stage.arrange("left_right", records, [result], symbols=symbols, pads=pads)
     starts = origins(block, moves, dict(zip(used, sources, strict=True)))
     known = block.elements[~np.isnan(starts[:, 0])] if len(block.elements) else block.elements
     if not len(known):
@@ -33,8 +37,10 @@ def move(stage: Stage, step: Step) -> None:
         left[moves[moves[:, 0] == operand, 1]] = False
         if left.any() and source.has_cells:
             stage.play(stage.dim(source, left))
+    stage.play(*leave_unread(stage, records[0], result))
     at = starts[~np.isnan(starts[:, 0])]
     side = sources[0].pose.size
     stage.play(stage.fly(block, at, known, run_time=1.5, size=side))
     if not block.pose.shown.all():
         stage.play(stage.land(block))
+    tell_reading(stage, records[0], block)
