@@ -371,6 +371,8 @@ class Fills:
         """Return the values of a tensor's front, at most two dimensions of them."""
         sizes, _ = visible(record.shape)
         values = values_of(self.trace, record)
+        if not record.numel:
+            return None
         if values is not None and order:
             return _slice_of(values, order, at)
         if values is not None:

@@ -49,11 +49,16 @@ def turned(record: TensorRecord) -> TensorRecord:
 
 def matrix(record: TensorRecord, batch: int) -> TensorRecord:
     """Return the last two dimensions of a tensor at one place of the leading ones."""
-    rows, columns = record.shape[-2:]
-    places = np.arange(record.numel).reshape(-1, rows, columns)[batch]
     at = np.unravel_index(batch, record.shape[:-2])
-    suffix = f"[{', '.join(str(int(each)) for each in at)}]"
-    return _seen(record, (rows, columns), record.stride[-2:], places, suffix)
+    return part(record, tuple(int(each) for each in at))
+
+
+def part(record: TensorRecord, index: tuple[int, ...]) -> TensorRecord:
+    """Return what a tensor holds at these indices of its leading dimensions."""
+    places = np.arange(record.numel).reshape(record.shape)[index]
+    suffix = f"[{', '.join(map(str, index))}]" if index else ""
+    lead = len(index)
+    return _seen(record, record.shape[lead:], record.stride[lead:], np.asarray(places), suffix)
 
 
 def origin_of(record: TensorRecord) -> Places:

@@ -1,0 +1,232 @@
+"""Convolution and pooling: a window slides over the input, and each place of it makes one cell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from manim import Animation, FadeOut
+
+from torchreel.records import Array, Drawn, Step, TensorRecord
+from torchreel.spelling import bare_name
+from torchreel.stage import motion
+from torchreel.stage.arrangement import Family
+from torchreel.stage.block import TensorBlock
+from torchreel.stage.form import Places
+from torchreel.stage.layout import Mode
+from torchreel.stage.line import Part
+from torchreel.stage.projection import Projection
+from torchreel.stage.registry import choreography, find
+from torchreel.stage.seen import origin_of, part
+from torchreel.stage.stage import Stage
+
+_TOLD, _ROW, _MOST = 2, 8, 36
+_FAST = 0.12
+_SUM = "Σ ×"
+_WHOLE = 3
+
+
+@dataclass(frozen=True)
+class Window:
+    """What feeds one cell of a result: elements of each of the tensors on stage, in order."""
+
+    cell: int
+    fed: tuple[Places, ...]
+
+
+@choreography(
+    "conv1d",
+    "conv2d",
+    "max_pool1d",
+    "max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+)
+def slide(stage: Stage, step: Step) -> None:
+    """Play a step that lets a window slide: over one channel, or with one kernel, then over all."""
+    known = stage.trace.feeds(step.number)
+    operands, result = stage.operands(step), stage.results(step)[0]
+    if known is None or not result.numel or any(stage.values(e) is None for e in operands):
+        find("", stage.provenance(step)).play(stage, step)
+        return
+    entries = known[0].astype(int)
+    space = int(re.findall(r"\d", bare_name(step.op))[-1])
+    one = part(result, (0,) * (len(result.shape) - space))
+    parts = [
+        _fed_part(record, entries[(entries[:, 1] == position)], one, space)
+        for position, record in enumerate(operands)
+    ]
+    _tell(stage, step, parts, one, entries)
+    if one.numel < result.numel:
+        _tell_all(stage, operands, result, entries, space)
+
+
+def _fed_part(record: TensorRecord, entries: Array, one: TensorRecord, space: int) -> TensorRecord:
+    """Return the least part of an operand, by its leading dimensions, that feeds a part of the
+    result; of an input or a kernel no less than its ``space`` last dimensions."""
+    used = entries[np.isin(entries[:, 0], origin_of(one)), 2]
+    most = len(record.shape) - space if len(record.shape) > space else len(record.shape)
+    places = np.array(np.unravel_index(used, record.shape)).reshape(len(record.shape), -1)
+    index: list[int] = []
+    for along in places[:most]:
+        if not len(along) or (along != along[0]).any():
+            break
+        index.append(int(along[0]))
+    return part(record, tuple(index)) if index else record
+
+
+def _tell(
+    stage: Stage, step: Step, parts: list[TensorRecord], one: TensorRecord, entries: Array
+) -> None:
+    """Tell the first windows slowly, with their numbers, a row of them, and the others fast."""
+    signs = ["", "+", "="] if len(parts) == 3 else [""] * len(parts)
+    is_row = len(one.shape) == 1
+    if is_row and len(parts) > 1:
+        signs[0] = _SUM
+    modes: list[Mode | None] = ["open" if len(each.shape) > 2 else None for each in (*parts, one)]
+    family: Family = "stacked" if is_row else "left_right"
+    *blocks, made = stage.arrange(family, parts, [one], symbols=signs, mode=modes, line=True)
+    row = min(one.shape[-1], _ROW)
+    windows = _windows(parts, one, entries, one.numel if one.numel <= _MOST else row)
+    lines = Projection(stage.canvas)
+    flat = len(one.shape) <= 2 and all(len(each.shape) <= 2 for each in parts)
+    is_projected = flat and made.has_cells and all(each.has_cells for each in blocks)
+    slow = 1 if stage.times else _TOLD
+    if len(blocks) > 1 and not is_row:
+        stage.play(*_sign_below(stage, blocks[1]))
+    for number, window in enumerate(windows):
+        run = motion.BEAT if number < slow else motion.QUICK if number < row else _FAST
+        moves: list[Animation] = [
+            stage.light(block, fed, run)
+            for block, fed in zip(blocks, window.fed, strict=True)
+            if len(fed)
+        ]
+        if is_projected and len(window.fed[0]):
+            stations = list(zip(blocks, window.fed, strict=True))[:2]
+            end = [(made, np.array([window.cell]))] if len(blocks) < 3 else []
+            if not number:
+                stage.keep(lines)
+            moves.append(lines.move([*stations, *end], run))
+        if number < slow:
+            written = _line(stage, step, blocks, made, window)
+            stage.play(*moves, *(stage.write_line(written) if written else stage.rub_out()))
+            stage.scene.wait(motion.BEAT)
+            moves = []
+        elif number == slow:
+            moves += stage.rub_out()
+        landing = motion.QUICK if number < slow else run
+        moves.append(stage.light(made, [window.cell], run))
+        if len(made.cells_of([window.cell])):
+            moves.append(stage.land(made, [window.cell], landing))
+        stage.play(*moves)
+        if number < slow:
+            stage.scene.wait(motion.QUICK)
+    stage.forget(lines)
+    stage.play(*stage.rub_out(), *stage.unlight(), FadeOut(lines, run_time=motion.QUICK))
+    stage.play(stage.land(made))
+
+
+def _windows(
+    parts: list[TensorRecord], one: TensorRecord, entries: Array, count: int
+) -> list[Window]:
+    """Return what feeds each of the first cells of a part of the result, in row-major order."""
+    inside = [{int(own): e for e, own in enumerate(origin_of(each))} for each in parts]
+    windows = []
+    for cell, own in enumerate(origin_of(one)[:count]):
+        mine = entries[entries[:, 0] == own]
+        fed = tuple(
+            np.array([places[int(e)] for e in np.sort(mine[mine[:, 1] == position, 2])], dtype=int)
+            for position, places in enumerate(inside)
+        )
+        windows.append(Window(cell, fed))
+    return windows
+
+
+def _sign_below(stage: Stage, kernel: TensorBlock) -> list[Animation]:
+    """Say that what lies under a kernel is multiplied and added, where there is room for it."""
+    canvas, (left, _, right, bottom) = stage.canvas, kernel.pose.front
+    size, x = canvas.artboard.type_title, (left + right) / 2
+    y = bottom + 0.9 * size
+    if y + size / 2 > stage.free.y:
+        return []
+    source = Drawn(0, _SUM, "sign")
+    return [stage.put(canvas.label(_SUM, x, y, size, canvas.theme.focus, source=source))]
+
+
+def _line(
+    stage: Stage, step: Step, blocks: list[TensorBlock], made: TensorBlock, window: Window
+) -> list[Part]:
+    """Return ``0.5 × 1. + … = 0.21`` of a kernel, ``max ( 0.2 , 0.8 ) = 0.8`` of a pool, with dots
+    for what has no room; nothing where the numbers do not make the result."""
+    count = len(window.fed[0])
+    for shown in range(count, 0, -1):
+        if shown == count - 1:
+            continue  # dots would take the place of one
+        parts = _spelled(stage, step, blocks, made, window, shown)
+        if parts and stage.has_room(parts):
+            return parts
+    return []
+
+
+def _spelled(
+    stage: Stage,
+    step: Step,
+    blocks: list[TensorBlock],
+    made: TensorBlock,
+    window: Window,
+    shown: int,
+) -> list[Part]:
+    values = [np.asarray(stage.values(each.record)).ravel() for each in (*blocks, made)]
+    taken = [each[fed].astype(np.float64) for each, fed in zip(values, window.fed, strict=False)]
+    end: list[Part] = ["=", (made, window.cell)]
+    dots: list[Part] = [] if shown == len(window.fed[0]) else ["…"]
+    terms: list[Part] = []
+    if len(blocks) > 1:
+        if len(taken[0]) != len(taken[1]):
+            return []
+        total = float(taken[0] @ taken[1]) + sum(float(each.sum()) for each in taken[2:])
+        for a, b in list(zip(window.fed[0], window.fed[1], strict=True))[:shown]:
+            terms += ["+", (blocks[0], int(a)), "×", (blocks[1], int(b))]
+        terms = [*terms[1:], *(["+", *dots] if dots else [])]
+        for element in window.fed[2] if len(blocks) > 2 else ():
+            terms += ["+", (blocks[2], int(element))]
+    else:
+        is_max = "max" in bare_name(step.op)
+        for a in window.fed[0][:shown]:
+            terms += [",", (blocks[0], int(a))]
+        inner = [*terms[1:], *([",", *dots] if dots else [])]
+        total = float(taken[0].max() if is_max else taken[0].mean())
+        terms = ["max" if is_max else "mean", "(", *inner, ")"]
+    if not np.isclose(total, float(values[-1][window.cell]), rtol=1e-3, atol=1e-5):
+        return []
+    return [*terms, *end]
+
+
+def _tell_all(
+    stage: Stage, operands: list[TensorRecord], result: TensorRecord, entries: Array, space: int
+) -> None:
+    """Let the whole result come, one channel after the other."""
+    signs = [*([""] * (len(operands) - 1)), "→"]
+    if len(operands) == 3:
+        signs[1] = "+"
+    *blocks, made = stage.arrange("left_right", operands, [result], symbols=signs)
+    size = int(np.prod(result.shape[-space:], dtype=int))
+    for channel in range(min(result.numel // size, _WHOLE)):
+        cells = np.arange(channel * size, (channel + 1) * size)
+        mine = entries[np.isin(entries[:, 0], cells)]
+        stage.play(
+            *(
+                stage.light(block, np.unique(mine[mine[:, 1] == position, 2]))
+                for position, block in enumerate(blocks)
+            ),
+            stage.land(made, cells),
+            stage.light(made, cells),
+        )
+        stage.scene.wait(motion.QUICK)
+    stage.play(*stage.unlight())
+    stage.play(stage.land(made))
