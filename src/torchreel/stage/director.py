@@ -34,6 +34,7 @@ from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
 from torchreel.stage.memory import reading
+from torchreel.stage.mismatch import Mismatch
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import Printout, lines_of, printout_of, room_below, rows_in
@@ -135,7 +136,15 @@ class LessonScene(Scene):
         devices = Devices(self, self.trace, self.canvas)
         errors = self._errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)
-        self._acts: list[Act] = [devices, errors, Ranks(self.stage), self.network, self._pictures]
+        self._mismatch = Mismatch(self.stage)
+        self._acts: list[Act] = [
+            devices,
+            self._mismatch,
+            errors,
+            Ranks(self.stage),
+            self.network,
+            self._pictures,
+        ]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
         self.loops = Loops(self.trace, self._is_drawn_by_act)
@@ -285,7 +294,7 @@ class LessonScene(Scene):
             self._look_at_memory(None)
             if playing is self.network or playing is self._errors:
                 self.let_go(*self.stage.parting())
-            else:
+            elif playing is not self._mismatch:  # which plays on what is there
                 self.stage.clear()
         if playing is not self.autograd:
             self.autograd.leave()

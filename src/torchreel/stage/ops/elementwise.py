@@ -83,8 +83,7 @@ def elementwise(stage: Stage, step: Step) -> None:
     result = stage.results(step)[0]
     records = [seen(each, result.shape) for each in stage.operands(step)]
     words = _words(step)
-    signs = _symbols(words, len(records), infix=True)
-    is_broadcast = stretch(stage, records, result.shape, signs[: len(records) - 1])
+    is_broadcast = stretch(stage, records, result.shape, between(step))
     infix = words[0] == "" or words[-1] == ""
     family = stage.roomier([*records, result], 1.25)
     *sources, block = stage.arrange(
@@ -103,6 +102,12 @@ def elementwise(stage: Stage, step: Step) -> None:
         _told(block, result.shape)[-1 if is_broadcast else 0 :],
         lambda element: _line(words, sources, block, element),
     )
+
+
+def between(step: Step) -> list[str]:
+    """Return the signs that stand between the tensors of a step."""
+    tensors = sum(each.tensor is not None for each in step.operands)
+    return _symbols(_words(step), tensors, infix=True)[: tensors - 1]
 
 
 def stretch(
