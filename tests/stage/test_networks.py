@@ -358,6 +358,22 @@ def test_the_facts_of_a_clash_are_on_stage(play: Play) -> None:
     assert texts(play("misfit"), "clash") == facts
 
 
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_the_strip_says_what_is_where_and_what_moves_it(
+    play: Play, replay: dict[str, Any], artboard: str
+) -> None:
+    assert replay["far"].layer1.weight.is_meta
+    scene = play("devices", artboard)
+    told = [
+        [(each.text, each.source) for each in scene.drawn if each.cue == cue.number]
+        for cue in scene.cues
+    ]
+    moved = [("far", "module"), ("cpu", "device"), ("to", "op"), ("meta", "device")]
+    clash = [("RuntimeError", "clash"), ("pixels", "name"), ("far", "module")]
+    for wanted in (moved, clash):
+        assert any(set(wanted) <= set(cue) for cue in told)
+
+
 class Watched(LessonScene):
     """Notes every text that is on stage at the end of any play, not of a line alone."""
 

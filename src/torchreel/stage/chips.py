@@ -88,6 +88,23 @@ def chip_box(canvas: Canvas, x: float, width: float, line: Color, *, lit: bool) 
     )
 
 
+def arrow_width(canvas: Canvas, text: str) -> float:
+    """Return the width in pixels of an arrow with a word over it."""
+    artboard = canvas.artboard
+    return max(text_width(text, artboard.type_op) + artboard.px(16), artboard.px(80))
+
+
+def word_arrow(canvas: Canvas, word: Drawn, x: float) -> VGroup:
+    """Return the arrow of a sentence in the strip from its left end, its word over it."""
+    artboard, theme, zone = canvas.artboard, canvas.theme, canvas.artboard.strip
+    width, size = arrow_width(canvas, word.text), artboard.type_op
+    at, y = (x + width / 2, zone.y + size * 0.42), zone.y + zone.height * 0.75
+    return VGroup(
+        canvas.label(word.text, *at, size, theme.focus, weight="Medium", source=word),
+        canvas.arrow((x, y), (x + width, y), theme.focus, artboard.px(4)),
+    )
+
+
 def lap_chip(canvas: Canvas, lap: Drawn) -> VGroup:
     """Return the lap of a loop at the left end of the strip: the sign of a loop, the lap of how
     many, and a bar that is as full."""

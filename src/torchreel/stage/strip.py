@@ -14,10 +14,12 @@ from torchreel.stage.chips import (
     CHIP_GAP,
     CHIP_PAD,
     Named,
+    arrow_width,
     chip_box,
     lap_chip,
     lap_width,
     name_label,
+    word_arrow,
 )
 from torchreel.stage.motion import early, late
 from torchreel.stage.text import text_width
@@ -127,29 +129,10 @@ class ShapeStrip(Band):
         return x + width + artboard.px(CHIP_GAP)
 
     def _arrow(self, x: float) -> float:
-        canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
-        artboard = canvas.artboard
-        word = self._word
+        canvas, word = self.canvas, self._word
         assert word is not None
-        width, text = _arrow_width(canvas, word.text), word.text
-        self.add(
-            canvas.label(
-                text,
-                x + width / 2,
-                zone.y + artboard.type_op * 0.42,
-                artboard.type_op,
-                theme.focus,
-                weight="Medium",
-                source=word,
-            ),
-            canvas.arrow(
-                (x, zone.y + zone.height * 0.75),
-                (x + width, zone.y + zone.height * 0.75),
-                theme.focus,
-                artboard.px(4),
-            ),
-        )
-        return x + width + artboard.px(CHIP_GAP)
+        self.add(*word_arrow(canvas, word, x))
+        return x + arrow_width(canvas, word.text) + canvas.artboard.px(CHIP_GAP)
 
 
 def _in_words(sentence: Sentence) -> Sentence:
@@ -201,7 +184,7 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
     named: Sequence[Named] = (*sentence.operands, *sentence.results)
     widths = [_chip_width(canvas, each) for each in named]
     if sentence.word is not None:
-        widths.append(_arrow_width(canvas, sentence.word.text))
+        widths.append(arrow_width(canvas, sentence.word.text))
     return sum(widths) + canvas.artboard.px(CHIP_GAP) * (len(widths) - 1)
 
 
@@ -209,9 +192,3 @@ def _chip_width(canvas: Canvas, named: Named) -> float:
     held = named.holds
     text = " ".join(each for each in (named.name, held and held.text) if each)
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)
-
-
-def _arrow_width(canvas: Canvas, text: str) -> float:
-    artboard = canvas.artboard
-    word = text_width(text, artboard.type_op)
-    return max(word + artboard.px(16), artboard.px(80))

@@ -6,7 +6,7 @@ import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup, VMobject
 
 from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
-from torchreel.spelling import bare_name
+from torchreel.spelling import bare_name, spell
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Label
@@ -22,7 +22,7 @@ from torchreel.stage.nets.sample import sample_of
 from torchreel.stage.nets.thing import ModelThing, TensorThing, Thing
 from torchreel.stage.picture import Picture
 from torchreel.stage.strip import Sentence
-from torchreel.stage.training.chips import chip_row
+from torchreel.stage.training.chips import chip_row, row_width
 
 _BOARDS = 0.66
 """Height of the boards as a share of the stage; what it costs stands below them."""
@@ -240,11 +240,12 @@ class Devices:
         label = Drawn(0, name, "module", module=model)
         thing, device = self._things[name]
         before = next(each.tensor for each in step.operands if each.tensor is not None)
-        if device != (target := self.trace.tensor(step.results[0]).device):
-            self._say((label, self._device_of(before)))
+        target = self.trace.tensor(step.results[0]).device
+        if device != target:
             self._leave_outline(thing, device)
+        self._tell(step, (label, before), (label, step.results[0]))
+        if device != target:
             self._cross(name, thing, device, target)
-        self._say((label, self._device_of(step.results[0])))
         self._rows.cross(self.scene, step, label, self.canvas.theme.param)
 
     def _move_tensor(self, step: Step) -> None:
@@ -263,16 +264,14 @@ class Devices:
         if first not in self._things:
             self._add(first, self._tensor_thing(first, before), device)
         thing, _ = self._things[first]
+        label = self._called(after)
+        self._tell(step, (Drawn(0, first, "name", before), before), (label, after))
         if device != target:
-            label = Drawn(0, first, "name", before)
-            self._say((label, self._device_of(before)))
             if original is None:
                 self._leave_outline(thing, device)
             else:
                 thing = self._copy(thing, before, after)
             self._cross(name, thing, device, target)
-        label = self._called(after)
-        self._say((label, self._device_of(after)))
         self._rows.cross(self.scene, step, label, self.canvas.theme.text)
 
     def _copy(self, thing: Thing, before: int, after: int) -> TensorThing:
@@ -371,7 +370,7 @@ class Devices:
             (middle + reach, y),
         ]
         line = self.canvas.path(zigzag, theme.error, px(8))
-        plate_y = left.bottom + px(10)  # clear of the names over it
+        plate_y = left.bottom + px(5)  # clear of the names over it
         marks = VGroup(line, Cross(self.canvas, middle, y - px(76), radius=px(36)))
         plate = ClashPlate(self.canvas, step, middle, plate_y, fact_colors(self.canvas, step))
         if self._is_printed(step):
@@ -379,7 +378,7 @@ class Devices:
         else:
             marks.add(plate)
         self.scene.play(FadeIn(marks, run_time=BEAT))
-        self._replace_chip(error_chip(self.canvas, step))
+        self._replace_chip(error_chip(self.canvas, step, self._clashing(step)))
         self._error = marks
         self._extra.append(marks)
 
@@ -400,7 +399,7 @@ class Devices:
         name = self._name(root.results[0])
         if name is not None:
             label = Drawn(0, name, "name", root.results[0])
-            self._say((label, self._device_of(root.results[0])))
+            self._tell_call(root, label)
             self._rows.compute(self.scene, root, label)
 
     def _show_flow(self, root: ModuleCall, device: str) -> None:
@@ -451,9 +450,66 @@ class Devices:
         assert self._ledger is not None
         return self._ledger
 
-    def _say(self, chip: tuple[Drawn, ...]) -> None:
+    def _say(self, *chips: tuple[Drawn, ...], word: Drawn | None = None) -> None:
+        """Say where things are, the last one lit; the first ones only where there is room."""
         self._clear_error()
-        self._replace_chip(chip_row(self.canvas, [chip]))
+        while len(chips) > 2 and row_width(self.canvas, chips, word) > self._strip_width:
+            chips = chips[1:]
+        self._replace_chip(chip_row(self.canvas, chips, word=word))
+
+    @property
+    def _strip_width(self) -> float:
+        return self.canvas.artboard.strip.width
+
+    def _tell(self, step: Step, before: tuple[Drawn, int], after: tuple[Drawn, int]) -> None:
+        """Say from where to where a step moves something: a name and a tensor each; and where the
+        rest is that has not moved."""
+        chips = [(label, self._device_of(tensor)) for label, tensor in (before, after)]
+        rest = [
+            (thing.label.source, self._device_of(self._of_device[device]))
+            for thing, device in self._things.values()
+            if thing.label.source is not None and thing.label.source.text != before[0].text
+        ]
+        word = Drawn(0, spell(step), "op", step=step.number)
+        self._say(*rest, *chips, word=word)
+
+    def _tell_call(self, root: ModuleCall, label: Drawn) -> None:
+        """Say where what went into a model is, and where what came out."""
+        used = [each.tensor for each in root.operands if each.tensor is not None]
+        chips = [(self._called(each), self._device_of(each)) for each in used if self._name(each)]
+        module = self._fleet.root_of(root.module)
+        name = self.trace.modules[module].name or self.trace.modules[module].kind
+        word = Drawn(0, name, "module", module=module)
+        self._say(*chips, (label, self._device_of(root.results[0])), word=word)
+
+    def _clashing(self, step: Step) -> list[tuple[Drawn, ...]]:
+        """Return the names of what clashes and where each is, as far as there are names."""
+        assert step.clash is not None
+        found: list[tuple[Drawn, ...]] = []
+        for place in step.clash.operands:
+            tensor = step.operands[place].tensor
+            label = None if tensor is None else self._label_of(tensor, step)
+            if label is not None and tensor is not None:
+                found.append((label, self._device_of(tensor)))
+        return found
+
+    def _label_of(self, tensor: int, step: Step) -> Drawn | None:
+        """Return the name of a tensor, or of the model that a step's call is of, where the tensor
+        is one of its parameters."""
+        if self._name(tensor) is not None:
+            return self._called(tensor)
+        root = self._root(step)
+        model = None if root is None else self._fleet.root_of(root.module)
+        given = set() if root is None else {each.tensor for each in root.operands}
+        name = "" if model is None else self.trace.modules[model].name
+        if not name or tensor in given or not self._is_parameter(tensor, step):
+            return None
+        return Drawn(0, name, "module", module=model)
+
+    def _is_parameter(self, tensor: int, step: Step) -> bool:
+        """Tell whether no step of the cell made a tensor, or a model's own move did."""
+        makers = [each for each in self.trace.steps[: step.number] if tensor in each.results]
+        return all(moves_module(each) for each in makers)
 
     def _replace_chip(self, chip: VGroup) -> None:
         if self._chip is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from manim import VGroup
 
 from torchreel.records import Drawn, Step
@@ -9,7 +11,7 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import Color
 from torchreel.stage.devices.board import device_color
 from torchreel.stage.text import text_width
-from torchreel.stage.training.chips import chip_row
+from torchreel.stage.training.chips import chip_row, row_width
 
 _UNEQUAL = " ≠ "
 
@@ -57,11 +59,13 @@ class Cross(VGroup):
         super().__init__(ring, *strokes)
 
 
-def error_chip(canvas: Canvas, step: Step) -> VGroup:
-    """Return the chip in the strip with the exception's class."""
+def error_chip(canvas: Canvas, step: Step, others: Sequence[tuple[Drawn, ...]] = ()) -> VGroup:
+    """Return the chip in the strip with the exception's class, and others after it."""
     assert step.clash is not None
-    source = Drawn(0, step.clash.type, "clash", step=step.number)
-    return chip_row(canvas, [(source,)], color=canvas.theme.error)
+    chips = [(Drawn(0, step.clash.type, "clash", step=step.number),), *others]
+    while len(chips) > 1 and row_width(canvas, chips) > canvas.artboard.strip.width:
+        chips.pop()
+    return chip_row(canvas, chips, color=canvas.theme.error, lit_first=True)
 
 
 def fact_colors(canvas: Canvas, step: Step) -> tuple[Color, Color]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
-from manim import VGroup
+from manim import VGroup, VMobject
 
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
@@ -21,6 +22,8 @@ from torchreel.stage.text import text_width
 
 _WEIGHTS = 3
 _SHEETS = 3
+_BLOCK = 0.08
+"""Width of a block without parameters, as a share of the model's."""
 
 
 class Thing(Identified):
@@ -105,7 +108,10 @@ class TensorThing(Thing):
 
 
 class ModelThing(Thing):
-    """A model as the funnels of its first weights; ``weights`` are the records shown."""
+    """A model as the funnels of its first weights; ``weights`` are the records shown.
+
+    A block between two funnels stands for what has no parameters between these modules.
+    """
 
     def __init__(
         self, canvas: Canvas, trace: Trace, zone: Zone, label: Drawn, weights: list[int]
@@ -113,15 +119,19 @@ class ModelThing(Thing):
         super().__init__(canvas, zone, label, canvas.theme.param)
         self.trace, self.funnels = trace, list[Funnel]()
         shown = self.weights = weights[:_WEIGHTS]
-        width = zone.width / len(shown)
+        root = label.module if label.module is not None else 0
+        between = [_without_parameters(trace, root, *pair) for pair in pairwise(shown)]
+        block = zone.width * _BLOCK
+        width = (zone.width - block * sum(between)) / len(shown)
         shapes = [trace.tensor(each).shape for each in shown]
         most = max(size for shape in shapes for size in shape[:2])
+        x = zone.x
         for place, (tensor, shape) in enumerate(zip(shown, shapes, strict=True)):
             ends = (shape[1] if len(shape) > 1 else shape[0], shape[0])
             heights = [tall(each, most, zone.height) for each in ends]
             slot = Slot(
                 Part("funnel", place, ends),
-                zone.x + place * width,
+                x,
                 width,
                 zone.center_y,
                 heights[0],
@@ -131,7 +141,18 @@ class ModelThing(Thing):
             funnel = Funnel(canvas, slot, weight_of(trace, tensor), kernels=kernels)
             self.know(("weight", trace.tensor(tensor).name), funnel)
             self.funnels.append(funnel)
+            x += width
+            if place < len(between) and between[place]:
+                self.add(self._block(x, block, heights[1]))
+                x += block
         self.add(self.label)
+
+    def _block(self, x: float, width: float, height: float) -> VMobject:
+        theme, px = self.canvas.theme, self.canvas.artboard.px
+        box = (x, self.zone.center_y - 0.35 * height, width, 0.7 * height)
+        return self.canvas.rectangle(
+            *box, radius=px(6), fill=theme.surface2, line=theme.muted, stroke=px(3)
+        )
 
     def tell(self, modules: Mapping[int, int]) -> None:
         """Write the name of each module over its weight, and the weight's sizes below it.
@@ -155,3 +176,17 @@ class ModelThing(Thing):
         """Show the first ``share`` of the rows of every weight."""
         for funnel in self.funnels:
             funnel.reveal(share)
+
+
+def _without_parameters(trace: Trace, root: int, first: int, second: int) -> bool:
+    """Tell whether a module without parameters and without children is registered in a tree between
+    those of two parameters; their names say which modules they are of."""
+    roots = (each.number for each in trace.modules[root + 1 :] if each.parent is None)
+    tree = trace.modules[root : next(roots, None)]
+    paths = [trace.tensor(each).name.rpartition(".")[0] for each in (first, second)]
+    ends = [each.number for path in paths for each in tree if each.path == path]
+    parents = {each.parent for each in tree}
+    return len(ends) == len(paths) and any(
+        not each.parameters and each.number not in parents and ends[0] < each.number < ends[1]
+        for each in tree
+    )
