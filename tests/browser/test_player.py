@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 from wsgiref.simple_server import make_server
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Course, Quiet, Server
 from tests.browser.files import serve_files
@@ -481,6 +482,34 @@ def test_a_clip_that_did_not_load_says_so_and_can_be_tried_again(
     player.button("toggle").click()
     player.expect_playing(course.clip("shape", "reshape").cues[1].start)
     expect(player.clip.get_by_role("alert")).to_have_count(0)
+    context.close()
+
+
+def test_a_clip_that_is_waited_for_says_so(player: Player, page: Page) -> None:
+    held: list[Route] = []
+    answer: Callable[[Route], None] = held.append
+    page.route("**/*.mp4", lambda route: answer(route))
+    player.line(2).click()
+    waiting = re.compile(r"\btr-waiting\b")
+    expect(player.clip).to_have_class(waiting)
+    answer = Route.continue_
+    for route in held:
+        route.continue_()
+    expect(player.clip).not_to_have_class(waiting)
+    player.expect_state("!video.paused && video.readyState > 2")
+
+
+def test_a_readers_own_colours_show_the_bar_and_the_line(browser: Browser, course: Course) -> None:
+    context = browser.new_context(forced_colors="active")
+    page = context.new_page()
+    page.goto(f"{course.url}{SHAPE}#reshape-2")
+    player = Player.of(page)
+    player.expect_line(2)
+    look = "(each, name) => getComputedStyle(each)[name]"
+    paper = page.locator("body").evaluate(look, "backgroundColor")
+    assert player.find(".tr-segments i").first.evaluate(look, "backgroundColor") != paper
+    borders = [player.line(n).evaluate(look, "borderInlineStartColor") for n in (1, 2, 3)]
+    assert [border == paper for border in borders] == [True, False, True]
     context.close()
 
 

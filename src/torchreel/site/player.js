@@ -284,7 +284,7 @@
       const loops = this.dataset.show === "loop";
       video.controls = false;
       this.on(video, "play", () => this.playing());
-      this.on(video, "pause seeked timeupdate loadedmetadata", () => this.show());
+      this.on(video, "pause seeked timeupdate loadedmetadata waiting playing", () => this.show());
       this.on(video, "ended", () => this.ended());
       this.on(video, "loadedmetadata", () => reel.whole());
       this.on(video, "error", () => this.show());
@@ -559,6 +559,7 @@
         progress.played(this.dataset.clip);
       }
       this.turn(this.find('[data-action="toggle"]'), !video.paused);
+      this.classList.toggle("tr-waiting", !video.paused && video.readyState < 3);
       this.showTime(step);
       if (!this.started || step === this.shown) return this.showCaption();
       this.shown = step;
