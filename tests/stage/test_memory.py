@@ -525,3 +525,88 @@ def test_only_what_is_still_true_beside_it_stays_when_memory_is_written(
     assert sorted(shown) == stay
     assert not {"→", "+", "=", "[", "]"} & set(_signs(scene))
     assert not scene.warnings
+
+
+OUTSIDE = {
+    "printed": "x = torch.arange(6)\nv = x.view(2, 3)\nn = x.numpy()\nn[1] = 100\nprint(x)",
+    "used": "x = torch.arange(6)\nv = x.view(2, 3)\nn = x.numpy()\nn[1] = 100\nw = x[3:]\n"
+    "s = w.sum()",
+    "meta": 'm = torch.empty(2, 3, device="meta")\nv = m.view(6)\nt = m.T\nc = t.contiguous()',
+    "set_again": "t = torch.arange(8)\nt[::2] += 1",
+    "offset": "x = torch.arange(12)\nv = x[4:].view(2, 4)",
+}
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of what others write than torch, and of other rarities of memory."""
+    script = write_cells(tmp_path_factory.mktemp("outside"), OUTSIDE)
+    return trace_script(script, root=script.parent)
+
+
+def _shown(scene: LessonScene) -> list[list[str]]:
+    """Return the numbers that are written in memory, then those of each block."""
+    tapes = [[label.text for label in tape.digits] for tape in scene.stage.tapes]
+    blocks = [[text for text, _, _ in block.digits()] for block in scene.stage.blocks]
+    return [*tapes, *blocks]
+
+
+def test_what_numpy_wrote_is_shown_when_it_is_printed(outside: Trace) -> None:
+    x = torch.arange(6)
+    before = play_cell(outside, "printed", until="n = x.numpy()")
+    assert _shown(before) == [_texts(x), _texts(x)]
+    x.numpy()[1] = 100
+    after = play_cell(outside, "printed")
+    assert _shown(after) == [_texts(x), _texts(x)]
+    slot, cell = (part.fills[1] for part in (after.stage.tapes[0], after.stage.blocks[0]))
+    assert np.allclose(slot, cell)
+    assert not np.allclose(slot, before.stage.tapes[0].fills[1])
+
+
+def test_what_numpy_wrote_is_shown_beside_what_torch_reads(outside: Trace) -> None:
+    """Even in slots that the tensor which is read does not have."""
+    x = torch.arange(6)
+    x.numpy()[1] = 100
+    assert _shown(play_cell(outside, "used", until="w = x[3:]")) == [
+        _texts(x),
+        _texts(x),
+        _texts(x[3:]),
+    ]
+    scene = play_cell(outside, "used")
+    assert _shown(scene)[0] == _texts(x)
+    assert not scene.warnings
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_tensor_without_memory_has_no_tape(outside: Trace, artboard: str) -> None:
+    scene = play_cell(outside, "meta", artboard)
+    assert not torch.empty(2, 3, device="meta").untyped_storage().data_ptr()
+    assert not [each for each in scene.mobjects if isinstance(each, (MemoryTape, Hops))]
+    c = torch.empty(2, 3, device="meta").T.contiguous()
+    told = [
+        d.text
+        for d in scene.drawn
+        if d.source == "stride" and d.tensor == scene.block("c").record.id
+    ]
+    assert {int(each) for each in told} == set(c.stride())
+    assert not scene.warnings
+
+
+def test_what_is_set_again_lights_what_was_written_and_no_more(outside: Trace) -> None:
+    """``t[::2] += 1`` writes the elements, then sets them to themselves."""
+    scene = play_cell(outside, "set_again")
+    t = torch.arange(8)
+    t[::2] += 1
+    assert _shown(scene)[:2] == [_texts(t), _texts(t)]
+    block = scene.stage.blocks[0]
+    boxes = scene.stage.lit_boxes(block)
+    assert len(boxes) == len(torch.arange(8)[::2])
+    last = [d for d in scene.drawn if d.cue == len(scene.cues) and d.source == "shape"]
+    assert [d.text for d in last] == ["(8,)", "(4,)", "(8,)"]
+
+
+def test_a_view_of_a_part_leaves_the_rest_of_its_memory_dark(outside: Trace) -> None:
+    scene = play_cell(outside, "offset")
+    v = torch.arange(12)[4:].view(2, 4)
+    (tape,) = scene.stage.tapes
+    assert np.flatnonzero(tape.dims == 0).tolist() == v.flatten().tolist()

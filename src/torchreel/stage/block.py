@@ -112,6 +112,11 @@ class TensorBlock(Group):
         return len(self.elements) == self.record.numel > 0
 
     @property
+    def values(self) -> NDArray[np.generic] | None:
+        """The numbers that are written on the cells (n,), None where none are."""
+        return self._values
+
+    @property
     def image(self) -> Points | None:
         """What the front of a slab shows; None where there are cells or nothing is known."""
         return self.drawing.image if isinstance(self.drawing, SlabDrawing) else None

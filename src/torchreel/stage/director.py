@@ -30,6 +30,7 @@ from torchreel.stage.code import CodeBand
 from torchreel.stage.colors import THEMES
 from torchreel.stage.devices.act import Devices
 from torchreel.stage.devices.errors import Errors
+from torchreel.stage.elsewhere import catch_up
 from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import Autograd
 from torchreel.stage.loops import Loops, play_many
@@ -225,6 +226,8 @@ class LessonScene(Scene):
             return
         for each in runs[self._bound : at]:
             each.rebind(self.stage.names)
+        held = [self.stage.record(each) for each in dict.fromkeys(self.stage.names.values())]
+        self._meanwhile += catch_up(self.stage, held)
         bound = {key: held for key, held in run.changed.items() if held is not None}
         self.stage.former = self._renamed(run, bound)
         self.stage.names |= bound
@@ -450,7 +453,7 @@ class LessonScene(Scene):
     def _sentence(self, step: Step) -> Sentence:
         operands = dict.fromkeys(each.tensor for each in step.operands if each.tensor is not None)
         before = [self.stage.named(self.stage.record(tensor)) for tensor in operands]
-        after = [self.stage.named(self.stage.record(tensor)) for tensor in step.results]
+        after = [self.stage.named(self.stage.record(tensor)) for tensor in self._made(step)]
         if step.written and before and after:
             # What is written in place keeps its name.
             if after[0].name is None:
@@ -460,6 +463,14 @@ class LessonScene(Scene):
         lap = None if self.playing is None else self.loops.counter(self.playing)
         given, made = (tuple(map(self._valued, each)) for each in (before, after))
         return Sentence(given, step, made, lap=lap)
+
+    def _made(self, step: Step) -> list[int]:
+        """Return the results of a step; of what was written in place, that which it was written
+        through: what else reads that memory is another tensor than before, too."""
+        storages = [self.stage.record(each).storage for each in step.results]
+        first = [storages.index(each) for each in storages]
+        kept = [at == place or not step.written for place, at in enumerate(first)]
+        return [each for each, keep in zip(step.results, kept, strict=True) if keep]
 
     def _valued(self, named: Named) -> Named:
         """Return a tensor by its value, where it has no name and one element."""

@@ -149,6 +149,11 @@ class Floor(Facts):
         tapes = (tape for tape in self.tapes if tape.record.storage == record.storage)
         return next(tapes, None)
 
+    def memory_of(self, record: TensorRecord) -> MemoryTape | None:
+        """Return the tape that is this tensor's memory, whether on stage now or not; None where the
+        clip has shown none."""
+        return self._tapes.get(record.storage)
+
     def placement(self, record: TensorRecord, mode: Mode | None = None) -> Placement:
         """Return where a tensor stands when it is alone on stage."""
         # A grey picture is as large as can be: eight rows of digits are just readable then.

@@ -28,6 +28,8 @@ SHARE = 0.9
 UNREAD = 0.9
 """How far the slots are dimmed that a view does not read."""
 
+_NOWHERE = "meta"
+
 _GAP = 3.0
 _PAD = 8.0
 _DIGIT_WIDTH = 0.86
@@ -90,6 +92,11 @@ class MemoryTape(VGroup):
     def bottom_of(self, index: int) -> tuple[float, float]:
         """Return the middle of a slot's lower edge, in pixels."""
         return self._x(index), self.zone.center_y + self.zone.height / 2 * self._share - self._lift
+
+    @property
+    def values(self) -> NDArray[np.generic] | None:
+        """The numbers in the slots (n,), None where they are not known."""
+        return self._values
 
     @property
     def right(self) -> float:
@@ -312,9 +319,10 @@ def _said(source: Drawn | None, label: Label) -> Drawn | None:
 
 
 def tape_of(trace: Trace, storage: int, canvas: Canvas, fills: Fills) -> MemoryTape | None:
-    """Return the tape of a storage as it is before the clip writes to it; None where none fits."""
+    """Return the tape of a storage as it is before the clip writes to it; None where none fits, or
+    where nothing lies in it: a tensor on the device ``meta`` has no memory."""
     record = whole_of_storage(trace, storage)
-    if record is None or not drawable((record.storage_size,)):
+    if record is None or record.device == _NOWHERE or not drawable((record.storage_size,)):
         return None
     colors = fills.colors(record, np.arange(record.numel))
     return MemoryTape(canvas, record, values_of(trace, record), list(colors))

@@ -13,6 +13,7 @@ from torchreel.stage import motion
 from torchreel.stage.block import Move, TensorBlock
 from torchreel.stage.copying import copy_memory
 from torchreel.stage.layout import Placement, Pose, modes, visible
+from torchreel.stage.reading import leave_unread
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 
@@ -62,7 +63,7 @@ def reshape(stage: Stage, step: Step) -> None:
     )
     if first.mode == "solid":
         leaving += stage.unfollow_memory()
-    stage.play(Move(block, path, _WRAP), *leaving)
+    stage.play(Move(block, path, _WRAP), *leaving, *leave_unread(stage, source, result))
     stage.grow_brackets(first)
     for placement in then:
         stage.scene.wait(motion.HOLD)

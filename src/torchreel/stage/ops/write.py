@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from manim import Animation
-from numpy.typing import NDArray
 
-from torchreel.records import Array, Step, TensorRecord
-from torchreel.stage import motion
-from torchreel.stage.block import BlockAnimation, TensorBlock
+from torchreel.records import Step, TensorRecord
+from torchreel.stage.block import TensorBlock
+from torchreel.stage.elsewhere import elsewhere, others
 from torchreel.stage.memory import memory_positions, reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
@@ -23,22 +21,21 @@ def write(stage: Stage, step: Step) -> None:
         return
     _leave_untrue(stage, source)
     block, changed = _block(stage, source), stage.changed(step)
-    # What rests beside it, a copy for one, is still true: not that the two are equal.
-    alone = all(_is_memory(each.record, source) for each in stage.blocks)
     slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
     known = stage.follows(slots)
-    lit = [
-        *(stage.unlight() if alone else stage.part()),
-        stage.light(block, changed if len(changed) else None),
-    ]
-    for other, cells, places in _others(stage, block, result):
+    if not len(changed) and any(_is_memory(each, source) for each in stage.operands(step)[1:]):
+        return  # ``x[::2] += 1`` has written already when Python sets what it got
+    # What rests beside it, a copy for one, is still true: not that the two are equal.
+    lit = [*stage.part(), stage.light(block, changed if len(changed) else None)]
+    for other, cells, places in others(stage, block, result):
         seen = other.elements[cells[np.isin(places, slots)]]
         lit += [stage.light(other, seen)] if len(seen) else []
     if not known and (leaving := stage.unfollow_memory()):
         stage.play(*leaving, *lit)
         lit = []
     stage.play(*lit, *(stage.following(int(slots[0])) if len(slots) and not known else ()))
-    stage.play(stage.write(block, result), *_elsewhere(stage, block, result))
+    shown = elsewhere(stage, block, result, stage.tape_with(result))
+    stage.play(stage.write(block, result), *shown)
 
 
 def _leave_untrue(stage: Stage, source: TensorRecord) -> None:
@@ -86,60 +83,3 @@ def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
 def _is_seen_alike(one: TensorRecord, other: TensorRecord) -> bool:
     """Tell whether two records are one, or read the same memory in the same way."""
     return one.id == other.id or (bool(one.stride) and reading(one) == reading(other))
-
-
-def _others(
-    stage: Stage, block: TensorBlock, result: TensorRecord
-) -> list[tuple[TensorBlock, NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the other blocks that show what is written: each with its cells there, and the places
-    of these in the storage."""
-    if not result.stride:
-        return []
-    written, found = memory_positions(result).ravel(), []
-    for other in stage.blocks:
-        if other is block or other.record.storage != result.storage or not other.record.stride:
-            continue
-        places = memory_positions(other.record).ravel()[other.elements]
-        cells = np.flatnonzero(np.isin(places, written))
-        if len(cells):
-            found.append((other, cells, places[cells]))
-    return found
-
-
-def _elsewhere(stage: Stage, block: TensorBlock, result: TensorRecord) -> list[Animation]:
-    """Return the animations in which the memory and every other view of it change too."""
-    values = stage.values(result)
-    if values is None or not result.stride:
-        return []
-    slots = memory_positions(result).ravel()
-    animations: list[Animation] = []
-    tape = stage.tape_with(result)
-    if tape is not None:
-        fills = stage.fills.colors(result, np.arange(result.numel))
-        animations.append(tape.write(result, values, fills, slots))
-    written = {int(slot): element for element, slot in enumerate(slots)}
-    for other, cells, places in _others(stage, block, result):
-        elements = np.array([written[int(place)] for place in places])
-        animations.append(_follow_suit(stage, other, cells, result, values, elements))
-    return animations
-
-
-def _follow_suit(
-    stage: Stage,
-    other: TensorBlock,
-    cells: NDArray[np.int64],
-    result: TensorRecord,
-    values: Array,
-    elements: NDArray[np.int64],
-) -> Animation:
-    old, new, done = other.fills.copy(), other.fills.copy(), False
-    new[cells] = stage.fills.colors(result, elements)
-
-    def draw(alpha: float) -> None:
-        nonlocal done
-        other.set_fills(old + (new - old) * motion.ease(alpha))
-        if alpha > 0.5 and not done:
-            done = True
-            other.overwrite(cells, values.ravel()[elements], result, elements)
-
-    return BlockAnimation(other, draw, motion.BEAT)
