@@ -462,7 +462,7 @@ class LessonScene(Scene):
                 before[0] = Named(after[0].name, before[0].record)
         lap = None if self.playing is None else self.loops.counter(self.playing)
         given, made = (tuple(map(self._valued, each)) for each in (before, after))
-        return Sentence(given, step, made, lap=lap)
+        return Sentence(given, step, made, self.network.word(step), lap)
 
     def _made(self, step: Step) -> list[int]:
         """Return the results of a step; of what was written in place, that which it was written

@@ -53,7 +53,8 @@ class IndexRulers(VGroup):
     ``lit`` names for each dimension, from the first, which of its indices are in focus. Where
     there is no room for all numbers of an axis, there are those of the first and the last that are
     lit, of the two ends, and ticks that say where they are. The
-    axes of a block that is cut open begin where it was cut.
+    axes of a block that is cut open begin where it was cut. ``dims`` are the dimensions that are
+    counted (None: all).
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class IndexRulers(VGroup):
         canvas: Canvas,
         block: TensorBlock,
         lit: Collection[Collection[int]] = (),
+        dims: Collection[int] | None = None,
     ) -> None:
         super().__init__()
         self.canvas, self.block = canvas, block
         self.size = canvas.artboard.floor
-        self._axes = axes_of(canvas, block)
+        self._axes = [e for e in axes_of(canvas, block) if dims is None or e.dim in dims]
         self._labels: list[tuple[int, int, Label]] = []
         self.light(lit)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from manim import FadeOut, Group, Scene
 
 from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
@@ -24,6 +26,9 @@ from torchreel.stage.nets.thing import ModelThing
 from torchreel.stage.strip import Sentence
 
 View = Literal["chain", "nodes"]
+
+_OWN = ("embedding", "embedding_bag", "conv1d", "conv2d")
+"""Ops that a module of its own does, with a picture that tells more than a funnel."""
 
 _MOST_LINKS = 16
 _SPOTLIGHTS = 6
@@ -83,6 +88,15 @@ class Network:
             name = self.trace.modules[root.module].name or self.trace.modules[root.module].kind
             return self._told(step, name, root.module, chain.operand, root.results[0])
         return self._told(step, link.name, link.module, operand, link.result)
+
+    def word(self, step: Step) -> Drawn | None:
+        """Return the name of the module whose call a step is alone, where its op tells it; None of
+        any other step."""
+        root = self._root(step)
+        if root is None or not _is_told_by_its_op(self._steps(root)):
+            return None
+        module = self.trace.modules[root.module]
+        return Drawn(0, module.name or module.kind, "module", module=module.number)
 
     def play(self, step: Step) -> None:
         """Play one step that the act covers."""
@@ -182,12 +196,13 @@ class Network:
             self._chains[root.number] = self._make_chain(root)
         return self._chains[root.number]
 
+    def _steps(self, root: ModuleCall) -> Sequence[Step]:
+        return self.trace.steps[root.first or 0 : (root.last or -1) + 1]
+
     def _make_chain(self, root: ModuleCall) -> Chain | None:
-        clash = any(
-            step.clash is not None
-            for step in self.trace.steps[root.first or 0 : (root.last or -1) + 1]
-        )
-        if not root.results or root.last is None or clash:
+        steps = self._steps(root)
+        clash = any(step.clash is not None for step in steps)
+        if not root.results or root.last is None or clash or _is_told_by_its_op(steps):
             return None
         if not any(each.tensor is not None for each in root.operands):
             return None
@@ -332,3 +347,11 @@ class Network:
             leaving = FadeOut(self._there, run_time=QUICK)
             getattr(self.scene, "let_go")([self._there], [leaving])  # noqa: B009
             self._there = None
+
+
+def _is_told_by_its_op(steps: Sequence[Step]) -> bool:
+    """Tell whether a call is one look-up in a table, or one window that slides, of which it is
+    known what is read: the op has a picture of its own, and its numbers are no answer."""
+    if len(steps) != 1 or (name := bare_name(steps[0].op)) not in _OWN:
+        return False
+    return name == "embedding" or any(each.kind == "feeds" for each in steps[0].provenance)

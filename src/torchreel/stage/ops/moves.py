@@ -9,7 +9,7 @@ from torchreel.stage import motion
 from torchreel.stage.layout import Margins
 from torchreel.stage.origins import origins
 from torchreel.stage.reading import leave_unread, reading_room, tell_reading
-from torchreel.stage.registry import choreography
+from torchreel.stage.registry import choreography, find
 from torchreel.stage.stage import Stage
 
 _MOST = 4
@@ -23,6 +23,9 @@ def move(stage: Stage, step: Step) -> None:
     moves = stage.trace.moves(step.number)
     assert moves is not None
     used = [int(each) for each in np.unique(moves[:, 0]) if each >= 0][:_MOST]
+    if not used:  # nothing was moved: the result is empty, or filled
+        find("").play(stage, step)
+        return
     records = [stage.record(step.operands[each].tensor or 0) for each in used]
     symbols = [""] * (len(records) - 1) + ["→"]
     pads = [_NO_PAD] * len(records) + [reading_room(stage, records[0], result)]
