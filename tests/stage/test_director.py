@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from manim import Animation
 
 from tests.stage.conftest import CELLS, Staged, play_cell, write_cells
 from torchreel.records import Drawn, TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.director import LessonScene
 from torchreel.stage.frame import Parts
 from torchreel.stage.numerals import MINUS
+from torchreel.stage.stage import Stage
 from torchreel.tracer import trace_script
 
 
@@ -168,6 +171,25 @@ def test_a_dimension_of_size_one_is_labelled_in_the_new_tensor(staged: Staged) -
     assert sizes == {(0,): "1", (1,): "3", (2,): "4"}
     sizes = {d.index: d.text for d in scene.drawn if d.cue == 2 and d.source == "size"}
     assert sizes == {(0,): "3", (1,): "4"}
+
+
+def test_the_cells_of_a_long_row_fall_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, staged: Staged
+) -> None:
+    shown: list[int] = []
+    play = Stage.play
+
+    def watch(self: Stage, *animations: Animation) -> None:
+        for each in animations:
+            if isinstance(each, BlockAnimation) and isinstance(each.mobject, TensorBlock):
+                each.interpolate(0.2)
+                shown.append(int(each.mobject.pose.shown.sum()))
+        play(self, *animations)
+
+    monkeypatch.setattr(Stage, "play", watch)
+    block = staged("large", until="x").block("x")
+    assert block.pose.shown.all()
+    assert 0 < shown[0] < len(block.elements) < block.record.numel
 
 
 def test_cells_in_frames_keep_their_digits(staged: Staged) -> None:

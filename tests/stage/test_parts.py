@@ -68,6 +68,11 @@ def test_all_numbers_of_a_block_have_the_same_decimals() -> None:
     assert write_all(np.array([0.5, -10.25]), 3) is None
 
 
+def test_no_number_has_a_zero_before_its_point_where_one_has_no_room_for_it() -> None:
+    assert write_all(np.array([0.103, -0.041, 0.005, 0.0]), 5) == [".103", "−.041", ".005", "0."]
+    assert write_all(np.array([0.5, -0.25, 10.0, np.inf]), 4) == [".50", "−.25", "10.", "inf"]
+
+
 def test_a_small_number_beside_a_large_one_is_written_as_that_is() -> None:
     assert write_all(np.array([147.0, 0.005]), 5) == ["147.", "0.005"]
     assert write_all(np.array([147.0, 0.005]), 4) == ["147.", ".005"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -79,7 +79,7 @@ class Movie:
             self.cuts.append(self.frames)
 
     def write(self, pixels: Pixels, repeat: int = 1) -> None:
-        """Add a frame (height, width, 4) of RGBA bytes, ``repeat`` times."""
+        """Add a frame (height, width, 4) of RGBA bytes, ``repeat`` times; it is kept as it is."""
         for _ in range(repeat):
             for sink in self._sinks:
                 sink.write(pixels, self.frames, self.frames in self.cuts[-1:])
@@ -100,6 +100,21 @@ class Movie:
                 stack.callback(sink.close if kind is None else sink.abort)
 
 
+class _Frames:
+    """Pixels as frames of a file; a frame that stands still is converted once."""
+
+    def __init__(self, convert: Callable[[VideoFrame], VideoFrame] = lambda frame: frame) -> None:
+        self._convert = convert
+        self._pixels: Pixels | None = None
+
+    def of(self, pixels: Pixels) -> VideoFrame:
+        """Return the frame of these pixels."""
+        if pixels is not self._pixels:
+            self._pixels = pixels
+            self._frame = self._convert(VideoFrame.from_ndarray(pixels, format="rgba"))
+        return self._frame
+
+
 class _Mp4:
     """H.264 in yuv420p, the index before the data (faststart), colours tagged as BT.709.
 
@@ -116,13 +131,10 @@ class _Mp4:
         context = self._stream.codec_context
         context.color_range = int(ColorRange.MPEG)
         context.colorspace = context.color_primaries = context.color_trc = _BT709
+        self._frames = _Frames(_in_bt709)
 
     def write(self, pixels: Pixels, index: int, cut: bool) -> None:
-        frame = VideoFrame.from_ndarray(pixels, format="rgba").reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-        )
+        frame = self._frames.of(pixels)
         frame.pts = index
         frame.time_base = self._time_base
         frame.pict_type = PictureType.I if cut else PictureType.NONE
@@ -134,6 +146,12 @@ class _Mp4:
 
     def abort(self) -> None:
         self._container.close()
+
+
+def _in_bt709(frame: VideoFrame) -> VideoFrame:
+    return frame.reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
 
 
 class _Gif:
@@ -148,12 +166,13 @@ class _Gif:
         self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = "pal8"
         self._graph = _palette_graph(size, width, height, self._rate)
+        self._frames = _Frames()
         self._written = 0
 
     def write(self, pixels: Pixels, index: int, cut: bool) -> None:
         if index * self._rate // self._fps < self._written:
             return
-        frame = VideoFrame.from_ndarray(pixels, format="rgba")
+        frame = self._frames.of(pixels)
         frame.pts = self._written
         frame.time_base = Fraction(1, self._rate)
         self._graph.push(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,13 @@ def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
     """Return the text of every value in at most ``chars`` characters, or None if one has none.
 
     All have the same number of decimals, the most that fit: two at most, or the three that a small
-    value needs. Floats keep torch's trailing dot, integers do not, booleans are T and F where False
-    has no room.
+    value needs; where one has no room for the 0 before its point, none has it. Floats keep torch's
+    trailing dot, integers do not, booleans are T and F where False has no room.
     """
     for decimals in (3, 2, 1) if _has_small(values) else (2, 1):
         texts = [write(value, chars, decimals) for value in values.ravel().tolist()]
         if all(text is not None for text in texts):
-            return [text or "" for text in texts]
+            return _alike([text or "" for text in texts])
     return None
 
 
@@ -62,6 +63,13 @@ def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]
     return [text for text in texts if float(text) != 0]
 
 
+def _alike(texts: list[str]) -> list[str]:
+    """Return the texts without the 0 before the point where one of them has none."""
+    if not any(text.lstrip(MINUS).startswith(".") for text in texts):
+        return texts
+    return [_without_zero(text) for text in texts]
+
+
 def _has_small(values: NDArray[np.generic]) -> bool:
     """Tell whether a value has its first digit in the third decimal place."""
     if not np.issubdtype(values.dtype, np.floating):
@@ -71,7 +79,7 @@ def _has_small(values: NDArray[np.generic]) -> bool:
 
 
 def _without_zero(text: str) -> str:
-    return text.replace("0.", ".", 1)
+    return re.sub(r"\b0\.(?=\d)", ".", text)
 
 
 def _complex(value: complex) -> str:

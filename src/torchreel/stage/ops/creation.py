@@ -52,7 +52,7 @@ def create(stage: Stage, step: Step) -> None:
         return
     block, placement = stage.new_block(record)
     stage.clear()
-    if not block.has_cells:
+    if not len(block.elements):
         block.fade_into(1.0)
         stage.show_block(block)
         stage.appear(block, motion.BEAT)
@@ -60,7 +60,8 @@ def create(stage: Stage, step: Step) -> None:
         return
     _drop(stage, block, record)
     stage.grow_brackets(placement)
-    stage.follow_memory()
+    if block.has_cells:
+        stage.follow_memory()
 
 
 def _drop(stage: Stage, block: TensorBlock, record: TensorRecord) -> None:
@@ -75,16 +76,17 @@ def _drop(stage: Stage, block: TensorBlock, record: TensorRecord) -> None:
         corners = home.corners + (1 - arrived)[:, None] * _DROP * lane
         block.set_pose(replace(home, corners=corners, shown=arrived > 0))
         if stage.tape is not None and stage.tape_holds(record):
-            stage.tape.fill(arrived)
+            slots = np.arange(stage.tape.count)  # of those between the ends of a long row, too
+            stage.tape.fill(np.interp(slots, block.elements, arrived))
 
     fall(0)
-    slots = stage.empty_slots(home)
+    empty = stage.empty_slots(home)
     if stage.tape is not None:
         stage.scene.add(stage.tape)
-    stage.scene.add(slots)
+    stage.scene.add(empty)
     stage.show_block(block)
     animations = [BlockAnimation(block, fall, max(motion.SLOW, min(1.8, 0.13 * count)))]
     if stage.tape is not None:
         animations.append(BlockAnimation(stage.tape, lambda _: None, animations[0].run_time))
     stage.play(*animations)
-    stage.scene.remove(slots)
+    stage.scene.remove(empty)
