@@ -97,6 +97,20 @@ def test_other_sites_are_told_of_a_lesson_and_its_first_clip(
     assert {f"{CLIP}.webp", f"{CLIP}.mp4"} <= course.files()
 
 
+def test_a_site_that_does_not_know_its_address_names_none(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f'<link rel="canonical" href="{URL}shape/index.html">' in course.page("shape/index.html")
+    monkeypatch.delenv("SITE_URL")
+    course.build()
+    for page in ("shape/index.html", "ja/shape/index.html", "404.html"):
+        html = course.page(page)
+        assert "localhost" not in html
+        assert "og:title" in html
+    monkeypatch.undo()
+    course.build()
+
+
 def test_a_page_without_a_clip_tells_of_the_site(course: Course) -> None:
     told = Told(course.page("about.html")).tags
     assert not [name for name in told if name.startswith(("og:image", "og:video"))]
