@@ -284,13 +284,14 @@ class GraphEdge:
     """An edge of that graph, from the ``source`` node (nearer the root) to the ``target``.
 
     ``gradient`` is what crossed it, None where nothing did. ``input`` is which of the source's
-    inputs the target made.
+    inputs the target made, ``output`` which of the target's outputs that is.
     """
 
     source: int
     target: int
     input: int = 0
     gradient: TensorId | None = None
+    output: int = 0
 
 
 @dataclass(frozen=True)

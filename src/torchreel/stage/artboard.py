@@ -92,6 +92,12 @@ class Artboard:
         """Manim units per pixel."""
         return FRAME_HEIGHT / self.height
 
+    def holds(self, box: tuple[float, float, float, float]) -> bool:
+        """Tell whether a text in a box (left, top, right, bottom) keeps from the edges."""
+        left, top, right, bottom = box
+        across = self.margin <= left and right <= self.width - self.margin
+        return across and self.margin <= top and bottom <= self.height - self.margin
+
     def headed(self) -> Artboard:
         """Return the same with room for a line of the smallest text above the stage."""
         stage, above_tape = (

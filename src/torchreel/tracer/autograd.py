@@ -210,14 +210,14 @@ class _Pass:
     def _graph_edges(self, place: Mapping[int, int]) -> Iterator[GraphEdge]:
         """Yield the edges, those of the node that ran first before the others."""
         for number in place:
-            for index, (target, _) in enumerate(self._nodes[number].next_functions):
+            for index, (target, output) in enumerate(self._nodes[number].next_functions):
                 if target is None:
                     continue
                 reached = self._index[target]
                 # Of torch.autograd.grad: the engine drops what does not lead to an input.
                 taken = reached in self._ran or reached in self._arrived
                 gradient = self._crossed.get((number, index)) if taken else None
-                yield GraphEdge(place[number], place[reached], index, gradient)
+                yield GraphEdge(place[number], place[reached], index, gradient, output)
 
     def _graph_node(self, number: int, position: int) -> GraphNode:
         node = self._nodes[number]

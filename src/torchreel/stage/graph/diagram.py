@@ -30,13 +30,14 @@ _LINKS_OF_AN_OP = 8
 @dataclass(frozen=True)
 class Detail:
     """How fine a picture is: tensors of up to ``elements`` elements are drawn element by element,
-    ``data`` (what no gradient goes to) is drawn or not, results without a name are or are not, and
-    so are leaves: "all", those that are not a folded module's own parameters ("outer"), or "none".
+    ``data`` (what no gradient goes to) is drawn or not, so are results ("all", those that have a
+    name, or "root": only what the pass began at) and leaves: "all", those that are not a folded
+    module's own parameters ("outer"), or "none".
     """
 
     elements: int = 4
     data: bool = True
-    unnamed: bool = True
+    results: Literal["all", "named", "root"] = "all"
     leaves: Literal["all", "outer", "none"] = "all"
 
 
@@ -60,7 +61,8 @@ class Node:
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
     tensor that asks for one; an op that is ``kept`` holds such leaves within,
     ``module`` is the module it stands for. ``terms`` are the edges that bring what adds up to
-    its gradient (``brought``), in the order in which it comes; none where only one does.
+    its gradient (``brought``), in the order in which it comes; none where only one does. ``within``
+    are the names that the script has for results of an op that are not drawn, with their tensors.
     """
 
     kind: Kind
@@ -80,6 +82,7 @@ class Node:
     module: int | None = None
     terms: tuple[int, ...] = ()
     brought: tuple[int, ...] = ()
+    within: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,11 @@ class Drawing:
         self._pictures: dict[Ops, tuple[int, ...]] = {}
         self._group = 0
         self._kept = {each.tensor for each in backward.accumulations}
+        # An op that made several tensors: a node of the pass knows one of them.
+        outputs: dict[int, set[int]] = defaultdict(set)
+        for edge in backward.edges:
+            outputs[edge.target].add(edge.output)
+        self._several = {node for node, made in outputs.items() if len(made) > 1}
         # One tensor that is too large, and all but scalars are drawn as one.
         sizes = [
             trace.tensor(node.tensor).numel for node in backward.nodes if node.tensor is not None
@@ -211,7 +219,7 @@ class Drawing:
         pictures = []
         for place in parts:
             pictures.append(len(self._nodes))
-            self._nodes.append(self._op_node(op, place))
+            self._nodes.append(self._op_node(op, place, results))
         self._pictures[op] = tuple(pictures)
         for node in results:
             for shown in self._shown(node.number):
@@ -302,13 +310,21 @@ class Drawing:
         node = self._backward.nodes[number]
         record = None if node.tensor is None else self._trace.tensor(node.tensor)
         op = self._op_of.get(number)
-        hidden = not self._detail.unnamed and not node.names
-        if op is not None and (record is None or (hidden and number not in self._backward.roots)):
+        if op is not None and (record is None or self._hidden(node)):
             return self._pictures[op]
         if record is None or (op is None and self._within(number)):
             return ()
         name = node.names[-1] if node.names else record.name
         return self._tensor_nodes(record, node, name)
+
+    def _hidden(self, node: GraphNode) -> bool:
+        """Tell whether what a node made is not drawn: its op stands for it."""
+        if node.number in self._several:
+            return True
+        if node.number in self._backward.roots or node.tensor in self._kept:
+            return False
+        results = self._detail.results
+        return results == "root" or (results == "named" and not node.names)
 
     def _within(self, leaf: int) -> bool:
         """Tell whether a leaf is not drawn: only ops that stand for their module use it."""
@@ -362,7 +378,7 @@ class Drawing:
         step = steps.pop()
         return self._trace.steps[step] if step is not None and not steps else None
 
-    def _op_node(self, op: Ops, place: int | None) -> Node:
+    def _op_node(self, op: Ops, place: int | None, results: Sequence[GraphNode]) -> Node:
         nodes = [self._backward.nodes[number] for number in op]
         steps = sorted({node.step for node in nodes if node.step is not None})
         texts = [symbol(self._trace.steps[step]) for step in steps]
@@ -388,7 +404,21 @@ class Drawing:
                 for edge in self._backward.edges
             ),
             module=module,
+            within=() if module is not None else self._names_within(op, results),
         )
+
+    def _names_within(self, op: Ops, results: Sequence[GraphNode]) -> tuple[tuple[str, int], ...]:
+        """Return the names of what an op made and that is not drawn, the first made first."""
+        drawn = {node.number for node in results if not self._hidden(node)}
+        found: dict[int, str] = {}
+        nodes = [self._backward.nodes[number] for number in op if number not in drawn]
+        for node in sorted(nodes, key=lambda node: node.step or 0):
+            if node.number in self._several and node.step is not None:
+                made = self._trace.steps[node.step].results
+                found |= {each: self._name(each) for each in made if self._name(each)}
+            elif node.names and node.tensor is not None:
+                found[node.tensor] = node.names[-1]
+        return tuple((name, tensor) for tensor, name in found.items())
 
     def _module(self, op: Ops) -> int | None:
         if op not in self._modules:
@@ -425,13 +455,9 @@ class Drawing:
         if not all(self._by_element(record) for record in (made, *involved)):
             return (None,)
         hidden = [edge for edge in edges if self._nodes[self._shown(edge.target)[0]].kind == "op"]
-        if hidden or self._nodes_of_op(results[0]):
+        if hidden or self._hidden(results[0]):
             return (None,)
         return range(made.numel)
-
-    def _nodes_of_op(self, node: GraphNode) -> bool:
-        root = node.number in self._backward.roots
-        return not self._detail.unnamed and not node.names and not root
 
     def _rows(self, step: Step) -> list[tuple[int, int, int]] | None:
         """Return which element of which operand went into which element of the result."""

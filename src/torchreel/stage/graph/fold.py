@@ -7,7 +7,7 @@ without a gradient), then the ops of a module become one node, then neighbouring
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -18,14 +18,23 @@ from torchreel.stage.graph.diagram import Detail, Drawing, Ops, calls_around, op
 from torchreel.stage.graph.placement import Placed, place
 
 _LEAVES: tuple[Literal["all", "outer"], ...] = ("all", "outer")
-_DETAILS = tuple(
-    Detail(elements, data, unnamed, leaves)
-    for leaves in _LEAVES
-    for unnamed in (True, False)
-    for elements in (4, 1)
-    for data in (True, False)
-)
-_LAST = Detail(1, data=False, unnamed=False, leaves="none")
+
+
+def _details(*results: Literal["all", "named", "root"]) -> tuple[Detail, ...]:
+    """Return how fine a picture may be, the finest first."""
+    return tuple(
+        Detail(elements, data, shown, leaves)
+        for leaves in _LEAVES
+        for shown in results
+        for elements in (4, 1)
+        for data in (True, False)
+    )
+
+
+_FINE, _ALL = _details("all", "named"), _details("all", "named", "root")
+_LAST = Detail(1, data=False, results="root", leaves="none")
+_NODES_OF_ONE = 25
+"""Ops of a pass of at most so many nodes are put together by module alone, if at all."""
 _OPS_MOST = 40
 """A pass with more ops than this begins with stretches of them together."""
 
@@ -39,19 +48,66 @@ class Folding:
 
 
 def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) -> Placed | None:
-    """Return the finest picture of a pass's graph that fits the zone; None where it has no node."""
+    """Return the finest picture of a pass's graph that fits the zone, of those that are as fine the
+    one with the fewest crossings; None where it has no node.
+
+    A small graph is dense before ops that are in no module are put together.
+    """
+
+    def finest(folding: Folding, *, dense: bool = False) -> Placed | None:
+        return _fewest_crossings(_pictures(trace, backward, folding, zone, artboard, dense=dense))
+
+    small = len(backward.nodes) <= _NODES_OF_ONE
+    whole = Folding(ops_of(backward))
+    dense = False
     for folding in foldings(trace, backward):
-        for detail in _DETAILS:
-            if detail.leaves == "outer" and not folding.modules:
-                continue
-            diagram = Drawing(trace, backward, folding.ops, detail, folding.modules).diagram()
-            placed = place(diagram, trace, zone, artboard)
-            if placed is None and diagram.has_terms:
-                placed = place(diagram.without_terms(), trace, zone, artboard)
+        if small and not dense and not folding.modules and folding != whole:
+            dense, placed = True, finest(whole, dense=True)
             if placed is not None:
                 return placed
+        placed = finest(folding, dense=dense)
+        if placed is not None and placed.layers.crossings and small and not dense:
+            placed = _fewest_crossings(each for each in (placed, finest(whole, dense=True)) if each)
+        if placed is not None:
+            return placed
     drawing = Drawing(trace, backward, folding.ops, _LAST, folding.modules)
     return place(drawing.diagram().without_terms(), trace, zone, artboard)
+
+
+def _pictures(
+    trace: Trace,
+    backward: Backward,
+    folding: Folding,
+    zone: Zone,
+    artboard: Artboard,
+    *,
+    dense: bool,
+) -> Iterator[Placed]:
+    """Yield the pictures of a folding that fit, the finest first."""
+    tried = set()
+    for detail in _ALL if dense else _FINE:
+        if detail.leaves == "outer" and not folding.modules:
+            continue
+        whole = Drawing(trace, backward, folding.ops, detail, folding.modules).diagram()
+        for diagram in dict.fromkeys((whole, whole.without_terms())):
+            placed = (
+                None if diagram in tried else place(diagram, trace, zone, artboard, dense=dense)
+            )
+            tried.add(diagram)
+            if placed is not None:
+                yield placed
+                break
+
+
+def _fewest_crossings(pictures: Iterable[Placed]) -> Placed | None:
+    """Return the first picture without a crossing, or else the first of those with the fewest."""
+    best: Placed | None = None
+    for each in pictures:
+        if best is None or each.layers.crossings < best.layers.crossings:
+            best = each
+        if not best.layers.crossings:
+            break
+    return best
 
 
 def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:

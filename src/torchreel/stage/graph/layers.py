@@ -5,10 +5,11 @@ After Sugiyama, Tagawa and Toda (1981): ranks, order within the ranks, coordinat
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Link = tuple[int, int]
@@ -16,6 +17,9 @@ Link = tuple[int, int]
 _STARTS = 12
 _SWEEPS = 12
 _ROUNDS = 300
+_SHIFTS = 3
+_SHIFTS_TRIED = 10_000
+_RANKINGS = 40
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,76 @@ class Layers:
             for number, (left, right) in enumerate(itertools.pairwise(self.columns))
         )
 
+    def with_leaves_over(
+        self, columns: int, groups: Sequence[int], links: Sequence[Link]
+    ) -> Layers:
+        """Return the same with the leaves of each column spread over so many: the first of them
+        stays, the next stands further left, where its line would pass."""
+        led_to = {groups[target] for _, target in links}
+        rank = {}
+        for number, column in enumerate(self.columns):
+            nodes = [node for node in column if node < len(groups)]
+            leaves = list(dict.fromkeys(groups[node] for node in nodes))
+            leaves = [group for group in leaves if group not in led_to]
+            for group in {groups[node] for node in nodes}:
+                away = leaves.index(group) % columns if group in leaves else 0
+                rank[group] = number - away
+        return _in_columns(_columns(groups, rank), groups, links)
+
     def _between(self, number: int) -> list[Link]:
         left = set(self.columns[number])
         steps = itertools.chain.from_iterable(itertools.pairwise(path) for path in self.paths)
         return [step for step in steps if step[0] in left]
 
 
-def ranks(groups: Sequence[int], links: Sequence[Link]) -> list[int]:
+def ranks(groups: Sequence[int], links: Sequence[Link], *, late: bool = False) -> list[int]:
     """Return the column of each node, the members of a group in the same one.
 
-    A column is as far right as the longest way to it is long; what nothing leads to stands just
-    left of where it is first used. Raises ValueError where groups lead to each other in a ring.
+    A node stands as far left as the ways to it are long, or (``late``) as far right as the ways
+    from it; what nothing leads to just left of where it is first used. Raises ValueError where
+    groups lead to each other in a ring.
     """
+    into, out = _neighbours(groups, links)
+    return _columns(groups, _ranked(groups, into, out, late=late))
+
+
+def arrange(
+    groups: Sequence[int], links: Sequence[Link], most: int | None = None, *, late: bool = False
+) -> Layers:
+    """Return the columns of a graph with few crossings.
+
+    ``groups`` names the group of each node: its members stand in one column, one below the other
+    and in their own order. Nodes are moved to other columns where that takes crossings away, but
+    to no more columns than ``most`` (None: any number); ``late`` is as for :func:`ranks`.
+    """
+    best: Layers | None = None
+    for rank in _rankings(groups, links, late=late):
+        if best is not None and most is not None and max(rank) >= most:
+            continue
+        layers = _in_columns(rank, groups, links)
+        if best is None or layers.crossings < best.crossings:
+            best = layers
+        if not best.crossings:
+            break
+    assert best is not None
+    return best
+
+
+Neighbours = Mapping[int, set[int]]
+
+
+def _neighbours(groups: Sequence[int], links: Sequence[Link]) -> tuple[Neighbours, Neighbours]:
+    """Return which groups lead to each group, and to which each leads."""
     into: dict[int, set[int]] = defaultdict(set)
     out: dict[int, set[int]] = defaultdict(set)
     for source, target in links:
         into[groups[target]].add(groups[source])
         out[groups[source]].add(groups[target])
+    return into, out
+
+
+def _longest_ways(groups: Collection[int], into: Neighbours) -> dict[int, int]:
+    """Return how long the longest way to each group is."""
     rank: dict[int, int] = {}
     waiting = set(groups)
     while waiting:
@@ -61,20 +118,42 @@ def ranks(groups: Sequence[int], links: Sequence[Link]) -> list[int]:
         for group in ready:
             rank[group] = max((rank[each] + 1 for each in into[group]), default=0)
         waiting -= set(ready)
-    for group in set(groups):
-        if not into[group] and out[group]:
-            rank[group] = min(rank[each] for each in out[group]) - 1
-    return [rank[group] for group in groups]
+    return rank
 
 
-def arrange(groups: Sequence[int], links: Sequence[Link]) -> Layers:
-    """Return the columns of a graph with few crossings.
+def _ranked(
+    groups: Collection[int], into: Neighbours, out: Neighbours, *, late: bool
+) -> dict[int, int]:
+    ways = _longest_ways(set(groups), out if late else into)
+    rank = {group: -way if late else way for group, way in ways.items()}
+    beside = {
+        group: min(rank[each] for each in out[group]) - 1
+        for group in rank
+        if not into[group] and out[group]
+    }
+    return {**rank, **beside}
 
-    ``groups`` names the group of each node: its members stand in one column, one below the other
-    and in their own order.
-    """
-    rank = ranks(groups, links)
-    count = max(rank, default=0) + 1
+
+def _columns(groups: Sequence[int], rank: Mapping[int, int]) -> list[int]:
+    first = min(rank.values(), default=0)
+    return [rank[group] - first for group in groups]
+
+
+def _rankings(groups: Sequence[int], links: Sequence[Link], *, late: bool) -> Iterator[list[int]]:
+    """Yield columns of the nodes: early and late, then with leaves that several groups use further
+    left. A leaf that stands between two lines of another must be right of it for none to cross."""
+    into, out = _neighbours(groups, links)
+    both = [_ranked(groups, into, out, late=each) for each in (late, not late)]
+    shared = sorted(group for group in set(groups) if not into[group] and len(out[group]) > 1)
+    shifts = itertools.islice(itertools.product(range(_SHIFTS), repeat=len(shared)), _SHIFTS_TRIED)
+    for shift in sorted(shifts, key=sum)[:_RANKINGS]:
+        for rank in both:
+            moved = {group: rank[group] - by for group, by in zip(shared, shift, strict=True)}
+            yield _columns(groups, {**rank, **moved})
+
+
+def _in_columns(rank: Sequence[int], groups: Sequence[int], links: Sequence[Link]) -> Layers:
+    """Return nodes in these columns, ordered so that few links cross."""
     members: dict[tuple[int, ...], list[int]] = {}
     for node, group in enumerate(groups):
         members.setdefault((rank[node], group), []).append(node)
@@ -88,7 +167,7 @@ def arrange(groups: Sequence[int], links: Sequence[Link]) -> Layers:
             members.setdefault((column, groups[source], groups[target], -1), []).append(waypoint)
             path.append(waypoint)
         paths.append((*path, target))
-    units: list[list[tuple[int, ...]]] = [[] for _ in range(count)]
+    units: list[list[tuple[int, ...]]] = [[] for _ in range(max(rank, default=0) + 1)]
     for key, nodes in members.items():
         units[key[0]].append(tuple(nodes))
     return Layers(_ordered(units, paths), tuple(paths))
@@ -236,20 +315,38 @@ def _swap(units: Units, between: list[list[Link]]) -> None:
     while improved:
         improved = False
         for number, column in enumerate(units):
+            met = _met(units, number, between)
             for i in range(len(column) - 1):
-                before = _around(units, number, between)
-                column[i], column[i + 1] = column[i + 1], column[i]
-                if _around(units, number, between) < before:
+                one, other = column[i], column[i + 1]
+                if _inversions(met[other], met[one]) < _inversions(met[one], met[other]):
+                    column[i], column[i + 1] = other, one
                     improved = True
-                else:
-                    column[i], column[i + 1] = column[i + 1], column[i]
 
 
-def _around(units: Units, number: int, between: list[list[Link]]) -> int:
+Met = tuple[list[int], list[int]]
+
+
+def _met(units: Units, number: int, between: list[list[Link]]) -> dict[tuple[int, ...], Met]:
+    """Return where the neighbours of each unit of a column stand, to the left and to the right."""
+    unit_of = {node: unit for unit in units[number] for node in unit}
+    met: dict[tuple[int, ...], Met] = {unit: ([], []) for unit in units[number]}
+    for side, left in enumerate((number - 1, number)):
+        if not 0 <= left < len(units) - 1:
+            continue
+        neighbour = left if side == 0 else number + 1
+        place = {node: i for i, node in enumerate(_flat(units[neighbour]))}
+        for link in between[left]:
+            one, other = link if side else reversed(link)
+            met[unit_of[one]][side].append(place[other])
+    return met
+
+
+def _inversions(upper: Met, lower: Met) -> int:
+    """Return how many links of two units cross that stand one above the other."""
     return sum(
-        _crossings(_flat(units[left]), _flat(units[left + 1]), between[left])
-        for left in (number - 1, number)
-        if 0 <= left < len(units) - 1
+        p > q
+        for one, other in zip(upper, lower, strict=True)
+        for p, q in itertools.product(one, other)
     )
 
 
@@ -263,8 +360,13 @@ def _total(units: Units, between: list[list[Link]]) -> int:
 def _crossings(left: Sequence[int], right: Sequence[int], links: Sequence[Link]) -> int:
     on_left = {node: i for i, node in enumerate(left)}
     on_right = {node: i for i, node in enumerate(right)}
-    ends = [(on_left[one], on_right[other]) for one, other in links]
-    return sum((a - c) * (b - d) < 0 for (a, b), (c, d) in itertools.combinations(ends, 2))
+    crossings = 0
+    above: list[int] = []
+    # Links from one node do not cross: the lower end of those from above is what counts.
+    for _, end in sorted((on_left[one], on_right[other]) for one, other in links):
+        crossings += len(above) - bisect.bisect_right(above, end)
+        bisect.insort(above, end)
+    return crossings
 
 
 def _flat(column: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -21,8 +21,11 @@ from torchreel.stage.graph.placement import (
     Placed,
     Sizes,
     beside_capsule,
+    capsule_of,
     gradient_height,
     lines_of,
+    name_of_op,
+    names_over,
     plate_width,
     term_width,
 )
@@ -84,7 +87,7 @@ class Pictures:
         )
         labels: list[VMobject] = []
         rows, columns = box.grid
-        inner = box.width - 0.9 * size
+        inner = box.width - self._sizes.around * size
         for place, text in enumerate(lines_of(node, self._artboard)):
             column, row = divmod(place, rows)
             x = box.x + (column - (columns - 1) / 2) * (inner + size) / columns
@@ -95,8 +98,11 @@ class Pictures:
         return Part(body, *labels, *self._frame(node, box)), labels
 
     def name(self, node: Node, box: Box, room: float) -> Part | None:
-        """Return a tensor's name above its block, or None where it has none that fits."""
-        if not node.name or not node.first or node.kind == "op":
+        """Return a tensor's name above its block, or over an op those of what it made and that is
+        not drawn; None where there is none, or none that fits."""
+        if node.within:
+            return self._names_over(node, box)
+        if not node.name or not node.first:
             return None
         size = self._sizes.name
         texts = dict.fromkeys((node.name, node.name.rsplit(".", 1)[-1]))
@@ -110,6 +116,17 @@ class Pictures:
                 y = box.top - 0.68 * size
                 return Part(self._canvas.label(text, x, y, fitting, color, source=source))
         return None
+
+    def _names_over(self, node: Node, box: Box) -> Part:
+        size, left = name_of_op(self._sizes), box.x - box.names / 2
+        y, labels = box.top - 0.68 * size, []
+        texts = names_over(node, self._sizes)
+        for (text, width), (_, tensor) in zip(texts, node.within, strict=True):
+            left += width
+            source = Drawn(0, text, "name", tensor)
+            x = left - text_width(text, size) / 2
+            labels.append(self._canvas.label(text, x, y, size, self._theme.text, source=source))
+        return Part(*labels)
 
     def capsule(self, node: Node, box: Box, gradient: int, room: float) -> Part:
         """Return the gradient of a node: a capsule under an element, a block under a tensor.
@@ -146,7 +163,7 @@ class Pictures:
     def _lines_of_terms(self, node: Node, box: Box, room: float) -> list[Part]:
         sizes, size, px = self._sizes, self._sizes.read, self._artboard.px
         sign, pad = text_width("+ ", size), 0.3 * size
-        most = max(2, int((room - sign - 2 * pad) / (ADVANCE * size)))
+        most = int((max(room, box.plate) - sign - 2 * pad) / (ADVANCE * size) + 1e-6)
         written = [self._written(each, most) for each in node.brought]
         texts = [each[self._flat(node)] for each in written if each is not None]
         if len(texts) < len(node.brought):
@@ -203,11 +220,11 @@ class Pictures:
         return Part(self._canvas.label(text, *place, size, self._theme.grad, source=source))
 
     def _scalar_width(self, node: Node, gradient: int, room: float) -> tuple[float, str | None]:
-        size, height = self._sizes.read, self._sizes.capsule
-        most = int((room - 0.7 * height) / (ADVANCE * size))
-        texts = self._written(gradient, max(2, most))
-        text = texts[self._flat(node)] if texts is not None else None
-        return max(1.1 * self._sizes.cell, text_width(text or "", size) + 0.8 * height), text
+        most = int((room - 0.7 * self._sizes.capsule) / (ADVANCE * self._sizes.read))
+        values = self._trace.values.get(gradient)
+        if values is None:
+            return 1.1 * self._sizes.cell, None
+        return capsule_of(values, node.index, self._sizes, most)
 
     def _scalar(self, node: Node, box: Box, gradient: int, room: float) -> Part:
         size, px = self._sizes.read, self._artboard.px

@@ -22,10 +22,11 @@ from torchreel.stage.text import ADVANCE, text_width
 Points = NDArray[np.float64]
 
 COLUMNS = {"page": 5, "film": 9}
-"""The most columns of nodes that are shown side by side."""
+"""The most columns of nodes side by side in a picture that is not dense."""
 
 _CELL_MOST = {"page": 120.0, "film": 116.0}
 _CELL_LEAST = {"page": 76.0, "film": 56.0}
+_CELL_DENSE = {"page": 56.0, "film": 44.0}
 _BETWEEN = {"page": 1.25, "film": 1.7}
 """The most that two columns are apart, in cells."""
 _STEP = 4.0
@@ -76,6 +77,11 @@ class Sizes:
         return max(self.artboard.floor, 0.42 * self.cell)
 
     @property
+    def around(self) -> float:
+        """What an op's node has left and right of its symbols, in em."""
+        return 0.9 if self.cell >= _CELL_LEAST[self.artboard.name] else 0.6
+
+    @property
     def read(self) -> float:
         """Type size of gradients and derivatives: what must be read."""
         return max(1.11 * self.artboard.floor, 0.40 * self.cell)
@@ -107,7 +113,8 @@ class Box:
 
     ``width`` and ``height`` are the body's front; ``pad`` is the frame's distance; ``unit`` the
     side of a cell within a tensor's grid of ``rows`` and ``columns`` cells; ``terms`` the height of
-    what adds up to the gradient, which stands between the body and it, on a ``plate`` of a width.
+    what adds up to the gradient, which stands between the body and it, on a ``plate`` of a width;
+    ``capsule`` is the width of the gradient's capsule, ``names`` that of the names over an op.
     """
 
     x: float
@@ -122,6 +129,8 @@ class Box:
     grid: tuple[int, int] = (1, 1)
     terms: float = 0.0
     plate: float = 0.0
+    capsule: float = 0.0
+    names: float = 0.0
 
     @property
     def left(self) -> float:
@@ -164,37 +173,74 @@ class Placed:
     between: float
 
 
-def place(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> Placed | None:
-    """Return the largest picture of a diagram that fits a zone, or None where none is readable."""
-    if not diagram.nodes or not _may_fit(diagram, trace, zone, artboard):
+def place(
+    diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard, *, dense: bool = False
+) -> Placed | None:
+    """Return the picture of a diagram that has the fewest crossings, as large as it fits a zone, or
+    None where none is readable. ``dense``: in as many columns as there is room for, and smaller."""
+    most = None if dense else COLUMNS[artboard.name]
+    least = (_CELL_DENSE if dense else _CELL_LEAST)[artboard.name]
+    if not diagram.nodes or not _may_fit(diagram, trace, zone, Sizes(artboard, least), most):
         return None
-    layers = arrange(diagram.groups, diagram.pairs)
-    size = _CELL_MOST[artboard.name]
-    while size >= _CELL_LEAST[artboard.name]:
-        placed = _fit(diagram, trace, layers, zone, Sizes(artboard, size))
+    for late in (False, True):
+        placed = _arranged(diagram, trace, zone, Sizes(artboard, least), most, late=late)
         if placed is not None:
             return placed
-        size -= _STEP
     return None
 
 
-def _may_fit(diagram: Diagram, trace: Trace, zone: Zone, artboard: Artboard) -> bool:
+def _arranged(
+    diagram: Diagram, trace: Trace, zone: Zone, smallest: Sizes, most: int | None, *, late: bool
+) -> Placed | None:
+    """Return the picture with the fewest crossings for which there are enough columns."""
+    groups, links = diagram.groups, diagram.pairs
+    columns = max(ranks(groups, links)) + 1
+    while most is None or most >= columns:
+        layers = arrange(groups, links, most, late=late)
+        placed = _largest(diagram, trace, layers, zone, smallest)
+        for over in (2, 3) if placed is None else ():
+            spread = layers.with_leaves_over(over, groups, links)
+            if placed is None and (most is None or len(spread.columns) <= most):
+                placed = _largest(diagram, trace, spread, zone, smallest)
+        if placed is not None:
+            return placed
+        most = len(layers.columns) - 1  # fewer columns, though more lines may cross there
+    return None
+
+
+def _largest(
+    diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, smallest: Sizes
+) -> Placed | None:
+    least = _fit(diagram, trace, layers, zone, smallest)
+    size = _CELL_MOST[smallest.artboard.name]
+    while least is not None and size > smallest.cell:
+        placed = _fit(diagram, trace, layers, zone, Sizes(smallest.artboard, size))
+        if placed is not None:
+            return placed
+        size -= _STEP
+    return least
+
+
+def _may_fit(diagram: Diagram, trace: Trace, zone: Zone, sizes: Sizes, most: int | None) -> bool:
     """Tell, before the costly ordering, whether the smallest picture's columns are too many, too
     wide or too high."""
-    column = ranks(diagram.groups, diagram.pairs)
-    if max(column) >= COLUMNS[artboard.name]:
-        return False
-    sizes = Sizes(artboard, _CELL_LEAST[artboard.name])
-    gap = artboard.px(_GAPS[-1])
-    wide: dict[int, float] = defaultdict(float)
-    high: dict[int, float] = defaultdict(lambda: -gap)
-    for node, at in zip(diagram.nodes, column, strict=True):
-        body = _body(node, trace, sizes)
-        wide[at] = max(wide[at], _width(body))
-        high[at] += body.above + body.below + gap
-    if max(high.values()) > zone.height:
-        return False
-    return sum(wide.values()) + sizes.least_between * (len(wide) - 1) <= zone.width
+    gap = sizes.artboard.px(_GAPS[-1])
+    bodies = [_body(node, trace, sizes) for node in diagram.nodes]
+    led_to = {link.target for link in diagram.links}
+    for late in (False, True):
+        column = ranks(diagram.groups, diagram.pairs, late=late)
+        if most is not None and max(column) >= most:
+            return False
+        wide: dict[int, float] = defaultdict(float)
+        high: dict[int, float] = defaultdict(lambda: -gap)
+        for number, (body, at) in enumerate(zip(bodies, column, strict=True)):
+            wide[at] = max(wide[at], _width(body))
+            if number in led_to:  # leaves may stand in other columns
+                high[at] += body.above + body.below + gap
+        across = sum(wide.values()) + sizes.least_between * (len(wide) - 1)
+        if max(high.values(), default=0.0) <= zone.height and across <= zone.width:
+            return True
+    return False
 
 
 def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Sizes) -> Placed | None:
@@ -260,7 +306,12 @@ def _at(body: Box, x: float, y: float) -> Box:
 
 
 def _width(body: Box) -> float:
-    return body.width + body.pad + max(body.pad, DEPTH_X * body.depth)
+    return max(
+        body.width + body.pad + max(body.pad, DEPTH_X * body.depth),
+        body.plate,
+        body.capsule,
+        body.names,
+    )
 
 
 def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
@@ -287,8 +338,27 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
     if node.gradient is not None:
         below += sizes.below
         below += sizes.capsule if node.kind == "element" else gradient_height(height, unit, sizes)
-    plate = _plate_of(node, trace, sizes) if node.kind == "element" and terms else 0.0
-    return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms, plate)
+    plate = capsule = 0.0
+    if node.kind == "element":
+        plate = _plate_of(node, trace, sizes) if terms else 0.0
+        values = None if node.gradient is None else trace.values.get(node.gradient)
+        capsule = capsule_of(values, node.index, sizes, _CHARS)[0] if values is not None else 0.0
+    return Box(0, 0, width, height, pad, depth, above, below, unit, grid, terms, plate, capsule)
+
+
+def capsule_of(
+    values: NDArray[np.generic], index: tuple[int, ...], sizes: Sizes, most: int
+) -> tuple[float, str | None]:
+    """Return width and text of the capsule of an element of a gradient: as wide as the smallest, or
+    as its number needs, of at most so many characters (None where it needs more)."""
+    least = 1.1 * sizes.cell
+    chars = int((least - 0.7 * sizes.capsule) / (ADVANCE * sizes.read))
+    for count in range(max(2, chars), max(3, chars + 1, most + 1)):
+        texts = numerals.write_all(values, count)
+        if texts is not None:
+            text = texts[int(np.ravel_multi_index(index, values.shape)) if values.shape else 0]
+            return max(least, text_width(text, sizes.read) + 0.8 * sizes.capsule), text
+    return least, None
 
 
 def _plate_of(node: Node, trace: Trace, sizes: Sizes) -> float:
@@ -344,10 +414,26 @@ def _op_body(node: Node, sizes: Sizes) -> Box:
     rows = -(-len(texts) // columns)
     widest = max(text_width(text, size) for text in texts)
     height = max(2 * sizes.radius, (rows * _LINE + 0.5) * size)
-    width = max(2 * sizes.radius, columns * widest + (columns - 1) * size + 0.9 * size)
+    width = max(2 * sizes.radius, columns * widest + (columns - 1) * size + sizes.around * size)
     pad = sizes.pad if node.kept else 0.0
     below = height / 2 + pad + (sizes.below + sizes.capsule * 0.6 if node.kept else 0.0)
-    return Box(0, 0, width, height, pad, 0.0, height / 2 + pad, below, grid=(rows, columns))
+    above = height / 2 + pad + (1.25 * name_of_op(sizes) if node.within else 0.0)
+    names = sum(width for _, width in names_over(node, sizes))
+    return Box(0, 0, width, height, pad, 0.0, above, below, grid=(rows, columns), names=names)
+
+
+def name_of_op(sizes: Sizes) -> float:
+    """Return the type size of the names over an op."""
+    return 1.05 * sizes.artboard.floor
+
+
+def names_over(node: Node, sizes: Sizes) -> list[tuple[str, float]]:
+    """Return the names that are written over an op, each with the width that it takes."""
+    size = name_of_op(sizes)
+    return [
+        (name, text_width(name, size) + size * (place > 0))
+        for place, (name, _) in enumerate(node.within)
+    ]
 
 
 def lines_of(node: Node, artboard: Artboard) -> tuple[str, ...]:
@@ -473,10 +559,7 @@ def _factors(
     diagram: Diagram, boxes: Sequence[Box], curves: Sequence[Points], sizes: Sizes
 ) -> dict[int, tuple[float, float, str]]:
     """Return the place of each derivative: beside its link, on nothing else."""
-    taken: list[Rectangle] = [_reserved(box) for box in boxes]
-    taken += [
-        (box.x - box.plate / 2, box.bottom, box.x + box.plate / 2, box.under) for box in boxes
-    ]
+    taken: list[Rectangle] = [each for box in boxes for each in _rectangles(box)]
     lines = [points_on(curve) for curve in curves]
     found: dict[int, tuple[float, float, str]] = {}
     for number, link in enumerate(diagram.links):
@@ -488,6 +571,8 @@ def _factors(
         above = _outside(diagram, boxes, number)
         for x, y in _beside(lines[number], height, sizes, above=above):
             box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            if not sizes.artboard.holds(box):
+                continue
             cost = 10.0 * sum(_share(box, other) for other in taken)
             near = sizes.artboard.px(6)
             grown = (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near)
@@ -508,7 +593,8 @@ def beside_capsule(
     box, board = placed.boxes[number], placed.sizes.artboard
     y = box.under + placed.sizes.below + capsule[1] / 2
     away = capsule[0] / 2 + board.px(9) + text[0] / 2
-    taken = [_reserved(each) for at, each in enumerate(placed.boxes) if at != number]
+    others = (each for at, each in enumerate(placed.boxes) if at != number)
+    taken = [each for other in others for each in _rectangles(other)]
     for x, middle, words in placed.factors.values():
         half = text_width(words, placed.sizes.read) / 2
         height = 0.73 * placed.sizes.read / 2
@@ -516,9 +602,8 @@ def beside_capsule(
     lines = [points_on(curve) for curve in placed.curves]
     for x in (box.x - away, box.x + away):
         place = (x - text[0] / 2, y - text[1] / 2, x + text[0] / 2, y + text[1] / 2)
-        inside = place[0] >= board.margin and place[2] <= board.width - board.margin
         free = not any(_share(place, other) for other in taken)
-        if inside and free and not any(_inside(line, place) for line in lines):
+        if board.holds(place) and free and not any(_inside(line, place) for line in lines):
             return x, y
     return None
 
@@ -545,8 +630,17 @@ def _beside(line: Points, height: float, sizes: Sizes, *, above: bool) -> list[t
     return places
 
 
-def _reserved(box: Box) -> Rectangle:
-    return box.left, box.y - box.above, box.right, box.y + box.below
+def _rectangles(box: Box) -> list[Rectangle]:
+    """Return what a node takes up: body, names, sum and capsule."""
+
+    def wide(width: float, top: float, bottom: float) -> Rectangle:
+        return box.x - width / 2, top, box.x + width / 2, bottom
+
+    found = [(box.left, box.y - box.above, box.right, box.y + box.below)]
+    found.append(wide(box.names, box.y - box.above, box.top))
+    found.append(wide(box.plate, box.bottom, box.under))
+    found.append(wide(box.capsule, box.under, box.y + box.below))
+    return found
 
 
 def _share(one: Rectangle, other: Rectangle) -> float:

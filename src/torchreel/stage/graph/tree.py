@@ -427,7 +427,7 @@ class GraphTree(VGroup):
     def _room(self, number: int) -> float:
         """Return how wide a text above or below a node may be, in pixels."""
         box = self.placed.boxes[number]
-        return box.right - box.left + 0.7 * self.placed.between
+        return max(box.right - box.left + 0.7 * self.placed.between, box.capsule)
 
 
 def _exchange(pairs: list[tuple[Part, Part | None]]) -> Callable[[float], None]:
