@@ -100,9 +100,9 @@ class Pictures:
     def name(self, node: Node, box: Box, room: float) -> Part | None:
         """Return a tensor's name above its block, or over an op those of what it made and that is
         not drawn; None where there is none, or none that fits."""
-        if node.within:
+        if box.names:
             return self._names_over(node, box)
-        if not node.name or not node.first:
+        if not node.name or not node.first or node.kind == "op":
             return None
         size = self._sizes.name
         texts = dict.fromkeys((node.name, node.name.rsplit(".", 1)[-1]))
@@ -120,10 +120,9 @@ class Pictures:
     def _names_over(self, node: Node, box: Box) -> Part:
         size, left = name_of_op(self._sizes), box.x - box.names / 2
         y, labels = box.top - 0.68 * size, []
-        texts = names_over(node, self._sizes)
-        for (text, width), (_, tensor) in zip(texts, node.within, strict=True):
+        for text, tensor, width in names_over(node, self._sizes):
             left += width
-            source = Drawn(0, text, "name", tensor)
+            source = Drawn(0, text, "sign" if tensor is None else "name", tensor)
             x = left - text_width(text, size) / 2
             labels.append(self._canvas.label(text, x, y, size, self._theme.text, source=source))
         return Part(*labels)

@@ -37,6 +37,9 @@ _LEVEL = 9.0
 _LINES = 6
 _SYMBOLS = {"page": 12, "film": 24}
 """An op's node has at most so many lines below each other, and so many symbols in all."""
+_NAMES = 3
+_NAMES_WIDE = 0.25
+"""Over an op stand at most so many names, on at most this share of the artboard's width."""
 LINE_OF_TERM = 1.1
 """Height of a line of a sum of gradients, in em."""
 _TERM_LEAST = 24.0
@@ -350,15 +353,18 @@ def capsule_of(
     values: NDArray[np.generic], index: tuple[int, ...], sizes: Sizes, most: int
 ) -> tuple[float, str | None]:
     """Return width and text of the capsule of an element of a gradient: as wide as the smallest, or
-    as its number needs, of at most so many characters (None where it needs more)."""
+    as its number needs, of at most so many characters (None where it needs more). Powers of ten are
+    written where nothing else is short enough."""
     least = 1.1 * sizes.cell
     chars = int((least - 0.7 * sizes.capsule) / (ADVANCE * sizes.read))
-    for count in range(max(2, chars), max(3, chars + 1, most + 1)):
-        texts = numerals.write_all(values, count)
-        if texts is not None:
-            text = texts[int(np.ravel_multi_index(index, values.shape)) if values.shape else 0]
-            return max(least, text_width(text, sizes.read) + 0.8 * sizes.capsule), text
-    return least, None
+    counts = range(max(2, chars), max(3, chars + 1, most + 1))
+    written = [texts for each in counts if (texts := numerals.write_all(values, each)) is not None]
+    if not written or len(index) != values.ndim:  # of another shape: of another output
+        return least, None
+    plain = (texts for texts in written if "e" not in "".join(texts))
+    place = int(np.ravel_multi_index(index, values.shape)) if index else 0
+    text = next(plain, written[0])[place]
+    return max(least, text_width(text, sizes.read) + 0.8 * sizes.capsule), text
 
 
 def _plate_of(node: Node, trace: Trace, sizes: Sizes) -> float:
@@ -417,8 +423,8 @@ def _op_body(node: Node, sizes: Sizes) -> Box:
     width = max(2 * sizes.radius, columns * widest + (columns - 1) * size + sizes.around * size)
     pad = sizes.pad if node.kept else 0.0
     below = height / 2 + pad + (sizes.below + sizes.capsule * 0.6 if node.kept else 0.0)
-    above = height / 2 + pad + (1.25 * name_of_op(sizes) if node.within else 0.0)
-    names = sum(width for _, width in names_over(node, sizes))
+    names = sum(width for *_, width in names_over(node, sizes))
+    above = height / 2 + pad + (1.25 * name_of_op(sizes) if names else 0.0)
     return Box(0, 0, width, height, pad, 0.0, above, below, grid=(rows, columns), names=names)
 
 
@@ -427,13 +433,19 @@ def name_of_op(sizes: Sizes) -> float:
     return 1.05 * sizes.artboard.floor
 
 
-def names_over(node: Node, sizes: Sizes) -> list[tuple[str, float]]:
-    """Return the names that are written over an op, each with the width that it takes."""
+def names_over(node: Node, sizes: Sizes) -> list[tuple[str, int | None, float]]:
+    """Return the names that are written over an op, each with its tensor and the width that it
+    takes: of many the first and the last, none where they are too wide."""
+    names: list[tuple[str, int | None]] = [*node.within]
+    if len(names) > _NAMES:
+        names = [names[0], ("…", None), names[-1]]
     size = name_of_op(sizes)
-    return [
-        (name, text_width(name, size) + size * (place > 0))
-        for place, (name, _) in enumerate(node.within)
+    found = [
+        (name, tensor, text_width(name, size) + size * (place > 0))
+        for place, (name, tensor) in enumerate(names)
     ]
+    wide = sum(width for *_, width in found)
+    return found if wide <= sizes.artboard.width * _NAMES_WIDE else []
 
 
 def lines_of(node: Node, artboard: Artboard) -> tuple[str, ...]:
@@ -574,7 +586,10 @@ def _factors(
             if not sizes.artboard.holds(box):
                 continue
             cost = 10.0 * sum(_share(box, other) for other in taken)
-            near = sizes.artboard.px(6)
+            close, near = sizes.artboard.px(3), sizes.artboard.px(6)
+            tight = (box[0] - close, box[1] - close, box[2] + close, box[3] + close)
+            if any(_inside(line, tight) for line in lines):
+                continue
             grown = (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near)
             cost += 0.2 * sum(_inside(line, grown) for line in lines)
             if cost < least:

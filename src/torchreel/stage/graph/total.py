@@ -123,12 +123,14 @@ class GradientSums(VGroup):
         """Return the animation in which a step empties the ``.grad`` of some tensors: the sum
         leaves, and in its place is the record that ``.grad`` holds now, or None."""
         leaving: list[Part] = []
+        gone: list[Part] = []
         coming: list[Part] = []
         for tensor, after in gradients.items():
             row = self._rows.get(tensor)
             if row is None:
                 continue
-            leaving += [*row.was, *row.terms, row.now]
+            leaving += [*row.was, *row.terms]
+            gone.append(row.now)
             row.was, row.terms = [], []
             row.now = (
                 self._pictures.nothing(row.box, step.number, tensor)
@@ -141,6 +143,8 @@ class GradientSums(VGroup):
         def draw(t: float) -> None:
             for each in leaving:
                 each.reveal(1.0 - part(t, 0.0, 0.45))
+            for each in gone if t > 0.45 else ():  # its name does not stand over nothing
+                each.reveal(0.0)
             for each in coming:
                 each.reveal(part(t, 0.45, 1.0))
 
@@ -189,10 +193,8 @@ class GradientSums(VGroup):
         return 1.4 * cell, 1.4 * cell * min(1.0, max(0.3, rows / columns)), 0.0, (rows, columns)
 
     def _sign(self, text: str, x: float, y: float) -> Part:
-        color = self.canvas.theme.grad if text == "+" else self.canvas.theme.muted
-        size = self.canvas.artboard.type_title
-        source = Drawn(0, text, "sign")
-        return Part(self.canvas.label(text, x, y, size, color, source=source))
+        size, source = self.canvas.artboard.type_title, Drawn(0, text, "sign")
+        return Part(self.canvas.label(text, x, y, size, self.canvas.theme.grad, source=source))
 
     def _named(self, node: Node, box: Box, ink: Color) -> Part:
         text, size = f"{node.name}.grad", self._sizes.name
