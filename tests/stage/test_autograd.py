@@ -265,9 +265,16 @@ def _check_derivative(trace: Trace, cell: str, drawn: Drawn) -> int:
     if result is None or source is None or twice:
         return 0
     until = trace.runs[step.run].statement
-    tensors = _run(cell, until)
-    gradient = torch.autograd.grad(tensors[result].flatten()[place], tensors[source])[0]
-    value = gradient.flatten()[operand_place].item()
+    made = _run(cell, until)[result]
+    assert made.grad_fn is not None
+    # Of this op alone: to another of its operands may lead a way from the source too.
+    alone = torch.zeros_like(made)
+    alone.view(-1)[place] = 1
+    function: Any = made.grad_fn
+    back = function(alone)
+    back = back if isinstance(back, tuple) else (back,)
+    number = sum(each.tensor is not None for each in step.operands[:operand])
+    value = back[number].flatten()[operand_place].item()
     text = drawn.text.removeprefix("×")
     assert _reads(text, value)
     return 1

@@ -119,6 +119,14 @@ class Autograd:
         each = self._owner.get(step.number)
         if each is not None and step.number == each.step:
             kept = [self._named(total.tensor, total.after) for total in each.accumulations]
+            held = [
+                self._named(total.tensor, total.before)
+                for total in each.accumulations
+                if total.before is not None
+            ]
+            if held:
+                added = Drawn(0, "+=", "op", step=step.number)
+                return Sentence(tuple(held), step, tuple(kept), added)
         else:
             read = self._reads(step)
             kept = [] if read is None else [self._named(read, step.results[0])]

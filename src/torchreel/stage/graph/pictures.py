@@ -49,7 +49,7 @@ class Pictures:
         assert node.tensor is not None
         if fill is None:
             fill = self._signed(float(self._trace.values[node.tensor][node.index]))
-        texts, size = self._texts(node.tensor, box.width)
+        texts, size = self._texts(node.tensor, box.width, box.height)
         parts = [*self._solid(box, fill), *self._front(box, fill), *self._frame(node, box)]
         if texts is not None:
             text = texts[self._flat(node)]
@@ -209,7 +209,7 @@ class Pictures:
         node, board = placed.diagram.nodes[number], self._artboard
         if node.kind != "element" or not node.kept or not node.name:
             return None
-        text, size = f"{node.name}.grad", board.floor
+        text, size = f"{node.name}.grad", min(self._sizes.read, 1.25 * board.floor)
         width, _ = self._scalar_width(node, gradient, room)
         extent = (text_width(text, size), 0.8 * size)
         place = beside_capsule(placed, number, (width, self._sizes.capsule), extent)
@@ -377,7 +377,7 @@ class Pictures:
             shown = shown.reshape(box.grid)
         rows, columns = shown.shape
         width, height = box.width / columns, box.height / rows
-        texts, size = self._texts(record.id, min(width, height)) if digits else (None, 0.0)
+        texts, size = self._texts(record.id, width, height) if digits else (None, 0.0)
         parts: list[VMobject] = []
         for place, (i, j) in enumerate(np.ndindex(rows, columns)):
             fill = color(float(shown[i, j])) if fills is None else fills[place]
@@ -419,14 +419,14 @@ class Pictures:
         columns = array.shape[-1] if array.ndim else 1
         return array.astype(float).reshape(-1, columns)
 
-    def _texts(self, tensor: int, side: float) -> tuple[list[str] | None, float]:
-        """Return the digits of a tensor's cells of this side, and their size."""
-        artboard = self._artboard
-        texts = self._written(tensor, int(DIGIT_WIDTH * side / (ADVANCE * artboard.floor)))
+    def _texts(self, tensor: int, width: float, height: float) -> tuple[list[str] | None, float]:
+        """Return the digits of a tensor's cells of these sides, and their size."""
+        artboard, side = self._artboard, min(width, height)
+        texts = self._written(tensor, int(DIGIT_WIDTH * width / (ADVANCE * artboard.floor)))
         if texts is None:
             return None, 0.0
         longest = max(len(text) for text in texts)
-        fitting = DIGIT_WIDTH * side / (ADVANCE * longest)
+        fitting = DIGIT_WIDTH * width / (ADVANCE * longest)
         wanted = max(artboard.floor, _DIGIT_HEIGHT * side)
         return texts, min(artboard.type_digit_max, wanted, fitting)
 

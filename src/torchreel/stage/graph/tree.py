@@ -18,6 +18,8 @@ from torchreel.stage.motion import BEAT, part
 from torchreel.stage.text import text_width
 
 _FUNCTION_GAP = 54
+_FUNCTION_SIZE = 1.15
+"""Type size of autograd's names, in the smallest."""
 
 
 class GraphTree(VGroup):
@@ -337,7 +339,7 @@ class GraphTree(VGroup):
         if self.canvas.artboard.code is None:
             return []
         found: list[tuple[int, Part]] = []
-        size = self.canvas.artboard.floor
+        size = _FUNCTION_SIZE * self.canvas.artboard.floor
         nodes = self.placed.diagram.nodes
         boxes = self.placed.boxes
         bottom = max(box.y + box.below for box in boxes) + self.canvas.artboard.px(_FUNCTION_GAP)
