@@ -195,6 +195,12 @@ class Oracle:
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
         return held is not None and _reads(drawn.text, held.value.norm().item())
 
+    def _count(self, drawn: Drawn) -> bool:
+        """Tell whether a step joins so many tensors, or parts one into so many."""
+        step = self.trace.steps[drawn.step if drawn.step is not None else -1]
+        used = [each for each in step.operands if each.tensor is not None]
+        return drawn.text == str(max(len(used), len(step.results)))
+
     def _reach(self, drawn: Drawn) -> bool:
         """Tell whether the numbers of a tensor, or what a step changed of them, reach so far."""
         update = next(

@@ -626,7 +626,8 @@ class Drawn:
     are two), or how many these two are. What softmax makes of the scores of a tensor
     (``index`` holds the dimension, then an element's place): e to the "power" of it, its "share" of
     the sum of all powers along the dimension, or the "loss", minus the logarithm of its share. The
-    "sum" along a dimension (``index`` likewise), and the "powersum" of the powers of e.
+    "sum" along a dimension (``index`` likewise), and the "powersum" of the powers of e. The "count"
+    of the tensors that step ``step`` joins, or parts one into.
     """
 
     cue: int
@@ -648,6 +649,7 @@ class Drawn:
         "series",
         "plain",
         "clash",
+        "count",
         "lap",
         "sign",
         "symbol",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.line import WrittenLine
 from torchreel.stage.memory import memory_positions
-from torchreel.stage.ops.index import _viewed
+from torchreel.stage.ops.index import _dim_of, _viewed
 from torchreel.stage.rulers import IndexRulers
 from torchreel.stage.strides import Hops
 from torchreel.stage.tape import MemoryTape
@@ -303,3 +304,43 @@ def test_what_is_read_of_a_large_table_keeps_its_colours(tmp_path: Path) -> None
     assert image is not None
     assert np.allclose(row, image[3])
     assert np.allclose(fills.colors(p, np.arange(1))[0], image[5, 7])
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("indices", [[1, 0], [0, 1], [-1, 0], [1, 1]])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (3, 3), (2, 5)])
+def test_a_row_of_indices_is_told_along_the_dimension_that_it_picks_from(
+    shape: tuple[int, int], indices: list[int], dim: int
+) -> None:
+    x = torch.arange(math.prod(shape)).reshape(shape)
+    picked = x[indices] if dim == 0 else x[:, indices]
+    found = _dim_of(np.array(indices), tuple(picked.shape), shape, picked.flatten().numpy())
+    other = x[indices] if dim == 1 else x[:, indices]
+    assert found == dim or torch.equal(other, picked)
+
+
+def test_a_row_of_truths_lights_the_rows_that_are_true(tmp_path: Path) -> None:
+    keep = "torch.tensor([True, False, True])"
+    script = write_cells(tmp_path, {"kept": f"x = torch.arange(12).reshape(3, 4)\nr = x[{keep}]"})
+    scene = play_cell(trace_script(script, root=tmp_path), "kept")
+    assert lit(scene) == {(0, 2)}
+    assert not scene.warnings
+
+
+def test_a_mask_of_a_block_with_depth_hides_none_that_it_chooses(tmp_path: Path) -> None:
+    cells = {
+        "open": "x = torch.arange(12).reshape(2, 2, 3)\nr = x[x % 2 == 0]",
+        "solid": "x = torch.arange(30).reshape(5, 2, 3)\nr = x[x > 20]",
+    }
+    trace = trace_script(write_cells(tmp_path, cells), root=tmp_path)
+    for cell, mode, chosen in (
+        ("open", "open", torch.arange(12) % 2 == 0),
+        ("solid", "solid", torch.arange(30) > 20),
+    ):
+        scene = play_cell(trace, cell)
+        block = scene.block("x")
+        assert block.mode == mode
+        assert not scene.warnings
+        assert block.pose.shown[chosen.numpy()].all()
+        near = block.pose.far == block.pose.far[chosen.numpy()].min()
+        assert not block._hidden()[near & chosen.numpy()].any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -145,11 +145,35 @@ class Cast(Following, Labels, Lights, Landing):
         self.blocks = []
         self.show_block(block)
 
-        def slide(time: float) -> Pose:
-            return between(start, home.pose, motion.ease(time))
-
+        slide = _sliding(start, home.pose)
         self.play(*unlabelled, *self.props_leaving(), Move(block, slide, motion.SLOW))
         self.scene.remove(*labels)
+
+    def divide(
+        self,
+        records: Sequence[TensorRecord],
+        starts: Sequence[Points],
+        family: Family,
+        symbols: Sequence[str],
+        pads: Sequence[Margins],
+    ) -> list[TensorBlock]:
+        """Let tensors take the place of the one on stage: their cells stand at ``starts`` (n, 2
+        each), where its cells did, and slide to their own places."""
+        shown = self._arrangement(family, records, symbols, (), True, False, pads=pads)
+        first, moves = self.blocks[0].pose, []
+        labels, unlabelled = self._unlabelled(self.blocks)
+        self.scene.remove(*self.blocks)
+        self.blocks = []
+        for record, placement, corners in zip(records, shown.placements, starts, strict=True):
+            block, home = self.make_block(record, placement), placement.pose
+            start = replace(home, corners=corners, size=first.size, depth=first.depth)
+            block.set_pose(start)
+            self.show_block(block)
+            moves.append(Move(block, _sliding(start, home), motion.SLOW))
+        self.play(*unlabelled, *self.props_leaving(), *moves)
+        self.scene.remove(*labels)
+        self._label_all(self.blocks, shown, True, None, ())
+        return self.blocks
 
     def enter(self, records: Sequence[TensorRecord]) -> None:
         """Put tensors on stage at once, as they are before the first line."""
@@ -436,6 +460,10 @@ def between(start: Pose, end: Pose, t: float) -> Pose:
         shown=start.shown | end.shown if t < 1 else end.shown,
         stretch=(stretch[0], stretch[1]),
     )
+
+
+def _sliding(start: Pose, home: Pose) -> Callable[[float], Pose]:
+    return lambda time: between(start, home, motion.ease(time))
 
 
 def _same_cells(block: TensorBlock, record: TensorRecord, placement: Placement) -> bool:

@@ -18,6 +18,7 @@ from torchreel.stage.layout import Margins, Mode, Placement, Pose, modes, place
 from torchreel.stage.photos import Photos
 from torchreel.stage.registry import Choreography
 from torchreel.stage.seen import Seen, own
+from torchreel.stage.several import MOST
 from torchreel.stage.tape import MemoryTape, tape_of
 
 _EDGE = 9.5
@@ -112,16 +113,14 @@ class Floor(Facts):
         return self.blocks[-1] if self.blocks else None
 
     def companions(self, record: TensorRecord) -> list[TensorRecord]:
-        """Return the tensors on stage that the next step with this one needs as well."""
+        """Return the tensors on stage that the next step with this one needs as well, the last ones
+        where they are many."""
         there = {block.record.id: own(block.record) for block in self.blocks}
         for step in self.trace.steps:
             used = [each.tensor for each in step.operands]
             if record.id in used and record.id not in step.results:
-                return [
-                    there[each]
-                    for each in dict.fromkeys(used)
-                    if each in there and each != record.id
-                ]
+                beside = [each for each in dict.fromkeys(used) if each in there]
+                return [there[each] for each in beside if each != record.id][1 - MOST :]
         return []
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 from manim import Animation
 from numpy.typing import NDArray
 
-from torchreel.records import Drawn, Shape, Step, TensorRecord
+from torchreel.records import Array, Drawn, Shape, Step, TensorRecord
 from torchreel.spelling import bare_name
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, Move, TensorBlock
@@ -92,7 +93,8 @@ def index(stage: Stage, step: Step) -> None:
         orders=[depth, *(None for _ in asked), _depth(result)],
     )
     before, after = blocks[0], blocks[-1]
-    if asked and moves is not None and before.has_cells and after.has_cells:
+    seen = before.has_cells and after.has_cells and not _is_solid(before)
+    if asked and moves is not None and seen:
         _one_by_one(stage, before, blocks[1], after, moves)
     else:
         _take(stage, before, after, places)
@@ -205,10 +207,21 @@ def _show(
         *meanwhile,
     )
     if hidden.any():
-        _wire(stage, block, cut_away=True)
-        stage.play(cut(block, hidden, motion.BEAT))
+        _cut_open(stage, block, hidden)
         _rule(stage, block, places)
         stage.play(*_framed(stage, block, places))
+
+
+def _is_solid(block: TensorBlock) -> bool:
+    """Tell whether some cells of a block hide others."""
+    return block.mode == "solid" and len(block.placement.form.sizes) >= _DEEP
+
+
+def _cut_open(stage: Stage, block: TensorBlock, hidden: NDArray[np.bool_]) -> None:
+    """Let cells leave that hide what is asked for, and their outline stay."""
+    if hidden.any():
+        _wire(stage, block, cut_away=True)
+        stage.play(cut(block, hidden, motion.BEAT))
 
 
 def _wire(stage: Stage, block: TensorBlock, *, cut_away: bool) -> None:
@@ -264,18 +277,24 @@ def _choose(
     moves: NDArray[np.generic],
 ) -> None:
     """Lay the mask over the tensor: where it is F the cells go dark, the others fly out."""
-    block, mask = stage.arrange("left_right", [source, asked], symbols=["[", "]"])
+    mode: list[Mode | None] = ["open"] if stage.opens([source, result], ()) else []
+    block, mask = stage.arrange("left_right", [source, asked], symbols=["[", "]"], mode=mode * 2)
     chosen = stage.values(asked)
     if block.has_cells and mask.has_cells and chosen is not None:
         _lay_over(stage, mask, block, np.logical_not(chosen.ravel()))
-    block, after = stage.arrange("left_right", [source], [result], symbols=["→"], dimmed=True)
+    block, after = stage.arrange(
+        "left_right", [source], [result], symbols=["→"], mode=mode, dimmed=True
+    )
     if not block.has_cells or not after.has_cells:
         stage.play(stage.land(after, run_time=motion.SLOW))
         return
     places = moves[:, 1].astype(np.int64)
-    stage.play(*_framed(stage, block, places))
+    if _is_solid(block):
+        _cut_open(stage, block, in_the_way(block, places))
+    else:
+        stage.play(*_framed(stage, block, places))
     stage.play(_fly(stage, block, after, places, np.arange(len(moves))))
-    if 1 < len(moves) <= _FRAMED:
+    if 1 < len(moves) <= _FRAMED and len(source.shape) < _DEEP:
         threads = _threads(stage, block, after, places)
         stage.keep(threads)
         stage.play(threads.growing(motion.SLOW, together=False))
@@ -339,7 +358,8 @@ def _one_by_one(
     moves: NDArray[np.generic],
 ) -> None:
     """Tell the first indices one by one, then the rest at once."""
-    parts, every = _parts(asked, before, after, moves), moves[:, 1].astype(np.int64)
+    every = moves[:, 1].astype(np.int64)
+    parts = _parts(asked, stage.values(asked.record), before, after, every)
     rulers: IndexRulers | None = None
     for each, elements in parts[:_TOLD]:
         places = every[elements]
@@ -359,26 +379,48 @@ def _one_by_one(
 
 
 def _parts(
-    asked: TensorBlock, before: TensorBlock, after: TensorBlock, moves: NDArray[np.generic]
+    asked: TensorBlock,
+    values: Array | None,
+    before: TensorBlock,
+    after: TensorBlock,
+    places: Places,
 ) -> list[tuple[int | None, Places]]:
     """Return which elements of the result each element of an index tensor asks for.
 
     Where each index takes a whole row or column, its elements are one part; else every element is
-    one, with the index at its own place where the shapes agree. Read off the measured map.
+    one, with the index at its own place where the shapes agree. A row of truths asks with those
+    that are true.
     """
-    shape, indices = after.record.shape, asked.record.numel
-    elements = np.arange(after.record.numel)
-    coordinates = np.unravel_index(elements, shape)
-    from_where = np.unravel_index(moves[:, 1].astype(np.int64), before.record.shape)
-    for dim, size in enumerate(shape):
-        if size != indices or len(asked.record.shape) != 1 or len(shape) < 2:
-            continue
-        for axis in from_where:
-            first = [axis[coordinates[dim] == index] for index in range(size)]
-            if all(len(set(each.tolist())) == 1 for each in first):
-                return [(i, elements[coordinates[dim] == i]) for i in range(size)]
+    shape, elements = after.record.shape, np.arange(after.record.numel)
+    along = None if values is None or values.ndim != 1 or len(shape) < 2 else values
+    if along is not None:
+        cells = np.flatnonzero(along) if along.dtype == np.bool_ else np.arange(len(along))
+        indices = cells if along.dtype == np.bool_ else along.astype(np.int64)
+        dim = _dim_of(indices, shape, before.record.shape, places)
+        if dim is not None:
+            at = np.unravel_index(elements, shape)[dim]
+            return [(int(cell), elements[at == i]) for i, cell in enumerate(cells)]
     same = asked.record.shape == shape
     return [(int(i) if same else None, elements[i : i + 1]) for i in elements]
+
+
+def _dim_of(indices: Places, shape: Shape, source: Shape, places: Places) -> int | None:
+    """Return the dimension of a result that a row of indices made: along it each element is of the
+    index of its place in one dimension of the source; first such a one that was not left as it
+    was."""
+    found: list[tuple[bool, int]] = []
+    coordinates = np.unravel_index(np.arange(len(places)), shape)
+    for dim, axis in itertools.product(range(len(shape)), range(len(source))):
+        if len(shape) == len(source) and dim != axis:
+            continue
+        size = source[axis]
+        if shape[dim] != len(indices) or not (np.abs(indices + 0.5) < size + 0.5).all():
+            continue
+        if np.array_equal(
+            np.unravel_index(places, source)[axis], (indices % size)[coordinates[dim]]
+        ):
+            found.append((np.array_equal(indices, np.arange(size)), dim))
+    return min(found)[1] if found else None
 
 
 def _is_box(shape: Shape, places: Places) -> bool:

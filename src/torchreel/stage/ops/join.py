@@ -20,7 +20,9 @@ from torchreel.stage.bracket import Bracket
 from torchreel.stage.canvas import Label
 from torchreel.stage.form import Places
 from torchreel.stage.layout import BracketLine, Placement, brackets
+from torchreel.stage.origins import origins
 from torchreel.stage.registry import choreography, find
+from torchreel.stage.several import MOST, Count, count_room, dotted, few
 from torchreel.stage.stage import Stage
 from torchreel.stage.text import CAP_HEIGHT, text_width
 
@@ -36,7 +38,6 @@ _JOINS: dict[str, Callable[..., Any]] = {
 }
 """NumPy's functions of the same names put the same elements in the same places."""
 
-_MOST = 8
 _SEAM, _SEAMS = 14.0, 28.0
 """How far the parts of a result stay apart, each and all of them, in film pixels."""
 
@@ -70,14 +71,45 @@ def join(stage: Stage, step: Step) -> None:
     """Play a step that makes one tensor of several: their blocks become its block."""
     operands, result = stage.operands(step), stage.results(step)[0]
     joined = _joined(stage, step, operands, result)
-    if joined is not None and len(operands) <= _MOST:
+    if joined is not None and len(operands) <= MOST:
         sources = stage.arrange(_family(stage, operands, joined), operands)
         home = stage.placement(result)
         if all(each.has_cells for each in sources) and len(home.elements) == result.numel:
             stage.scene.wait(motion.QUICK)
             _slide(stage, sources, result, joined, _apart(stage, home, joined))
             return
+    if len(operands) > MOST and stage.trace.moves(step.number) is not None:
+        _gather(stage, step, operands, result)
+        return
     find("", stage.provenance(step)).play(stage, step)
+
+
+def _gather(
+    stage: Stage, step: Step, operands: Sequence[TensorRecord], result: TensorRecord
+) -> None:
+    """Play a step that joins many tensors: the first and the last of them, and how many they are;
+    what the others hold lands after their cells."""
+    moves = stage.trace.moves(step.number)
+    assert moves is not None
+    tensors = [at for at, each in enumerate(step.operands) if each.tensor is not None]
+    shown, total = few(tensors), len(tensors)
+    records = [stage.record(step.operands[at].tensor or 0) for at in shown]
+    symbols = dotted(total)
+    *sources, block = stage.arrange(
+        "left_right",
+        records,
+        [result],
+        symbols=[*symbols[:-1], "→"],
+        pads=[count_room(stage.canvas, total)] * len(records),
+    )
+    stage.play(stage.put(Count(stage.canvas, sources, total, step.number)))
+    starts = origins(block, moves, dict(zip(shown, sources, strict=True)))
+    known = ~np.isnan(starts[:, 0]) if len(starts) else np.zeros(0, dtype=bool)
+    if known.any():
+        side = sources[0].pose.size
+        stage.play(stage.fly(block, starts[known], block.elements[known], size=side))
+    if not block.pose.shown.all() or not len(block.elements):
+        stage.play(stage.land(block, run_time=motion.SLOW))
 
 
 def _joined(

@@ -28,7 +28,8 @@ def move(stage: Stage, step: Step) -> None:
         return
     records = [stage.record(step.operands[each].tensor or 0) for each in used]
     symbols = [""] * (len(records) - 1) + ["→"]
-    pads = [_NO_PAD] * len(records) + [reading_room(stage, records[0], result)]
+    pads = [_NO_PAD] * len(records)
+    pads += [reading_room(stage, records[0], result)] if records else []
     *sources, block = stage.arrange("left_right", records, [result], symbols=symbols, pads=pads)
     starts = origins(block, moves, dict(zip(used, sources, strict=True)))
     known = block.elements[~np.isnan(starts[:, 0])] if len(block.elements) else block.elements
