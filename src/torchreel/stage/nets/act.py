@@ -80,8 +80,7 @@ class Network:
         if place is None:
             return None
         link = chain.links[place]
-        source = link.sources[0]
-        operand = chain.operand if source == INPUT else chain.links[source].result
+        operand = chain.tensor_at(link.sources[0])
         if link.module is None:
             if step.number != root.last:
                 return None
@@ -314,7 +313,7 @@ class Network:
         assert isinstance(overview, ModuleChain)
         if self._brief:
             for place in sorted(overview.activations):
-                if place != INPUT:
+                if place > INPUT:
                     self._reveal(overview, place)
             return
         if len(chain.links) > 1:

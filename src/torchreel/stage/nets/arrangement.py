@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from torchreel.stage.artboard import Artboard, Zone
 
-Kind = Literal["picture", "arrow", "column", "maps", "cells", "funnel", "gate", "lens", "dots"]
+Kind = Literal[
+    "picture", "arrow", "column", "maps", "cells", "funnel", "gate", "lens", "dots", "fork", "join"
+]
 
 CELLS_MAX = 12
 """A last layer of up to so many features is drawn as cells, each with its index and a bar."""
@@ -28,6 +30,8 @@ _NATURAL: dict[Kind, tuple[float, float]] = {
     "gate": (128, 96),
     "lens": (640, 470),
     "dots": (90, 60),
+    "fork": (64, 46),
+    "join": (64, 46),
 }
 """Natural and least width of each part, in pixels of the page."""
 
@@ -37,7 +41,7 @@ class Part:
     """One part of the picture: ``place`` is which link it is of (INPUT: what went in).
 
     ``features`` are how many come in and go out, ``wide`` how much wider than natural it is,
-    ``fixed`` says that it cannot be narrowed.
+    ``fixed`` says that it cannot be narrowed, ``hidden`` are the links that dots stand for.
     """
 
     kind: Kind
@@ -45,6 +49,7 @@ class Part:
     features: tuple[int, int] = (1, 1)
     wide: float = 1.0
     fixed: bool = False
+    hidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,29 +105,74 @@ def body(zone: Zone, artboard: Artboard) -> Zone:
     return zone.inset(top=artboard.type_title * 1.05, bottom=artboard.type_size * 1.9)
 
 
-def fits(parts: Sequence[Part], zone: Zone, *, easily: bool = False) -> bool:
-    """Tell whether the parts fit side by side, narrowed as far as they may be; ``easily``: as wide
-    as they would like to be."""
-    return sum(_natural(part) if easily else _least(part) for part in parts) <= zone.width
+def fits(segments: Sequence[Sequence[Sequence[Part]]], zone: Zone, *, easily: bool = False) -> bool:
+    """Tell whether segments of rows fit side by side, narrowed as far as they may be; ``easily``:
+    as wide as they would like to be."""
+    width = _natural if easily else _least
+    return sum(_widest(rows, width) for rows in segments) <= zone.width
 
 
 def arrange(parts: Sequence[Part], zone: Zone, artboard: Artboard) -> list[Slot]:
     """Return where the parts stand; ``zone`` is the whole region, names and sizes included."""
-    room = body(zone, artboard)
-    natural = [_natural(part) for part in parts]
-    least = [_least(part) for part in parts]
-    share = _share(natural, least, room.width)
+    return [slot for row in arrange_rows([[parts]], zone, artboard) for slot in row]
+
+
+def arrange_rows(
+    segments: Sequence[Sequence[Sequence[Part]]], zone: Zone, artboard: Artboard
+) -> list[list[Slot]]:
+    """Return where the parts of segments stand: of each, one row, or rows one below the other.
+
+    What stands alone in its segment is one row, the first; the others follow.
+    """
+    natural = [_widest(rows, _natural) for rows in segments]
+    least = [_widest(rows, _least) for rows in segments]
+    share = _share(natural, least, zone.width)
     widths = [low + (high - low) * share for low, high in zip(least, natural, strict=True)]
     if share >= 1:
-        grown = min(1.3, room.width / sum(widths))
+        grown = min(1.3, zone.width / sum(widths))
         widths = [width * grown for width in widths]
-    x = room.center_x - sum(widths) / 2
-    slots: list[Slot] = []
-    most = max(count for part in parts for count in part.features)
+    most = max(
+        count for rows in segments for row in rows for part in row for count in part.features
+    )
+    x, alone, others = zone.center_x - sum(widths) / 2, list[Slot](), list[list[Slot]]()
+    for rows, width in zip(segments, widths, strict=True):
+        height = zone.height / len(rows)
+        for place, row in enumerate(rows):
+            room = body(Zone(x, zone.y + place * height, width, height), artboard)
+            slots = _row(row, room, most)
+            if len(rows) == 1:
+                alone += slots
+            else:
+                others.append([_beside_maps(slots, index) for index in range(len(slots))])
+        x += width
+    return [[_beside_maps(alone, index) for index in range(len(alone))], *others]
+
+
+def _row(parts: Sequence[Part], room: Zone, most: int) -> list[Slot]:
+    """Return where the parts of one row stand; it is as wide as its room, if it may be."""
+    if not parts:
+        return []
+    natural, least = [_natural(part) for part in parts], [_least(part) for part in parts]
+    share = _share(natural, least, room.width)
+    widths = [low + (high - low) * share for low, high in zip(least, natural, strict=True)]
+    grown = max(1.0, min(1.3, room.width / sum(widths)))
+    first, last = parts[0].kind == "fork", parts[-1].kind == "join"
+    widths = [width * grown for width in widths]
+    spare = room.width - sum(widths)
+    if first:
+        widths[0] += spare / (1 + last)
+    if last:
+        widths[-1] += spare / (1 + first)
+    x = room.x + (spare / 2 if not first and not last else 0.0)
+    slots = []
     for part, width in zip(parts, widths, strict=True):
         slots.append(_slot(part, x, width, room, most))
         x += width
-    return [_beside_maps(slots, index) for index in range(len(slots))]
+    return slots
+
+
+def _widest(rows: Sequence[Sequence[Part]], width: Callable[[Part], float]) -> float:
+    return max(sum(width(part) for part in row) for row in rows)
 
 
 def _natural(part: Part) -> float:

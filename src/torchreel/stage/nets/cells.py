@@ -24,17 +24,20 @@ _CHARS = 5
 class Cells(VGroup):
     """Each feature of a small last layer: its index, a cell, and a bar where it is positive.
 
-    The greatest is lit: its index large, a ring, its bar and its value in focus.
+    Where they are ``scores`` the greatest is lit: its index large, a ring, its bar and its value in
+    focus.
     """
 
-    def __init__(self, canvas: Canvas, slot: Slot, sample: Sample, limit: float) -> None:
+    def __init__(
+        self, canvas: Canvas, slot: Slot, sample: Sample, limit: float, *, scores: bool
+    ) -> None:
         self.canvas = canvas
         self.sample = sample
         numbers = sample.numbers
         known = numbers is not None and numbers.ndim == 1 and np.isfinite(numbers).all()
         self.count = sample.features
         self.best = int(np.argmax(numbers)) if known and numbers is not None else None
-        self.lit = self.best if self.count > 1 else None
+        self.lit = self.best if self.count > 1 and scores else None
         self.pitch = min(slot.zone.height / self.count, canvas.artboard.px(60))
         self.slot = slot
         self.top = slot.center_y - self.pitch * self.count / 2

@@ -1,8 +1,10 @@
-"""A module as a chain: what goes in, the funnels and gates it passes, what comes out."""
+"""A module as a chain: what goes in, the funnels and gates it passes, what comes out; links that
+run side by side stand one below the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from manim import Mobject, VGroup
@@ -10,18 +12,26 @@ from manim import Mobject, VGroup
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.nets.arrangement import CELLS_MAX, Kind, Part, Slot, arrange, fits
+from torchreel.stage.nets.arrangement import CELLS_MAX, Kind, Part, Slot, arrange_rows, body, fits
 from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.column import Column, Maps, Portrait, batch_of
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.gate import Gate, has_picture
 from torchreel.stage.nets.handover import Identified
+from torchreel.stage.nets.lanes import Lane, Segment, segments_of
 from torchreel.stage.nets.links import INPUT, Chain, Link
 from torchreel.stage.nets.sample import Sample, matrices_of, sample_of, weight_of
+from torchreel.stage.nets.scores import are_scores
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.text import text_width
 
 Activation = Column | Maps | Cells
+
+_NO_ENDS = ("arrow", "dots", "fork", "join")
+_OVER = 1.2
+"""A name may be so much wider than its funnel."""
+_NAMES = 4
+"""So many names of what is left out are written at most."""
 
 RESHAPES = ("flatten", "Flatten", "view", "reshape", "squeeze", "unsqueeze", "Unflatten")
 """What only changes the shape is an arrow: the activation after it shows what it did."""
@@ -31,36 +41,44 @@ class ModuleChain(Identified):
     """The overview of one call of a module, from left to right in ``zone``.
 
     ``parts`` are the mobjects of each link, by its place; ``activations`` what comes out of each
-    that shows it (INPUT: what goes in). A chain too long for the zone shows its first links and its
-    last ones, with dots between.
+    that shows it (INPUT and below: what goes in). A chain too long for the zone shows its first
+    links and its last ones, between them dots and the names of those with parameters.
     """
 
     def __init__(self, canvas: Canvas, trace: Trace, chain: Chain, zone: Zone) -> None:
         self.canvas, self.trace, self.chain = canvas, trace, chain
         self.samples = samples_of(trace, chain)
         self.limit = limit_of(*(sample.numbers for sample in self.samples.values()))
-        self.slots = arrange(
-            _parts(chain, self.samples, zone, canvas.artboard.floor), zone, canvas.artboard
+        self.rows = arrange_rows(
+            _segments(chain, self.samples, zone, canvas.artboard.floor), zone, canvas.artboard
         )
         self.zone = zone
         self.parts: dict[int, Mobject] = {}
         self.activations: dict[int, Activation] = {}
         self.portrait: Portrait | None = None
-        self.sizes: dict[int, VGroup] = {}
         super().__init__()
-        for slot in self.slots:
+        for row in filter(None, self.rows):
+            self._draw_row(row)
+
+    def _draw_row(self, row: Sequence[Slot]) -> None:
+        sizes: dict[int, VGroup] = {}
+        size_y = self._size_y(row)
+        for slot in row:
             self._draw(slot)
-        self.add(self._skips())
-        crowded = self._crowded()
-        for place, label in self.sizes.items():
+            place = slot.part.place
+            if slot.part.kind in ("column", "maps", "cells"):
+                sizes[place] = self.activations[place].label(size_y, self.canvas.theme.text)
+        self.add(self._skips(row))
+        crowded = _crowded(sizes)
+        for place, label in sizes.items():
             if place not in crowded:
                 self.know(("size", self.samples[place].record.id), label)
-        self._write_weights([self.sizes[place] for place in self.sizes if place not in crowded])
+        written = [label for place, label in sizes.items() if place not in crowded]
+        self._write_weights(row, written)
 
-    @property
-    def size_y(self) -> float:
-        """The y of the sizes below the columns."""
-        lowest = max(slot.zone.bottom for slot in self.slots)
+    def _size_y(self, row: Sequence[Slot]) -> float:
+        """Return the y of the sizes below the columns of a row."""
+        lowest = max(slot.zone.bottom for slot in row)
         return lowest + self.canvas.artboard.type_title * 1.05
 
     def reveal(self, place: int, share: float) -> None:
@@ -84,91 +102,113 @@ class ModuleChain(Identified):
                 )
             )
         elif kind == "dots":
-            self.add(_dots(self.canvas, slot))
+            self.add(_dots(self.canvas, slot), *self._hidden(slot))
+        elif kind in ("fork", "join"):
+            self.add(_way(self.canvas, slot, body(self.zone, self.canvas.artboard).center_y))
         elif kind in ("funnel", "gate"):
             link = self.chain.links[place]
             self.parts[place] = self._link(slot, link)
             weight = None if link.weight is None else self.trace.tensor(link.weight).name
             self.know(("gate", place) if weight is None else ("weight", weight), self.parts[place])
         else:
-            drawn = activation(self.canvas, slot, self.samples[place], self.limit, place=place)
+            scores = kind == "cells" and are_scores(self.trace, self.chain)
+            drawn = activation(
+                self.canvas, slot, self.samples[place], self.limit, place=place, scores=scores
+            )
             self.activations[place] = drawn
-            self.sizes[place] = drawn.label(self.size_y, theme.text)
             self.know(("values", self.samples[place].record.id), drawn)
 
     def _link(self, slot: Slot, link: Link) -> Mobject:
         canvas, artboard = self.canvas, self.canvas.artboard
         if link.weight is None or link.module is None:
             return gate_of(canvas, slot, link)
-        size = min(artboard.type_size, slot.width * 1.2 / text_width(link.name, 1.0))
-        if size >= artboard.floor:
-            top = slot.top_over(text_width(link.name, size))
-            y = max(top - size * 0.62, self.zone.y + size * 0.5)
-            name = module_label(canvas, link.name, link.module, slot.center_x, y, size)
+        lines = _in_lines(link.name, slot.width, artboard.floor)
+        if lines:
+            wide = max(text_width(line, 1.0) for line in lines)
+            size = max(artboard.floor, min(artboard.type_size, slot.width / wide))
+            top = slot.top_over(wide * size) - size * (0.62 + 0.95 * (len(lines) - 1))
+            y = max(top, self.zone.y + size * 0.5)
+            source = Drawn(0, link.name, "module", module=link.module)
+            name = VGroup(
+                *(
+                    canvas.label(
+                        line,
+                        slot.center_x,
+                        y + 0.95 * at * size,
+                        size,
+                        canvas.theme.param,
+                        source=source,
+                    )
+                    for at, line in enumerate(lines)
+                )
+            )
             self.know(("name", link.name), name)
         return funnel_of(canvas, slot, self.trace, link)
 
-    def _write_weights(self, sizes: Sequence[VGroup]) -> None:
+    def _hidden(self, slot: Slot) -> list[VGroup]:
+        """Return the names of the modules with parameters that dots stand for, above them."""
+        size, names = self.canvas.artboard.floor, _names(self.chain, slot.part.hidden)
+        y = slot.center_y - size * (0.9 + len(names))
+        return [
+            module_label(self.canvas, text, module, slot.center_x, y + 1.05 * at * size, size)
+            for at, (text, module) in enumerate(names)
+        ]
+
+    def _write_weights(self, row: Sequence[Slot], sizes: Sequence[VGroup]) -> None:
         """Write the sizes of all weights below their funnels, where those of the columns let it."""
         unit, labels = self.canvas.artboard.unit, list[tuple[str, VGroup]]()
-        for slot in self.slots:
+        size_y = self._size_y(row)
+        for slot in row:
             link = self.chain.links[slot.part.place] if slot.part.kind == "funnel" else None
             if link is not None and link.weight is not None:
                 records = [self.trace.tensor(each) for each in (link.weight, *link.others)]
-                label = weight_labels(self.canvas, records, slot.center_x, self.size_y, slot.width)
+                label = weight_labels(self.canvas, records, slot.center_x, size_y, slot.width)
                 labels.append((records[0].name, label))
         air = self.canvas.artboard.floor * unit / 2
         if all(_is_clear(label, sizes, air) for _, label in labels):
             for name, label in labels:
                 self.know(("sizes", name), label)
 
-    def _skips(self) -> VGroup:
-        """Return the ways around links, as arcs over the chain."""
+    def _skips(self, row: Sequence[Slot]) -> VGroup:
+        """Return the ways around links of a row, as arcs below it."""
         group = VGroup()
-        ends = {slot.part.place: slot for slot in self.slots if slot.part.kind not in ("arrow",)}
-        below = self.size_y + self.canvas.artboard.type_title * 0.62  # what the sizes take
+        order = list(dict.fromkeys(slot.part.place for slot in row))
+        hidden = {at: slot for slot in row for at in slot.part.hidden}
+        ends = hidden | {slot.part.place: slot for slot in row if slot.part.kind not in _NO_ENDS}
+        into = {
+            slot.part.place: slot for slot in row if slot.part.kind in ("funnel", "gate", "arrow")
+        }
+        below = self._size_y(row) + self.canvas.artboard.type_title * 0.62  # what the sizes take
         low = min(self.zone.bottom - self.canvas.artboard.px(6), below)
         for source, target in self.chain.skips:
-            if source in ends and target in self.parts:
-                group.add(_arc(self.canvas, ends[source], self._gate_slot(target), low))
+            there = source in ends and target in into and target in self.parts
+            if there and (source in hidden or order.index(target) > order.index(source) + 1):
+                group.add(_arc(self.canvas, ends[source], into[target], low))
         return group
-
-    def _gate_slot(self, place: int) -> Slot:
-        return next(
-            slot
-            for slot in self.slots
-            if slot.part.place == place and slot.part.kind in ("funnel", "gate", "arrow")
-        )
-
-    def _crowded(self) -> list[int]:
-        """Return the sizes that would touch the one before; the ends are always written."""
-        crowded, edge = [], -1e9
-        ordered = sorted(self.sizes, key=lambda place: self.sizes[place].get_center()[0])
-        last = ordered[-1] if ordered else None
-        for place in ordered:
-            label = self.sizes[place]
-            if label.get_left()[0] < edge and place != last:
-                crowded.append(place)
-            else:
-                edge = label.get_right()[0] + 0.12
-        return crowded
 
 
 def samples_of(trace: Trace, chain: Chain) -> dict[int, Sample]:
     """Return what goes into a chain (INPUT) and what comes out of each of its links."""
-    found = {INPUT: sample_of(trace, chain.operand)}
+    found = {INPUT - at: sample_of(trace, each) for at, each in enumerate(chain.inputs)}
     found.update({at: sample_of(trace, link.result) for at, link in enumerate(chain.links)})
     return found
 
 
 def activation(
-    canvas: Canvas, slot: Slot, sample: Sample, limit: float, *, place: int
+    canvas: Canvas,
+    slot: Slot,
+    sample: Sample,
+    limit: float,
+    *,
+    place: int,
+    scores: bool = False,
 ) -> Activation:
-    """Return the picture of a sample in its slot: what came out of the link at ``place``."""
+    """Return the picture of a sample in its slot: what came out of the link at ``place``, or the
+    ``scores`` of classes."""
     kind = slot.part.kind
-    paper = sample.picture is not None and place == INPUT
+    paper = sample.picture is not None and place <= INPUT
     if kind == "cells":
-        return Cells(canvas, slot, sample, limit)
+        return Cells(canvas, slot, sample, limit, scores=scores)
     if kind == "maps":
         return Maps(canvas, slot, sample, limit, paper=paper)
     return Column(canvas, slot, sample, limit, paper=paper)
@@ -214,23 +254,60 @@ def kind_of(sample: Sample, *, last: bool) -> Kind:
     return "cells" if last and flat and sample.features <= CELLS_MAX else "column"
 
 
-def _parts(chain: Chain, samples: dict[int, Sample], zone: Zone, floor: float) -> list[Part]:
-    """Return the parts of an overview: what comes out of every link where there is much room, else
-    of those with parameters; as many links from both ends as there is room for."""
-    count = len(chain.links)
-    every = _some_parts(chain, samples, list(range(count)), floor, every=True)
-    if fits(every, zone, easily=True):
-        return every
-    whole = _some_parts(chain, samples, list(range(count)), floor)
-    if fits(whole, zone):
-        return whole
-    for kept in range(count - 1, 1, -1):
-        first = list(range((kept + 1) // 2))
-        last = list(range(count - kept // 2, count))
-        parts = _some_parts(chain, samples, [*first, *last], floor)
-        if fits(parts, zone):
-            return parts
-    return _some_parts(chain, samples, [0, count - 1], floor)
+def _segments(
+    chain: Chain, samples: dict[int, Sample], zone: Zone, floor: float
+) -> list[list[list[Part]]]:
+    """Return the rows of parts of an overview, by segments: what comes out of every link where
+    there is much room, else of those with parameters; as many links from both ends of each row as
+    there is room for."""
+    one = [Segment((Lane(tuple(range(len(chain.links)))),))]
+    for segments in (segments_of(chain), one):
+        every = _rows(chain, samples, segments, floor, every=True)
+        if fits(every, zone, easily=True):
+            return every
+        longest = max(len(lane.places) for each in segments for lane in each.lanes)
+        for most in range(longest, 1, -1):
+            rows = _rows(chain, samples, segments, floor, most)
+            if fits(rows, zone):
+                return rows
+    return _rows(chain, samples, one, floor, 2)
+
+
+def _rows(
+    chain: Chain,
+    samples: dict[int, Sample],
+    segments: Sequence[Segment],
+    floor: float,
+    most: int | None = None,
+    *,
+    every: bool = False,
+) -> list[list[list[Part]]]:
+    """Return the parts of segments: ``most`` links of each row, ``every`` with all that comes out
+    of links."""
+    found: list[list[list[Part]]] = []
+    if segments[0].forks:
+        found.append([_head(samples[INPUT])])
+    for number, segment in enumerate(segments):
+        rows = []
+        for lane in segment.lanes:
+            row = _some_parts(chain, samples, lane.places, floor, most, every=every)
+            if lane.head is not None:
+                row = [*_head(samples[lane.head], lane.head), *row]
+            elif number == 0 and not segment.forks:
+                row = [*_head(samples[INPUT]), *row]
+            if segment.forks:
+                row.insert(0, Part("fork", lane.places[0]))
+            if segment.joined:
+                row.append(Part("join", lane.places[-1] if lane.places else INPUT))
+            rows.append(row)
+        found.append(rows)
+    return found
+
+
+def _head(sample: Sample, place: int = INPUT) -> list[Part]:
+    """Return the parts of what goes in."""
+    column = Part(kind_of(sample, last=False), place, (sample.features, sample.features))
+    return [*(portrait_parts(sample) if place == INPUT else []), column]
 
 
 def _some_parts(
@@ -238,24 +315,53 @@ def _some_parts(
     samples: dict[int, Sample],
     places: Sequence[int],
     floor: float,
+    most: int | None = None,
     *,
     every: bool = False,
 ) -> list[Part]:
-    operand = samples[INPUT]
-    before = operand.features
-    parts = portrait_parts(operand)
-    parts.append(Part(kind_of(operand, last=False), INPUT, (before, before)))
+    """Return the parts of links one after the other, of at most so many from both ends."""
+    count = len(places)
+    kept = count if most is None else min(most, count)
+    first, last = (kept + 1) // 2, count - kept // 2
+    parts: list[Part] = []
     for index, place in enumerate(places):
-        if index and place != places[index - 1] + 1:
-            parts.append(Part("dots", place))
+        if first <= index < last:
+            if index == first:
+                parts.append(_dots_part(chain, places[first:last], floor))
+            continue
         link, sample = chain.links[place], samples[place]
-        after = sample.features
-        last = place == len(chain.links) - 1
+        before, after = samples[link.sources[0]].features, sample.features
+        final = place in chain.ends
         parts.append(_link_part(link, place, (before, after), floor))
-        if every or link.has_parameters or last or link.kind in RESHAPES:
-            parts.append(Part(kind_of(sample, last=last), place, (after, after)))
-        before = after
+        if every or link.has_parameters or final or link.kind in RESHAPES:
+            parts.append(Part(kind_of(sample, last=final), place, (after, after)))
     return parts
+
+
+def _dots_part(chain: Chain, hidden: Sequence[int], floor: float) -> Part:
+    """Return the dots for links that are left out, as wide as their names."""
+    width = max((text_width(text, floor) for text, _ in _names(chain, hidden)), default=0.0)
+    part = Part("dots", hidden[0], hidden=tuple(hidden))
+    return part if width < 60 else replace(part, wide=(width + 20) / 90, fixed=True)
+
+
+def _names(chain: Chain, hidden: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the names of links with parameters, the first ones, and a module of each."""
+    links = [link for link in map(chain.links.__getitem__, hidden) if link.has_parameters]
+    named = {gate_text(link): link.module for link in links}
+    return [(text, module) for text, module in named.items() if module is not None][:_NAMES]
+
+
+def _in_lines(name: str, room: float, size: float) -> list[str]:
+    """Return a name in one line, or in two, broken after ``_``; none where it has no room so."""
+    places = [at + 1 for at, each in enumerate(name) if each == "_" and 0 < at < len(name) - 1]
+    halves = [[name[:at], name[at:]] for at in places]
+    halves.sort(key=lambda lines: max(map(len, lines)))
+    for wide in (1.0, _OVER):
+        for lines in ([name], *halves):
+            if max(text_width(each, size) for each in lines) <= room * wide:
+                return lines
+    return []
 
 
 def portrait_parts(operand: Sample, wide: float = 1.0) -> list[Part]:
@@ -275,6 +381,20 @@ def _link_part(link: Link, place: int, features: tuple[int, int], floor: float) 
         return Part("gate", place, features)
     width = text_width(gate_text(link), floor) + 50
     return Part("gate", place, features, wide=width / 128, fixed=True)
+
+
+def _crowded(sizes: dict[int, VGroup]) -> list[int]:
+    """Return the sizes that would touch the one before; the ends are always written."""
+    crowded, edge = [], -1e9
+    ordered = sorted(sizes, key=lambda place: sizes[place].get_center()[0])
+    last = ordered[-1] if ordered else None
+    for place in ordered:
+        label = sizes[place]
+        if label.get_left()[0] < edge and place != last:
+            crowded.append(place)
+        else:
+            edge = label.get_right()[0] + 0.12
+    return crowded
 
 
 def _is_clear(label: VGroup, others: Sequence[VGroup], air: float) -> bool:
@@ -303,6 +423,18 @@ def _dots(canvas: Canvas, slot: Slot) -> VGroup:
     )
 
 
+def _way(canvas: Canvas, slot: Slot, middle: float) -> VGroup:
+    """Return the way from the middle of the picture to a row, or back to it."""
+    color, stroke, fork = canvas.theme.muted, canvas.artboard.px(4), slot.part.kind == "fork"
+    near, far = (middle, slot.center_y) if fork else (slot.center_y, middle)
+    air, head = canvas.artboard.px(6), canvas.artboard.px(22)
+    left, right = slot.x + air, slot.x + slot.width - air
+    turn = left + air if fork else right - head - air
+    corners = [(left, near), (turn, near), (turn, far), (right - head, far)]
+    line = canvas.path(corners, color, stroke)
+    return VGroup(line, canvas.arrow((right - head, far), (right, far), color, stroke))
+
+
 def _arc(canvas: Canvas, source: Slot, target: Slot, low: float) -> VGroup:
     px = canvas.artboard.px
     tall = max(source.left, source.right) / 2
@@ -310,6 +442,8 @@ def _arc(canvas: Canvas, source: Slot, target: Slot, low: float) -> VGroup:
         tall = _reach(canvas, source)
     bottom = source.center_y + tall
     start = (source.x + source.width, bottom + px(2))
+    if source.part.kind == "dots":
+        start = (source.center_x, source.center_y + px(24))
     end = (target.center_x, target.center_y + _reach(canvas, target) + px(8))
     corner = px(16)
     path = [

@@ -115,4 +115,4 @@ def _are_apart(chain: Chain, rows: list[list[int]], end: int) -> bool:
         return True
     ends = {row[-1] for row in rows}
     later = [each for link in chain.links[end + 1 :] for each in link.sources if each in inside]
-    return ends <= set(chain.links[end].sources) and not later
+    return ends == set(chain.links[end].sources) and not later

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from torchreel.records import ModuleCall, ModuleRecord, Step, Trace
-from torchreel.spelling import bare_name
+from torchreel.spelling import bare_name, brackets, spell
 
 INPUT = -1
-"""The place of what went into the module, as links count."""
+"""The place of what went into the module, as links count; further inputs have those before it."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class Link:
     """One link of a chain; ``call`` of a module, or ``step`` of the forward itself.
 
     ``weight`` is the largest parameter of the module (of all its tree, where the call stands for
-    calls within), ``sources`` the links whose results go in (INPUT: the module's own operand),
-    ``result`` the tensor that comes out. ``name`` is what it is called in the forward. ``others``
-    are the further matrices of a module that does not call modules for them (the second of an
-    LSTM's, an attention's projection). ``by_rows``: each row of the weight makes one feature.
+    calls within), ``sources`` the links whose results go in (INPUT: the module's own operand,
+    below it: a further one), ``result`` the tensor that comes out. ``name`` is what it is called in
+    the forward. ``others`` are the further matrices of a module that does not call modules for them
+    (the second of an LSTM's, an attention's projection). ``by_rows``: each row of the weight makes
+    one feature.
     """
 
     name: str
@@ -46,11 +47,27 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """The links of one call, in the order in which they ran; ``operand`` is what went in."""
+    """The links of one call, in the order in which they ran; ``inputs`` is what came from outside:
+    the operands of the call, then what links found elsewhere."""
 
     call: int
-    operand: int
+    inputs: tuple[int, ...]
     links: tuple[Link, ...]
+
+    @property
+    def operand(self) -> int:
+        """What went in first."""
+        return self.inputs[0]
+
+    def tensor_at(self, place: int) -> int:
+        """Return the tensor of a place: what came out of a link, or an input."""
+        return self.inputs[INPUT - place] if place < 0 else self.links[place].result
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The links on whose results no other link works."""
+        used = {source for link in self.links for source in link.sources}
+        return tuple(place for place in range(len(self.links)) if place not in used)
 
     @property
     def skips(self) -> tuple[tuple[int, int], ...]:
@@ -65,7 +82,6 @@ class Chain:
 
 def chain_of(trace: Trace, call: ModuleCall, most: int) -> Chain:
     """Return the chain of a call: as deep into the tree as ``most`` links allow."""
-    operand = _first_tensor(call)
     depth = 1
     links = _links(trace, call, depth)
     while any(link.folded for link in links):
@@ -73,7 +89,7 @@ def chain_of(trace: Trace, call: ModuleCall, most: int) -> Chain:
         if len(deeper) > most:
             break
         links, depth = deeper, depth + 1
-    return Chain(call.number, operand, _connected(links, operand))
+    return _connected(trace, call, links)
 
 
 def _links(trace: Trace, call: ModuleCall, depth: int) -> list[Link]:
@@ -122,7 +138,7 @@ def _of_call(trace: Trace, call: ModuleCall, within: list[ModuleCall]) -> Link:
 
 def _of_step(step: Step) -> Link:
     return Link(
-        name=bare_name(step.op),
+        name=brackets(step) or spell(step),
         kind=bare_name(step.op),
         sources=(),
         operands=_tensors(step),
@@ -131,15 +147,28 @@ def _of_step(step: Step) -> Link:
     )
 
 
-def _connected(links: list[Link], operand: int) -> tuple[Link, ...]:
-    """Tell each link whose results go in; a tensor that no link made came in from outside."""
-    made = {operand: INPUT}
+def _connected(trace: Trace, call: ModuleCall, links: list[Link]) -> Chain:
+    """Tell each link whose results go in; a tensor that no link made is an input, where a link has
+    no other."""
+    inputs = [each.tensor for each in call.operands if each.tensor is not None]
+    inputs = list(dict.fromkeys(inputs)) or [call.results[0]]
+    made = {tensor: INPUT - place for place, tensor in enumerate(inputs)}
     connected = []
     for place, link in enumerate(links):
         sources = tuple(dict.fromkeys(made[each] for each in link.operands if each in made))
+        if not sources and link.operands:
+            sources = (INPUT - len(inputs),)
+            inputs.append(link.operands[0])
+            made[link.operands[0]] = sources[0]
         connected.append(replace(link, sources=sources or (place - 1,)))
-        made[link.result] = place
-    return tuple(connected)
+        made |= dict.fromkeys(_results(trace, link), place)
+    return Chain(call.number, tuple(inputs), tuple(connected))
+
+
+def _results(trace: Trace, link: Link) -> tuple[int, ...]:
+    if link.call is not None:
+        return trace.calls[link.call].results
+    return (link.result,) if link.step is None else trace.steps[link.step].results
 
 
 def _weight(trace: Trace, call: ModuleCall, *, whole: bool) -> int | None:
@@ -187,7 +216,3 @@ def _inside(trace: Trace, module: ModuleRecord, root: ModuleRecord) -> bool:
 
 def _tensors(step: Step) -> tuple[int, ...]:
     return tuple(each.tensor for each in step.operands if each.tensor is not None)
-
-
-def _first_tensor(call: ModuleCall) -> int:
-    return next((each.tensor for each in call.operands if each.tensor is not None), call.results[0])

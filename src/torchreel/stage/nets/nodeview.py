@@ -13,6 +13,7 @@ from torchreel.stage.canvas import Canvas, Label, Switch
 from torchreel.stage.colors import Color, mix, signed
 from torchreel.stage.nets.links import INPUT, Chain, Link
 from torchreel.stage.nets.sample import Floats, Sample, sample_of
+from torchreel.stage.nets.scores import are_scores
 from torchreel.stage.nets.selection import Selection, select
 from torchreel.stage.nets.shades import ink, limit_of, shade
 
@@ -64,7 +65,7 @@ class Edge:
 class NodeView(Group):
     """The layers of a call whose parameters are all matrices, from left to right in ``zone``.
 
-    The last layer's greatest node is followed: lines that do not lead into it are dim. ``reveal``
+    The greatest score is followed: lines that do not lead into it are dim. ``reveal``
     shows the nodes one by one, each with all the lines that lead into it; ``count`` is how many
     there are after the first layer.
     """
@@ -76,7 +77,7 @@ class NodeView(Group):
         samples = layers_of(trace, chain)
         numbers = [each.numbers for each in samples]
         self.limit = limit_of(*numbers)
-        self.best = _best(samples[-1])
+        self.best = _best(samples[-1]) if are_scores(trace, chain) else None
         self.radius = artboard.px(23)
         self.head_y = zone.y + artboard.type_title * 0.55
         room = zone.inset(top=artboard.type_title * 1.35)
@@ -278,7 +279,8 @@ def has_nodes(trace: Trace, chain: Chain) -> bool:
         sample.numbers is not None and sample.numbers.ndim == 1
         for sample in layers_of(trace, chain)
     )
-    return bool(links) and whole and known and not chain.skips
+    straight = all(link.sources == (place - 1,) for place, link in enumerate(chain.links))
+    return bool(links) and whole and known and straight
 
 
 def layers_of(trace: Trace, chain: Chain) -> list[Sample]:

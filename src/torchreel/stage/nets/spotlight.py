@@ -24,6 +24,7 @@ from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.lens import Lens, window_of
 from torchreel.stage.nets.links import INPUT, Chain
 from torchreel.stage.nets.sample import sample_of
+from torchreel.stage.nets.scores import are_scores
 from torchreel.stage.text import text_width
 
 
@@ -38,13 +39,14 @@ class Spotlight(Identified):
         self, canvas: Canvas, trace: Trace, chain: Chain, place: int, limit: float, zone: Zone
     ) -> None:
         self.canvas, self.trace, self.zone = canvas, trace, zone
+        self.chain = chain
         self.link = chain.links[place]
         source = self.link.sources[0]
-        tensor = chain.operand if source == INPUT else chain.links[source].result
+        tensor = chain.tensor_at(source)
         self.before, self.after = sample_of(trace, tensor), sample_of(trace, self.link.result)
         self.last = place == len(chain.links) - 1
         self.limit = limit
-        self.at_start = source == INPUT
+        self.at_start = source <= INPUT
         self.thread = VMobject()
         self.portrait: Portrait | None = None
         self.funnel: Funnel | None = None
@@ -137,7 +139,8 @@ class Spotlight(Identified):
             self.source = activation(canvas, slot, self.before, self.limit, place=place)
             self.know(("values", self.before.record.id), self.source)
         else:
-            self.result = activation(canvas, slot, self.after, self.limit, place=1)
+            scores = kind == "cells" and are_scores(self.trace, self.chain)
+            self.result = activation(canvas, slot, self.after, self.limit, place=1, scores=scores)
             self.know(("values", self.after.record.id), self.result)
 
     def _funnel(self, slot: Slot) -> list[Mobject]:

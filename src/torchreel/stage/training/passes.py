@@ -52,7 +52,7 @@ def step_of(trace: Trace, began: Backward) -> OptimizerStep | None:
 @dataclass(frozen=True)
 class Path:
     """The models that data passes on its way to a loss: their numbers, and how many features it
-    has before the first layer and after each."""
+    has before the first layer and after each; (1, 1) where it passes unlike ones side by side."""
 
     modules: tuple[int, ...] = ()
     features: tuple[int, ...] = (1, 1)
@@ -61,21 +61,27 @@ class Path:
 def path_of(trace: Trace, began: Backward, run: Run | None = None) -> Path:
     """Return the models that a pass goes through to the script's first data, those alone that
     ``run`` calls, if it is given and calls one."""
-    called: list[ModuleCall] = []
+    called, beside = list[ModuleCall](), list[ModuleCall]()
     for call in reversed([each for each in trace.calls if each.parent is None]):
         nodes = [node.number for node in began.nodes if node.tensor in call.results]
-        if nodes and _layers(trace, call) and _leads_to(began, called, nodes):
-            called.insert(0, call)
-    own = [call for call in called if run is not None and call.first in run.steps]
-    features: list[int] = []
-    for call in own or called:
-        layers = _layers(trace, call)
-        features += layers if features[-1:] != layers[:1] else layers[1:]
-    if not features:
+        if nodes and _layers(trace, call):
+            (called if _leads_to(began, called, nodes) else beside).insert(0, call)
+    both = sorted([*called, *beside], key=lambda call: call.number)
+    own = [call for call in both if run is not None and call.first in run.steps] or both
+    if not own:
         return Path()
+    if len(own) > 1 and any(call in beside for call in own):
+        layers, *others = (_layers(trace, call) for call in own)
+        features = layers if all(each == layers for each in others) else [1, 1]
+        own = list({call.module: call for call in own}.values())
+    else:
+        features = []
+        for call in own:
+            layers = _layers(trace, call)
+            features += layers if features[-1:] != layers[:1] else layers[1:]
     if len(features) > _LAYERS:
         features = [*features[: _LAYERS - 1], features[-1]]
-    return Path(tuple(call.module for call in own or called), tuple(features))
+    return Path(tuple(call.module for call in own), tuple(features))
 
 
 def _leads_to(began: Backward, called: Sequence[ModuleCall], nodes: Sequence[int]) -> bool:
