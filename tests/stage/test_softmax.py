@@ -54,6 +54,8 @@ CELLS = {
     "loss = F.cross_entropy(z, y)",
     "unlikely": "z = torch.tensor([[0.0, float('-inf')], [800.0, 0.0]])\n"
     "loss = F.cross_entropy(z, torch.tensor([1, 1]), reduction='none')",
+    "masked": "z = torch.arange(9.0).reshape(3, 3).sin()\n"
+    "m = torch.ones(3, 3).triu(1).bool()\nz = z.masked_fill(m, float('-inf'))\np = z.softmax(-1)",
     "logs": Z + "p = F.log_softmax(z, dim=1)",
     "log_columns": Z + "p = z.log_softmax(0)",
     "implicit": Z + "p = F.softmax(z)",
@@ -144,6 +146,13 @@ def test_a_loss_lies_on_the_curve_at_its_height(played: Staged, cell: str) -> No
     near = line.points[np.abs(line.points[:, 0] - x).argmin()]
     assert y == pytest.approx(near[1], abs=0.15)
     assert y > low
+
+
+def test_the_row_that_is_masked_least_is_told(played: Staged) -> None:
+    scene, p = played("masked"), _scope("masked")["p"]
+    (bars,) = _props(scene, Bars)
+    heights = bars.boxes[:, 3]
+    assert heights / heights.sum() == pytest.approx(p[2].numpy(), abs=1e-5)
 
 
 def test_a_row_tells_its_powers_and_that_its_shares_are_one_whole(played: Staged) -> None:

@@ -82,7 +82,9 @@ class Focus(VMobject):
         deep = (back - near + 1) * pose.depth if back > near and self.block.mode == "solid" else 0.0
         corners = pose.corners[cells] - np.outer(pose.far[cells] - near, lean) * (deep > 0)
         (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0) + pose.size
-        here = pose.shown & (pose.far == near)
+        here = pose.far == near
+        if pose.shown[cells].any():  # else the slots of what is to come are framed
+            here &= pose.shown
         inside = ((pose.corners >= [x0 - 1, y0 - 1]) & (pose.corners <= [x1 - 1, y1 - 1])).all(
             axis=1
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from manim import Animation
@@ -22,8 +23,22 @@ from torchreel.stage.seen import part
 from torchreel.stage.stage import Stage
 from torchreel.stage.threads import Threads
 
-_SLOW, _TOLD = 2, 6
+_SLOW, _TOLD, _CURVES = 2, 6, 24
 _BESIDE, _FRAMED = 40.0, 14.0
+
+
+Lookup = tuple[Sequence[int], Sequence[int], Places]
+"""Which ids, which rows they name, and which elements of the result come of them."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The curves of a look-up: ``there`` to the rows of the table, ``on`` to the result, and the
+    colour of each row."""
+
+    there: list[Points]
+    on: list[Points]
+    hues: list[Color]
 
 
 @choreography("embedding")
@@ -71,10 +86,6 @@ def embedding_bag(stage: Stage, step: Step) -> None:
     )
 
 
-Lookup = tuple[Sequence[int], Sequence[int], Places]
-"""Which ids, which rows they name, and which elements of the result come of them."""
-
-
 def _bags(stage: Stage, ids: TensorRecord, others: list[TensorRecord]) -> list[list[int]] | None:
     """Return the places of the ids of each bag: those of a row, or from one offset to the next;
     None where that is not known."""
@@ -118,27 +129,20 @@ def _look_up(
 ) -> None:
     """Tell the first look-ups one by one, each with its curves; the others land at once."""
     ids, table, made = blocks
-    count, wide = table.record.shape
-    rulers = IndexRulers(stage.canvas, table, dims=(0,))
+    wide = table.record.shape[1]
+    # Beside a slab there is no room for numbers of many digits: its frame is there.
+    rulers = IndexRulers(stage.canvas, table, dims=(0,) if table.has_cells else ())
     stage.play(stage.put(rulers))
-    room = ruler_room(stage.canvas, table.record.shape)[0]
-    framed = stage.canvas.artboard.px(_FRAMED) * table.framed
-    high = ids.record.shape[0] if ids.record.shape else 1
+    ways = [_ways(blocks, each, number, len(lookups)) for number, each in enumerate(lookups)]
     for number, (places, rows, elements) in enumerate(lookups[:_TOLD]):
         run = motion.BEAT if number < _SLOW else motion.QUICK
         lit = np.ravel(np.array(rows)[:, None] * wide + np.arange(wide))
-        hues = list(by_place((np.array(rows) + 0.5) / count, stage.canvas.theme))
-        starts = [_edges(ids, each * high // ids.record.numel, high) for each in places]
-        ends = [_edges(table, row, count) for row in rows]
-        (end,) = [_edges(made, number, len(lookups))]
-        there = [_curve(a[2], a[1], b[0] - room, b[1]) for a, b in zip(starts, ends, strict=True)]
-        on = [_curve(each[2] + framed, each[1], end[0], end[1]) for each in ends]
         dark = np.ones(table.record.numel, dtype=bool)
         dark[lit] = False
         dim = [stage.dim(table, dark)] if table.has_cells else []
         written = _line(stage, table, made, rows, elements) if bagged and number < _SLOW else []
         stage.play(stage.light(ids, places, run), *stage.rub_out())
-        stage.play(_grow(stage, there, hues, run))
+        stage.play(_grow(stage, ways[number].there, ways[number].hues, run))
         rulers.light(touched(table.record.shape, lit))
         stage.play(
             *stage.unlight(made),
@@ -146,7 +150,7 @@ def _look_up(
             *dim,
             *(stage.write_line(written) if written else []),
         )
-        moves = [_grow(stage, on, hues, run)]
+        moves = [_grow(stage, ways[number].on, ways[number].hues, run)]
         if table.has_cells and made.has_cells and not bagged:
             corners = table.pose.corners[table.cells_of(lit)]
             moves.append(stage.fly(made, corners, elements, 1.5 * run, table.pose.size))
@@ -158,8 +162,32 @@ def _look_up(
     rulers.light(())
     lit_again = [stage.dim(table, np.zeros(table.record.numel, dtype=bool))]
     stage.play(*stage.unlight(), *stage.rub_out(), *(lit_again if table.has_cells else []))
+    rest = ways[_TOLD:_CURVES]
+    curves = [curve for each in rest for curve in (*each.there, *each.on)]
+    hues = [hue for each in rest for hue in (*each.hues, *each.hues)]
+    if curves:
+        stage.play(_grow(stage, curves, hues, motion.SLOW))
     if not made.pose.shown.all():
         stage.play(stage.land(made))
+
+
+def _ways(
+    blocks: tuple[TensorBlock, TensorBlock, TensorBlock], lookup: Lookup, number: int, count: int
+) -> Ways:
+    """Return the curves of a look-up, which makes one row of ``count``."""
+    ids, table, made = blocks
+    places, rows, _ = lookup
+    canvas, all_rows = table.canvas, table.record.shape[0]
+    aside = canvas.artboard.px(_FRAMED) * table.framed
+    room = ruler_room(canvas, table.record.shape)[0] if table.has_cells else aside
+    high = ids.record.shape[0] if ids.record.shape else 1
+    starts = [_edges(ids, each * high // ids.record.numel, high) for each in places]
+    ends, end = [_edges(table, row, all_rows) for row in rows], _edges(made, number, count)
+    return Ways(
+        [_curve(a[2], a[1], b[0] - room, b[1]) for a, b in zip(starts, ends, strict=True)],
+        [_curve(each[2] + aside, each[1], end[0], end[1]) for each in ends],
+        list(by_place((np.array(rows) + 0.5) / all_rows, canvas.theme)),
+    )
 
 
 def _is_framed(rows: Sequence[int]) -> bool:

@@ -81,8 +81,12 @@ def softmax(stage: Stage, step: Step) -> None:
         find("", stage.provenance(step)).play(stage, step)
         return
     block, made = stage.arrange("left_right", [source], [result], symbols=["→"], below=_BELOW)
-    stage.play(stage.light(block, groups[0]))
-    _share(stage, step, made, _row_of(stage, source, dim, groups[0]))
+    rows = [_row_of(stage, source, dim, group) for group in groups]
+    told = max(
+        rows, key=lambda row: np.isfinite(row.values).sum()
+    )  # the first that is masked least
+    stage.play(stage.light(block, told.elements))
+    _share(stage, step, made, told)
     if len(groups) > 1:
         stage.play(stage.land(made))
 
