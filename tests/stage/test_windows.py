@@ -14,6 +14,7 @@ from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_director import _reads_as
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
 from torchreel.stage.line import Part
 from torchreel.stage.seen import index_of
@@ -107,6 +108,14 @@ def test_every_number_is_one_that_torch_holds(trace: Trace, cell: str, artboard:
             assert _reads_as(drawn.text, scope[named[drawn.tensor]][drawn.index].item())
         elif drawn.source == "sign":
             assert not any(each.isdigit() for each in drawn.text)
+
+
+def test_a_part_of_a_tensor_is_not_told_to_have_its_shape(trace: Trace) -> None:
+    """``x[0, 0]`` is no (1, 1, 6, 6): above a part stands its name alone."""
+    scene = play_cell(trace, "conv", "film")
+    family = [part for block in scene.stage.blocks for part in block.title.get_family()]
+    titles = [part.text for part in family if isinstance(part, Label)]
+    assert "".join(titles) == "x[0, 0]w[0, 0]y[0, 0]"
 
 
 @pytest.mark.parametrize("cell", CONVOLVED)

@@ -113,7 +113,8 @@ class Facts:
         )
         name = former or self.name_of(record)
         if name:
-            return Named(name + suffix, own(record), former=former is not None)
+            # What is seen of a tensor has another shape than the tensor.
+            return Named(name + suffix, own(record), former=former is not None, alone=bool(suffix))
         step = self.made.get(record.id)
         code = None if step is None or suffix else source_of(step)
         return Named(code, own(record), made_by=step if code else None)

@@ -118,8 +118,9 @@ class Labels(Floor):
         return VGroup(*lines) if lines else None
 
     def _name_text(self, record: TensorRecord) -> str:
-        name = self.named(record).name or ""
-        if self.canvas.artboard.code is None:
+        named = self.named(record)
+        name = named.name or ""
+        if self.canvas.artboard.code is None or named.alone:
             return name
         return f"{name} {shape_text(own(record))}".strip()
 

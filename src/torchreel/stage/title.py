@@ -61,7 +61,7 @@ class Name(VGroup):
     def __init__(self, canvas: Canvas, named: Named, spot: Spot) -> None:
         super().__init__()
         artboard, theme, record = canvas.artboard, canvas.theme, named.record
-        shape = shape_text(record) if artboard.code is not None else ""
+        shape = shape_text(record) if artboard.code is not None and not named.alone else ""
         name = named.name or ""
         whole = f"{name} {shape}".strip()
         if not whole:
