@@ -203,6 +203,10 @@ def test_captions_come_in_both_languages(player: Player) -> None:
     expect(player.button("captions")).to_have_attribute("aria-label", "Captions: 日本語")
     player.button("captions").click()
     expect(line).to_be_hidden()
+    player.button("captions").click()  # whose track is there already
+    expect(line).to_have_text("reshape folds them into (3, 4).")
+    player.line(3).click()
+    expect(line).to_have_text("Or into (2, 2, 3).")
 
 
 def test_captions_of_a_japanese_page_are_japanese_first(page: Page, course: Course) -> None:
@@ -353,6 +357,19 @@ def test_a_laptop_keeps_the_film_in_sight_of_the_transcript(
     expect(player.find(".tr-film")).to_be_in_viewport(ratio=0.99)
     expect(steps).to_be_in_viewport()
     page.close()
+
+
+@pytest.mark.parametrize(("lesson", "below"), [(SHAPE, False), (LOOPS, True)])
+def test_beside_long_code_the_values_stand_below_the_film(
+    page: Page, course: Course, lesson: str, below: bool
+) -> None:
+    page.goto(course.url + lesson)
+    player = Player.of(page)
+    film, values = player.find(".tr-film").bounding_box(), player.find(".tr-vars").bounding_box()
+    assert film
+    assert values
+    assert (values["x"] < film["x"] + film["width"]) == below
+    assert (values["y"] >= film["y"] + film["height"]) == below
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -240,7 +240,7 @@
     true,
   );
 
-  function loaded(track) {
+  async function loaded(track) {
     track.track.mode = "hidden";
     if (track.readyState === 2) return track.track;
     return new Promise((resolve, reject) => {
@@ -333,6 +333,8 @@
       this.on(this.find(".tr-speed"), "change", event => {
         this.video.playbackRate = this.video.defaultPlaybackRate = Number(event.target.value);
       });
+      for (const { track } of this.querySelectorAll('track[kind="captions"]'))
+        this.on(track, "cuechange", () => this.show());
       this.seeking();
       this.on(this.find(".tr-code"), "click", event => this.lineClicked(event));
       this.on(this.find(".tr-transcript"), "click", event => this.itemClicked(event));
@@ -488,8 +490,7 @@
       shown.dataset.language = next?.srclang || "";
       const name = shown.title;
       shown.setAttribute("aria-label", next ? `${name}: ${next.label}` : name);
-      if (next) loaded(next).then(track => {
-        this.on(track, "cuechange", () => this.show());
+      if (next) loaded(next).then(() => {
         this.show();
         this.measure();
       });
