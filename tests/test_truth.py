@@ -103,6 +103,9 @@ class Oracle:
             self.held[record] = entered[name]
         first = {each.name: each.id for each in reversed(self.trace.tensors) if each.name}
         self._find_parameters(first.items(), entered)
+        for stepped in self.trace.optimizers:  # as they met the parameters
+            before = self._moment(self.trace.runs[self.trace.steps[stepped.step].run]).before
+            self._find_parameters([(each.name, each.before) for each in stepped.updates], before)
         for position, run in enumerate(self.trace.runs):
             moment = self._moment(run)
             after = self._after(position)

@@ -619,7 +619,8 @@ class Drawn:
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
     (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor, or how far from
     0 its elements "reach" (those of row ``index``, or all; with a ``step``: what that step changed
-    of them). A "setting" of the optimizer of step ``step``. The device and the date of a trace that
+    of them; one element alone with its sign).
+    A "setting" of the optimizer of step ``step``. The device and the date of a trace that
     was "recorded". A "tick", a round number beside the axis of a series (``index`` holds its
     position in ``Trace.series``). What a loss is for a "guess" that gives each class the same
     chance (``tensor`` holds the scores, ``index`` the dimension of the classes; no tensor: there

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from tests.stage.conftest import play_cell, write_cells
-from torchreel.records import Trace
+from torchreel.records import Cue, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.colors import THEMES
@@ -19,7 +19,8 @@ from torchreel.stage.director import LessonScene
 from torchreel.stage.numerals import MINUS
 from torchreel.stage.training.axis import Guess, below, crossed, scale_of
 from torchreel.stage.training.changes import change_of
-from torchreel.stage.training.facts import classes_of, training_of
+from torchreel.stage.training.curve import LossCurve
+from torchreel.stage.training.facts import classes_of, training_of, versions_of
 from torchreel.stage.training.passes import path_of
 from torchreel.stage.training.ring import TrainingRing
 from torchreel.tracer import trace_script
@@ -289,11 +290,11 @@ def test_a_step_that_is_a_hundred_times_as_large_looks_so(tmp_path: Path) -> Non
         assert change is not None
         changes.append(change)
         before, _, changed = _first_step("Adam", rate)
-        texts = [each.reach and each.reach.text for each in (change.before, change.other)]
+        texts = [each and each.reach and each.reach.text for each in (change.before, change.other)]
         assert texts == [f"±{before:.2g}", f"±{changed:.2g}"] == [texts[0], f"±{rate}"]
-    little, much = changes
-    assert little.before.limit == little.other.limit == much.before.limit == much.other.limit
-    sizes = [np.abs(each.other.numbers).max() / each.other.limit for each in changes]
+    others = [each.other for each in changes if each.other is not None]
+    assert len({part.limit for part in (*others, *(each.before for each in changes))}) == 1
+    sizes = [np.abs(each.numbers).max() / each.limit for each in others]
     assert sizes[1] / sizes[0] == pytest.approx(100, rel=1e-3)
 
 
@@ -334,3 +335,92 @@ def test_the_code_is_lit_as_soon_as_the_station_is(tmp_path: Path) -> None:
     play_cell(_cell(tmp_path, "code", lines), "code", "film", kind=Watched)
     assert {statement for statement, _, _ in told} >= {5, 6, 7, 8, 9}
     assert [each for each in told if each[0] != each[1] or each[2]] == []
+
+
+EPOCHS = """model = nn.Linear(4, 3)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+targets = torch.randint(0, 3, (12,))
+batches = list(zip(x.split(3), targets.split(3)))
+right = torch.tensor(0.0)
+for epoch in range(12):
+    for inputs, labels in batches:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        right = (model(x).argmax(1) == targets).float().mean()
+    with torch.no_grad():
+        whole = F.cross_entropy(model(x), targets)
+    print(f"{epoch}: {whole:.3f}")
+"""
+SUMMED = """model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+targets = torch.randint(0, 3, (12,))
+for lap in range(4):
+    loss = F.cross_entropy(model(x), targets)
+    loss.backward()
+    if lap % 2 == 1:
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+def test_on_film_the_curve_is_beside_the_ring_from_the_first_lap_on(tmp_path: Path) -> None:
+    trace = _cell(tmp_path, "epochs", EPOCHS)
+    together: dict[str, set[tuple[bool, bool]]] = {"page": set(), "film": set()}
+    for board, seen in together.items():
+
+        class Watched(LessonScene):
+            def wait(self, *args: Any, **kwargs: Any) -> None:
+                if self.playing is not None and self.training.covers(self.playing):
+                    shown = [part for each in self.mobjects for part in each.get_family()]
+                    rings = [each for each in shown if isinstance(each, TrainingRing)]
+                    curves = [each for each in shown if isinstance(each, LossCurve)]
+                    assert all(a.zone.right < b.zone.x for a in rings for b in curves)
+                    seen.add((bool(rings), bool(curves)))  # noqa: B023
+                super().wait(*args, **kwargs)
+
+        scene = play_cell(trace, "epochs", board, kind=Watched)
+        assert scene.warnings == []
+    assert together == {
+        "page": {(True, False), (False, True)},
+        "film": {(True, True)},
+    }
+
+
+def test_nothing_is_told_before_it_is_so(tmp_path: Path) -> None:
+    """Replays the first lap: no accuracy stands there before the line that makes it has run."""
+    trace = _cell(tmp_path, "epochs", EPOCHS)
+    names: dict[str, Any] = {}
+    exec(SETUP + EPOCHS.replace("split(3)", "split(3)[:1]").replace("range(12)", "range(1)"), names)
+    scene = play_cell(trace, "epochs", "film")
+    first = [cue for cue in scene.cues if cue.laps == 1 and "right" not in _line(trace, cue)]
+    cues = {cue.number for cue in first[3:7]}  # of the first lap, up to its step
+    assert not {each.text for each in scene.drawn if each.cue in cues and "%" in each.text}
+    measured = next(cue for cue in scene.cues[5:] if "right" in _line(trace, cue))
+    told = {each.text for each in scene.drawn if each.cue == measured.number}
+    assert f"{round(100 * names['right'].item())}%" in told
+
+
+def _line(trace: Trace, cue: Cue) -> str:
+    return next(each.text for each in trace.cells[0].statements if each.number == cue.statement)
+
+
+def test_what_runs_between_later_laps_does_not_come_after_the_last(tmp_path: Path) -> None:
+    scene = play_cell(_cell(tmp_path, "epochs", EPOCHS), "epochs")
+    assert scene.cues[-1].laps == 12 * 4 - 3
+    printed = {each.text for each in scene.drawn if each.source == "printed"}
+    assert len(printed) == 1
+    assert next(iter(printed)).startswith("0: ")
+
+
+def test_weights_change_in_the_lap_that_steps(tmp_path: Path) -> None:
+    """A step in every second lap changes the weights in the second lap, not in the first."""
+    trace = _cell(tmp_path, "summed", SUMMED).of_cell("summed")
+    training = training_of(trace)
+    assert training is not None
+    assert [lap for lap, _ in versions_of(trace, training, training.learners[0])][:2] == [0, 2]
+    scene = play_cell(_cell(tmp_path, "summed", SUMMED), "summed", "film")
+    assert scene.warnings == []
+    first = next(each.cue for each in scene.drawn if each.source == "setting")
+    assert scene.cues[first - 1].statement == 8

@@ -182,6 +182,12 @@ def redraw(old: VGroup, new: VGroup) -> None:
             part.text, part.size, part.source = like.text, like.size, like.source
 
 
+def recolor(mobject: VMobject, color: Color) -> None:
+    """Set the colour of what is filled and of what is a line."""
+    for rgbas in (mobject.fill_rgbas, mobject.stroke_rgbas):
+        rgbas[:, :3] = color
+
+
 def repaint(mobject: VMobject, fill: Color) -> None:
     """Set the fill colour alone."""
     mobject.fill_rgbas = _rgba(fill)

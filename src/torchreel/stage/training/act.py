@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
-from torchreel.records import Backward, Drawn, Run, Trace
+from torchreel.records import Backward, Drawn, OptimizerStep, Run, Trace
 from torchreel.spelling import bare_name
-from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.chips import lap_width
 from torchreel.stage.motion import BEAT, HOLD, QUICK
-from torchreel.stage.nets.sample import Floats, weight_of
+from torchreel.stage.nets.sample import weight_of
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.printout import lines_of, printout_of
-from torchreel.stage.training.axis import Guess
 from torchreel.stage.training.changes import Change, change_of
 from torchreel.stage.training.chips import chip_row
-from torchreel.stage.training.curve import LossCurve, ShareBar
 from torchreel.stage.training.facts import (
     SLOW_LAPS,
-    Learner,
+    Seen,
     Training,
-    classes_of,
     laps_of,
     points_of,
+    seen_after,
     shown_runs,
     training_of,
-    versions_of,
 )
 from torchreel.stage.training.passes import (
     Left,
     first_matrix,
     gradients_of,
     loss_of,
+    norm_text,
     pass_of,
     path_of,
     station_of,
     step_of,
     weight_moved,
 )
+from torchreel.stage.training.progress import Progress
 from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, Moment, TrainingRing
-from torchreel.stage.training.tiles import TILES, Kept, TileShelf, liveliest, tiles_of
+from torchreel.stage.training.tiles import Kept, tiles_of
 
 _PACE = (0.8, 0.5, 0.3)
 """Seconds a station in the first laps."""
 
 _CURVE = 5.0
+"""Seconds that a curve takes at most."""
 
-_NARROW = 560.0
-"""A curve takes at least so many pixels beside another."""
+_HASTE = 1.5
+"""Laps get faster as the curve is drawn: at time t (0 to 1) it has come to t to this power."""
+
+_TURNS = 10
+"""So many times the ring turns while a curve beside it is drawn."""
+
+_RING, _BESIDE = 0.58, 0.035
+"""The ring's share of the width where a curve is beside it, and that of the gap between."""
 
 
 class TrainingLoop:
@@ -67,6 +73,9 @@ class TrainingLoop:
         self._laps = laps_of(trace, self.training) if self.training is not None else {}
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
+        self._told: Moment | None = None
+        self._progress: Progress | None = None
+        self._changed: dict[int, Change] = {}
         self._pass: Backward | None = None
         self._gradients: dict[int, Left] = {}
 
@@ -106,7 +115,7 @@ class TrainingLoop:
         if self._there:
             self.scene.play(*(FadeOut(each, run_time=QUICK) for each in self._there))
             self.scene.remove(*self._there)
-        self._there, self._ring = [], None
+        self._there, self._ring, self._progress = [], None, None
 
     # The ring.
 
@@ -117,15 +126,33 @@ class TrainingLoop:
         first = self._ring is None
         if self._ring is None:
             self.leave()
-            self._ring = TrainingRing(self.canvas, self.canvas.artboard.stage)
-        self._ring.tell(self._moment(training, run, station))
-        chips = self._below(training, run)
-        if first and self.scene.renderer.time > 0:
-            self.scene.play(*(FadeIn(each, run_time=QUICK) for each in (self._ring, chips)))
+        ring = self._ring or self._place(training)
+        self._told = self._moment(training, run, station)
+        ring.tell(self._told)
+        if self._progress is not None:
+            self._progress.come_to(seen_after(self.trace, training, run), lit=False)
+        self._show(ring, self._progress, self._below(training, run), fading=first)
+
+    def _place(self, training: Training) -> TrainingRing:
+        """Make the ring, over the whole stage or, where a curve has room beside it, at its left."""
+        stage = self.canvas.artboard.stage
+        if self.canvas.artboard.code is None or len(training.losses) != 1:
+            self._ring = TrainingRing(self.canvas, stage)
+            return self._ring
+        width = stage.width * _RING
+        right = stage.inset(left=width + stage.width * _BESIDE)
+        self._ring = TrainingRing(self.canvas, stage.inset(right=stage.width - width))
+        self._progress = Progress(self.canvas, self.trace, training, right, numbered=False)
+        return self._ring
+
+    def _show(self, *parts: Mobject | None, fading: bool = False) -> None:
+        there = [each for each in parts if each is not None]
+        if fading and self.scene.renderer.time > 0:
+            self.scene.play(*(FadeIn(each, run_time=QUICK) for each in there))
         else:
             self.scene.remove(*self._there)
-            self.scene.add(self._ring, chips)
-        self._there = [self._ring, chips]
+            self.scene.add(*there)
+        self._there = there
 
     def _moment(self, training: Training, run: Run, station: int | None) -> Moment:
         emptied = self._emptied(run)
@@ -158,7 +185,7 @@ class TrainingLoop:
             None if left is None else left.norm,
             left is not None,
             emptied is not None,
-            self._change(training, run) if station == STEP else None,
+            self._change(training, run),
             None if training.steps else self._kept(training),
         )
 
@@ -194,10 +221,26 @@ class TrainingLoop:
         return Kept(self.canvas, tiles_of(weight)[0], limit_of(weight))
 
     def _change(self, training: Training, run: Run) -> Change | None:
-        """Return what the step of a run did to the tile that it changed most."""
-        step = next((each for each in self.trace.optimizers if each.step in run.steps), None)
-        update = None if step is None else first_matrix(self.trace, step)
-        if step is None or update is None:
+        """Return what the step of a run did to the tile that it changed most, else what the last
+        step did to the weight that the next one moves; before there is one, the weight as it is."""
+        trace, now = self.trace, max(run.steps, default=-1)
+        step = next((each for each in trace.optimizers if each.step in run.steps), None)
+        if step is None and self._pass is not None:
+            step = step_of(trace, self._pass)
+        update = None if step is None else first_matrix(trace, step)
+        if step is None or update is None:  # it is in a lap that was not kept
+            return next(reversed(self._changed.values()), None)
+        memory = trace.tensor(update.before).storage
+        if step.step <= now or memory not in self._changed:
+            change = self._change_of(training, step)
+            if change is not None:
+                done = step.step <= now
+                self._changed[memory] = change if done else replace(change, other=None)
+        return self._changed.get(memory)
+
+    def _change_of(self, training: Training, step: OptimizerStep) -> Change | None:
+        update = first_matrix(self.trace, step)
+        if update is None:
             return None
         known = (each.first for each in training.learners if each.name == update.name)
         return change_of(self.canvas, self.trace, step, next(known, update.before))
@@ -205,9 +248,7 @@ class TrainingLoop:
     def _below(self, training: Training, run: Run) -> VGroup:
         """Return what stands below the ring: what a line printed, else what the loops count."""
         lap = self._laps[id(run)]
-        lit = Drawn(
-            0, f"{lap}/{training.laps}", "lap", index=(training.statement, lap, training.laps)
-        )
+        lit = self._lap(training, lap)
         if lines_of(run):
             room = self.canvas.artboard.strip.inset(left=lap_width(self.canvas, lit))
             return printout_of(self.canvas, self.trace, run, room, lit)
@@ -216,6 +257,10 @@ class TrainingLoop:
             source = Drawn(0, name, "plain", index=(at,))
             texts.append((source, Drawn(0, value, "plain", index=(at,))))
         return chip_row(self.canvas, [*texts, (lit,)])
+
+    def _lap(self, training: Training, lap: int) -> Drawn:
+        index = (training.statement, lap, training.laps)
+        return Drawn(0, f"{lap}/{training.laps}", "lap", index=index)
 
     def _counters(self, run: Run) -> dict[str, tuple[str, int]]:
         """Return the whole numbers that loops around this one count with, as they are now."""
@@ -232,92 +277,94 @@ class TrainingLoop:
     # The curve.
 
     def _play_rest(self, training: Training) -> None:
-        if not training.losses:
-            self.leave()
+        if self._ring is None and self._told is not None:  # something else came between
+            self._place(training).tell(self._told)
+        ring = self._ring if self._progress is not None else None
+        if not training.losses:  # the ring stays: there is nothing to draw a curve of
+            self._show(self._ring, chip_row(self.canvas, [(self._lap(training, training.laps),)]))
             return
-        before, self._ring = self._there, None
-        zone, gap = self.canvas.artboard.stage, self.canvas.artboard.px(20)
-        losses = training.losses[: max(1, int(zone.width // _NARROW))]
-        learned = [
-            (learner, versions)
-            for learner in training.learners
-            if (versions := versions_of(self.trace, training, learner))
-            and (learner.loss in losses or not training.steps)
-        ]
-        bar_height = self.canvas.artboard.px(52)
-        rest = zone.height - (bar_height + gap if training.share is not None else 0.0)
-        tall = rest * (0.52 if learned else 0.95)
-        y = zone.y + tall + gap
-        bar = self._bar(training, Zone(zone.x, y, zone.width, bar_height))
-        y += 0.0 if bar is None else bar_height + gap
-        curves = self._curves(losses, Zone(zone.x, zone.y, zone.width, tall))
-        shelves = self._shelves(learned, losses, Zone(zone.x, y, zone.width, zone.bottom - y))
+        before, stage = self._there, self.canvas.artboard.stage
+        progress = self._progress or Progress(
+            self.canvas, self.trace, training, stage, numbered=True
+        )
+        curve = progress.curves[0]
         chips = chip_row(self.canvas, [])
-        parts: list[Mobject] = [*curves, *([] if bar is None else [bar]), *shelves, chips]
+        parts = [*([] if ring is None else [ring]), progress, chips]
 
-        def draw(time: float) -> None:
-            laps = [curve.come_to(time) for curve in curves]
-            lap = laps[0]
-            if bar is not None:
-                bar.come_to(lap)
-            for shelf, (_, versions) in zip(shelves, learned, strict=True):
-                known = [weight for at, weight in versions if at <= lap]
-                shelf.become_weight(known[-1] if known else versions[0][1])
-            text = f"{lap}/{training.laps}"
-            lit = Drawn(0, text, "lap", index=(training.statement, lap, training.laps))
-            redraw(chips, chip_row(self.canvas, [(lit,)]))
+        def come_to(time: float) -> int:
+            lap = curve.lap_at(time**_HASTE)
+            progress.come_to(Seen(lap, lap, lap), lit=True)
+            redraw(chips, chip_row(self.canvas, [(self._lap(training, lap),)]))
+            return lap
 
-        draw(0.0)
-        self._there = parts
-        leaving = (FadeOut(each, run_time=QUICK) for each in before)
-        self.scene.play(*leaving, *(FadeIn(each, run_time=BEAT) for each in parts))
-        whole = Group(*parts)
-        self.scene.remove(*before, *parts)
-        self.scene.add(whole)
-        self.scene.play(BlockAnimation(whole, draw, _CURVE))
-        draw(1.0)
-        self._there = [whole]
+        if ring is None or not before:
+            lap = come_to(0.0)
+            if ring is not None:
+                ring.tell(self._told_at(training, ring.moment, lap, curve.told))
+            leaving = (FadeOut(each, run_time=QUICK) for each in before)
+            self.scene.play(*leaving, *(FadeIn(each, run_time=BEAT) for each in parts))
+            before = [*before, *parts]
+        left = training.laps - SLOW_LAPS
+        turns, seconds = min(_TURNS, left) if ring is not None else 1, min(_CURVE, 1 + 0.2 * left)
+        for turn in range(turns):
+            if ring is not None:
+                ring.tell(self._told_at(training, ring.moment, come_to(turn / turns), curve.told))
+            self._swap(before, Group(*parts))
+            before = self._there
 
-    def _curves(self, losses: Sequence[int], zone: Zone) -> list[LossCurve]:
-        """Return the curves of these series, side by side."""
-        curves = []
-        for loss, own in zip(losses, self._columns(zone, len(losses)), strict=True):
-            name, classes = self.trace.series[loss].name, classes_of(self.trace, loss)
-            guess = None if classes is None else Guess(classes)
-            points = points_of(self.trace, loss)
-            curves.append(LossCurve(self.canvas, own, name, loss, points, guess))
-        return curves
+            def draw(time: float, turn: int = turn) -> None:
+                come_to((turn + time) / turns)
+                if ring is not None:
+                    ring.turn(time)
+                    ring.write_loss(curve.told)
 
-    def _columns(self, zone: Zone, count: int) -> list[Zone]:
-        gap = self.canvas.artboard.px(32)
-        width = (zone.width - gap * (count - 1)) / count
-        return [
-            Zone(zone.x + place * (width + gap), zone.y, width, zone.height)
-            for place in range(count)
+            self.scene.play(BlockAnimation(before[0], draw, seconds / turns))
+        lap = come_to(1.0)
+        if ring is not None:
+            ring.tell(self._told_at(training, ring.moment, lap, curve.told))
+            self._swap(before, Group(*parts))
+        self._ring = self._progress = None
+
+    def _swap(self, before: list[Mobject], now: Mobject) -> None:
+        """Let this be what is there: Manim lists anew the parts of what it has not seen."""
+        self.scene.remove(*before)
+        self.scene.add(now)
+        self._there = [now]
+
+    def _told_at(self, training: Training, moment: Moment, lap: int, loss: Drawn | None) -> Moment:
+        """Return what the ring shows after many laps, none of its stations lit: of the gradient
+        and the step the last ones that are known."""
+        laps = laps_of(self.trace, training)
+        steps = [each for each in self.trace.optimizers if self._lap_of(laps, each.step) <= lap]
+        change = None if not steps else self._change_of(training, steps[-1])
+        return replace(
+            moment,
+            station=None,
+            loss=loss,
+            gradient=self._norm_at(training, lap),
+            filled=True,
+            emptied=False,
+            change=change or moment.change,
+            all_run=True,
+        )
+
+    def _lap_of(self, laps: Mapping[int, int], step: int) -> int:
+        return laps.get(id(self.trace.runs[self.trace.steps[step].run]), 0)
+
+    def _norm_at(self, training: Training, lap: int) -> Drawn | None:
+        """Return the norm of the gradient of the first matrix, the last one kept before a lap."""
+        names = [learner.name for learner in training.learners[:1]]
+        found = [
+            number
+            for number, each in enumerate(self.trace.series)
+            if each.kind == "gradient"
+            and each.name in names
+            and each.statement == training.statement
         ]
-
-    def _bar(self, training: Training, zone: Zone) -> ShareBar | None:
-        if training.share is None:
+        if len(found) != 1:
             return None
-        name = self.trace.series[training.share].name
-        points = points_of(self.trace, training.share)
-        return ShareBar(self.canvas, zone, name, training.share, points)
-
-    def _shelves(
-        self,
-        learned: list[tuple[Learner, list[tuple[int, Floats]]]],
-        losses: Sequence[int],
-        zone: Zone,
-    ) -> list[TileShelf]:
-        """Return a shelf for each matrix: each below the curve of its own loss, one alone over the
-        whole width."""
-        most = TILES if self.canvas.artboard.code is None else 2 * TILES
-        places = self._columns(zone, len(losses) if len(learned) > 1 else 1)
-        shelves = []
-        for learner, versions in learned:
-            place = losses.index(learner.loss) if learner.loss in losses and len(learned) > 1 else 0
-            first, last = versions[0][1], versions[-1][1]
-            rows = liveliest(first, last, max(1, most // len(places)))
-            limit = limit_of(*(weight for _, weight in versions))
-            shelves.append(TileShelf(self.canvas, places[place], first, rows, limit))
-        return shelves
+        points = points_of(self.trace, found[0])
+        at = int(np.searchsorted(points[:, 0], lap, side="right")) - 1
+        text = None if at < 0 else norm_text(float(points[at, 1]))
+        kept = int(points[at, 0])
+        return None if text is None else Drawn(0, text, "series", index=(found[0], kept, kept))

@@ -75,7 +75,7 @@ def below(line: Floats, top: float) -> list[Floats]:
     whole = crossed(line, top)
     inside = whole[:, 1] <= top
     parts = np.split(whole, np.flatnonzero(np.diff(inside)) + 1)
-    return [part for part in parts if part[0, 1] <= top and len(part) > 1]
+    return [part for part in parts if len(part) > 1 and part[0, 1] <= top]
 
 
 def crossed(line: Floats, top: float) -> Floats:

@@ -34,33 +34,33 @@ class Change:
 
     Where the step was plain gradient descent, ``other`` is the gradient and ``sign`` is minus the
     learning rate, times; else ``sign`` is ``+`` and ``other`` is what the step added, in the
-    colours of the weight: a hundred times as much looks a hundred times as strong. Below each tile
-    stands how far from 0 its numbers reach.
+    colours of the weight: a hundred times as much looks a hundred times as strong. No ``other``:
+    there was no step yet. Below each tile stands how far from 0 its numbers reach.
     """
 
     canvas: Canvas
     before: Part
-    other: Part
+    other: Part | None
     sign: Drawn
 
-    def draw(self, zone: Zone) -> Group:
-        """Return the picture of it in a zone."""
+    def draw(self, zone: Zone, *, lit: bool) -> Group:
+        """Return the picture of it in a zone of a card that is lit, or not."""
         theme, board = self.canvas.theme, self.canvas.artboard
         told, gradient = board.type_chip, self.sign.source == "setting"
         size = told if gradient else board.type_size
         room = text_width(self.sign.text, size) + board.px(32)
         side = min((zone.width - room) / 2 - board.px(8), zone.height - 1.3 * told)
         x, y = zone.center_x - side - room / 2, zone.y
+        ink = theme.text if lit else theme.muted
         sign = self.canvas.label(
-            self.sign.text, zone.center_x, y + side / 2, size, theme.text, source=self.sign
+            self.sign.text, zone.center_x, y + side / 2, size, ink, source=self.sign
         )
         frame = theme.grad if gradient else theme.param
         first, second = Zone(x, y, side, side), Zone(x + side + room, y, side, side)
-        return Group(
-            self._tile(self.before, first, zone.bottom, theme.param),
-            sign,
-            self._tile(self.other, second, zone.bottom, frame),
-        )
+        before = self._tile(self.before, first, zone.bottom, theme.param)
+        if self.other is None:
+            return before
+        return Group(before, sign, self._tile(self.other, second, zone.bottom, frame))
 
     def _tile(self, part: Part, zone: Zone, bottom: float, frame: Color) -> Group:
         group = Group(Tile(self.canvas, zone, part.numbers, part.limit, frame))
@@ -99,12 +99,14 @@ def change_of(canvas: Canvas, trace: Trace, step: OptimizerStep, first: int) -> 
 
 
 def _reach(tile: Floats, trace: Trace, source: Drawn) -> Drawn | None:
-    """Return the greatest size of the numbers of a tile as it is written, if they are known."""
-    most = float(np.abs(tile).max(initial=0.0))
+    """Return the greatest size of the numbers of a tile as it is written, if they are known; a
+    number that is alone has its sign."""
+    most = float(tile.item() if tile.size == 1 else np.abs(tile).max(initial=0.0))
     if not np.isfinite(most) or source.tensor not in trace.values:
         return None
-    text = numerals.write(most, 6) if most >= 10 else _short(most)
-    return None if text is None else replace(source, text=f"±{text}")
+    text = numerals.write(most, 6) if abs(most) >= 10 else _short(most)
+    sign = "" if tile.size == 1 else "±"
+    return None if text is None else replace(source, text=f"{sign}{text}")
 
 
 def _short(value: float) -> str:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torchreel.records import Drawn
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, Switch, paint, polyline, redraw
-from torchreel.stage.colors import mix
+from torchreel.stage.canvas import Canvas, Label, Switch, paint, polyline, redraw
+from torchreel.stage.colors import Color, mix
 from torchreel.stage.text import text_width
 from torchreel.stage.training.axis import Guess, axis, below, crossed, gutter, scale_of
+from torchreel.stage.training.facts import SLOW_LAPS
 
 Floats = NDArray[np.float64]
 
@@ -34,9 +35,14 @@ class Binned:
 
 
 def binned(points: Floats, most: int = BINS) -> Binned:
-    """Return a series (n, 2) of lap and value in at most so many stretches; NaN stays NaN."""
-    count = min(most, len(points))
-    parts = np.array_split(points, count)
+    """Return a series (n, 2) of lap and value in at most so many stretches; NaN stays NaN.
+
+    The laps that the ring shows one by one are stretches of their own.
+    """
+    slow = int(np.searchsorted(points[:, 0], SLOW_LAPS, side="right"))
+    parts, rest = np.split(points[:slow], range(1, slow)) if slow else [], points[slow:]
+    if len(rest):
+        parts += np.array_split(rest, min(most - slow, len(rest)))
     return Binned(
         first=np.array([part[0, 0] for part in parts]),
         last=np.array([part[-1, 0] for part in parts]),
@@ -51,7 +57,8 @@ class LossCurve(Group):
 
     The bright line is the mean of each stretch, the faint band reaches from its least to its
     greatest value; ``number`` is the series' position in the trace. The large number is the mean of
-    the stretch of the dot. What is above the axis leaves the picture.
+    the stretch of the dot; a curve that is not ``numbered`` lacks it. What is above the axis leaves
+    the picture.
     """
 
     def __init__(
@@ -62,9 +69,11 @@ class LossCurve(Group):
         number: int,
         points: Floats,
         guess: Guess | None = None,
+        *,
+        numbered: bool = True,
     ) -> None:
-        self.canvas, self.zone, self.number = canvas, zone, number
-        self.bins = binned(points)
+        self.canvas, self.zone, self.number, self.numbered = canvas, zone, number, numbered
+        self.name, self.bins = name, binned(points)
         theme, artboard = canvas.theme, canvas.artboard
         px = artboard.px
         self.extent = scale_of(self.bins.mean, guess)
@@ -93,12 +102,15 @@ class LossCurve(Group):
         peak, self._highest = self._peak()
         self._peak_shown = Switch(peak)
         super().__init__(axes, self.band, self.line, self.dot, label, self.value, peak)
-        self.come_to(0.0)
+        self.come_to(int(points[0, 0]), lit=True)
 
     @property
     def value_box(self) -> Zone:
         """Where the name and the number stand: the upper right corner."""
         artboard, zone = self.canvas.artboard, self.zone
+        if not self.numbered:
+            width = text_width(self.name, artboard.type_chip) + artboard.px(16)
+            return Zone(zone.right - width, zone.y, width, artboard.type_chip * 1.15)
         size = artboard.type_title * 1.5
         width = text_width("0.000", size) + artboard.px(16)
         return Zone(zone.right - width, zone.y, width, artboard.type_chip * 1.15 + size)
@@ -109,10 +121,17 @@ class LossCurve(Group):
         tops = self._y(np.minimum(self.bins.high[under], self.extent.top))
         return bool((tops > box.bottom).all())
 
-    def come_to(self, share: float) -> int:
-        """Draw the curve up to ``share`` of its laps; return the lap it has come to."""
+    def lap_at(self, share: float) -> int:
+        """Return the last lap of the stretch at a share of those after the slow laps."""
+        slow = int(np.searchsorted(self.bins.last, SLOW_LAPS, side="right"))
+        count = slow + round(share * (len(self.bins.last) - slow))
+        return int(self.bins.last[max(0, count - 1)])
+
+    def come_to(self, lap: int, *, lit: bool) -> None:
+        """Draw the curve as far as it is known after a lap, its dot ``lit`` or not; of lap 0, its
+        axis alone."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
-        count = max(1, round(share * len(self.bins.mean)))
+        count = int(np.searchsorted(self.bins.last, lap, side="right"))
         there = np.isfinite(self.bins.mean[:count])
         mean, low, high = (
             np.stack([self.bins.last[:count], values[:count]], axis=1)[there]
@@ -130,10 +149,13 @@ class LossCurve(Group):
             x, y = self._at(mean[-1:])[0]
             r = px(12)
             self.dot.points = canvas.rectangle(x - r, y - r, 2 * r, 2 * r, radius=r).points
-            paint(self.dot, theme.focus, theme.bg, canvas.stroke(px(3)))
+            paint(self.dot, theme.focus if lit else theme.text, theme.bg, canvas.stroke(px(3)))
+        else:
+            self.dot.points = self.dot.points[:0]
         self._peak_shown.turn(count > self._highest)
-        self._write(count - 1)
-        return int(self.bins.last[count - 1])
+        self.told = self._told(count - 1) if count else None
+        if self.numbered:
+            self._write(self.told)
 
     def _peak(self) -> tuple[VGroup, int]:
         """Return the greatest mean beside the place where the curve left the picture for it, with
@@ -163,9 +185,11 @@ class LossCurve(Group):
         laps = (self.number, int(self.bins.first[place]), int(self.bins.last[place]))
         return Drawn(0, text, "series", index=laps)
 
-    def _write(self, place: int) -> None:
+    def _write(self, source: Drawn | None) -> None:
         artboard, zone = self.canvas.artboard, self.zone
-        source = self._told(place)
+        if source is None:
+            redraw(self.value, VGroup())
+            return
         size = artboard.type_title * 1.5
         y = zone.y + artboard.type_chip * 1.15 + size * 0.5
         color = self.canvas.theme.text
@@ -208,10 +232,14 @@ class ShareBar(Group):
         self.come_to(int(points[0, 0]))
 
     def come_to(self, lap: int) -> None:
-        """Show the value of a lap, the last one kept before it."""
+        """Show the value of a lap, the last one kept before it; an empty bar before the first."""
         canvas, theme, artboard = self.canvas, self.canvas.theme, self.canvas.artboard
         zone, px = self.zone, self.canvas.artboard.px
-        at = max(0, int(np.searchsorted(self.points_of_series[:, 0], lap, side="right")) - 1)
+        at = int(np.searchsorted(self.points_of_series[:, 0], lap, side="right")) - 1
+        name = Drawn(0, self.title, "series", index=(self.number,))
+        if at < 0:
+            redraw(self.shown, VGroup(self._name(name, zone.right - px(20), 1.0, theme.muted)))
+            return
         kept, value = self.points_of_series[at]
         width = max(px(12), zone.width * float(value))
         fill = mix(theme.surface, theme.text, 0.82)
@@ -223,19 +251,15 @@ class ShareBar(Group):
         ink = theme.bg if inside else theme.text
         x = zone.x + width + (-px(18) if inside else px(18))
         source = Drawn(0, text, "series", index=(self.number, int(kept), int(kept)))
-        name = Drawn(0, self.title, "series", index=(self.number,))
         align = 1.0 if inside else 0.0
         y = zone.center_y
         percent = canvas.label(text, x, y, size, ink, align=align, source=source)
         at_x, name_align = (zone.x + px(20), 0.0) if inside else (zone.right - px(20), 1.0)
-        label = canvas.label(
-            self.title,
-            at_x,
-            y,
-            size,
-            theme.bg if inside else theme.muted,
-            weight="Medium",
-            align=name_align,
-            source=name,
-        )
+        label = self._name(name, at_x, name_align, theme.bg if inside else theme.muted)
         redraw(self.shown, VGroup(bar, percent, label))
+
+    def _name(self, source: Drawn, x: float, align: float, ink: Color) -> Label:
+        y, size = self.zone.center_y, self.canvas.artboard.type_chip
+        return self.canvas.label(
+            source.text, x, y, size, ink, weight="Medium", align=align, source=source
+        )

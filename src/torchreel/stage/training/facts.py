@@ -105,11 +105,38 @@ def classes_of(trace: Trace, series: int) -> Drawn | None:
     return None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Up to which lap a loop's losses, its share and its weights are known; 0: not even the
+    first."""
+
+    loss: int
+    share: int
+    weights: int
+
+
+def seen_after(trace: Trace, training: Training, run: Run) -> Seen:
+    """Return what is known when a run of the loop has ended."""
+    laps, steps = laps_of(trace, training), {each.step for each in trace.optimizers}
+    losses = {trace.series[each].name for each in training.losses}
+    share = set() if training.share is None else {trace.series[training.share].name}
+    loss_lap = share_lap = weights_lap = 0
+    for each in trace.runs:
+        lap, bound = laps.get(id(each), 0), {*each.changed, *each.plain}
+        loss_lap = lap if lap and bound & losses else loss_lap
+        share_lap = lap if lap and bound & share else share_lap
+        weights_lap = lap if lap and steps & {*each.steps} else weights_lap
+        if each is run:
+            break
+    return Seen(loss_lap, share_lap, weights_lap)
+
+
 def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tuple[int, Floats]]:
     """Return the laps after which a matrix is known, and its versions; lap 0 is before them."""
     first = weight_of(trace, learner.first)
     found = [] if first is None else [(0, first)]
     memories = {learner.memory}  # a new memory may be given to a parameter
+    laps = laps_of(trace, training)
     for step in trace.optimizers:
         run = trace.runs[trace.steps[step.step].run]
         for update in step.updates if run.statement in training.body else ():
@@ -117,7 +144,7 @@ def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tupl
             if update.name == learner.name and memories & storages:
                 memories |= storages
                 after = weight_of(trace, update.after)
-                found += [] if after is None else [(run.lap, after)]
+                found += [] if after is None else [(laps[id(run)], after)]
     return [each for each in found if each[1].shape == found[0][1].shape]
 
 
@@ -145,7 +172,8 @@ def laps_of(trace: Trace, training: Training) -> dict[int, int]:
 def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     """Return the runs that are shown one by one: those outside the loop, and of its first laps.
 
-    Where more laps ran, one run of the loop's own statement stands for them, after the first ones.
+    Where more laps ran, one run of the loop's own statement stands for them, after the first ones;
+    what ran between the later laps, in a loop around, is not shown: it would come after the end.
     """
     laps = laps_of(trace, training)
     body = [at for at, run in enumerate(runs) if id(run) in laps]
@@ -156,6 +184,12 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
         steps = tuple(step for at in late for step in runs[at].steps)
         rest = Run(runs[body[0]].cell, training.statement, SLOW_LAPS + 1, steps)
         place = late[0] if late else body[-1] + 1
+        around = {*trace.cells[0].loops_around(training.statement)}
+        shown = [
+            (at, run)
+            for at, run in shown
+            if at < place or around.isdisjoint(trace.cells[0].loops_around(run.statement))
+        ]
         shown.insert(sum(at < place for at, _ in shown), (place, rest))
     return [run for _, run in shown]
 

@@ -120,7 +120,7 @@ def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Draw
     if values is None or values.size != 1 or root.step is None or root.step > now:
         return name, None
     index = (0,) * len(trace.tensor(root.tensor).shape)
-    text = _text(float(values.item()))
+    text = norm_text(float(values.item()))
     return name, None if text is None else Drawn(0, text, "value", tensor=root.tensor, index=index)
 
 
@@ -166,7 +166,7 @@ def gradients_of(trace: Trace, began: Backward) -> dict[int, Left]:
         norm = met.get(each.after)
         if norm is None and each.after in trace.values:
             norm = float(np.linalg.norm(trace.values[each.after].astype(float)))
-        text = None if norm is None else _text(norm)
+        text = None if norm is None else norm_text(norm)
         told = None if text is None else Drawn(0, text, "norm", tensor=each.after)
         memory = trace.tensor(each.tensor).storage
         found[memory] = Left(trace.tensor(each.after).storage, told)
@@ -200,5 +200,6 @@ def first_matrix(trace: Trace, step: OptimizerStep) -> ParameterUpdate | None:
     return next(iter(step.updates), None)
 
 
-def _text(value: float) -> str | None:
+def norm_text(value: float) -> str | None:
+    """Return a loss or a norm as it is written."""
     return numerals.write(value, 6) or numerals.write(value, 6, 1)

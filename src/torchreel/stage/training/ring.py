@@ -10,7 +10,7 @@ from manim import Group, VGroup
 
 from torchreel.records import Drawn
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, Label, dashes, rounded
+from torchreel.stage.canvas import Canvas, Label, dashes, recolor, redraw, rounded
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import tall
 from torchreel.stage.text import cut, text_width
@@ -25,6 +25,9 @@ _GAP_X, _GAP_Y = 0.13, 0.14
 _EDGE, _DISC, _NAME = 15, 22, 72
 """How far a number's disc is from its card's corner, its radius, and where a name begins (px)."""
 
+_NORM = "|grad|"
+"""The length of a gradient, as mathematics writes it."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -32,10 +35,10 @@ class Moment:
 
     ``names`` are what the code calls at each station (texts of the trace); ``forward`` and
     ``backward`` the features before and after the layers that data and gradients pass. An unknown
-    ``loss`` is ``?``. ``filled`` tells that there are
-    gradients, ``gradient`` the norm of one, if it is known; ``emptied``
-    that it has just been thrown away: then the card in which it was is lit. ``change`` is what a
-    step changed; ``kept`` the weight that no step changes, where the loop has none.
+    ``loss`` is ``?``. ``filled`` tells that there are gradients, ``gradient`` the norm of one, if
+    it is known; ``emptied`` that it has just been thrown away: its card is lit then.
+    ``change`` is what the last step changed; ``kept`` the weight that no step changes, where the
+    loop has none. ``all_run`` tells that many laps pass at once: no card is lit, and none is dim.
     """
 
     station: int | None = None
@@ -48,6 +51,7 @@ class Moment:
     emptied: bool = False
     change: Change | None = None
     kept: Kept | None = None
+    all_run: bool = False
 
     @property
     def lit(self) -> int | None:
@@ -80,8 +84,23 @@ class TrainingRing(Group):
         for place, card in enumerate(self.cards):
             self.add(self._place(card) if lacks and place == STEP else self._card(place, card))
             self.add(self._head(place, card))
-        self.add(*(self._arrow(place, lacks) for place in range(len(self.cards))))
-        self.add(self._chain(FORWARD), self._loss(), self._chain(BACKWARD), self._step())
+        self._arrows = [self._arrow(place, lacks) for place in range(len(self.cards))]
+        self._value = VGroup(self._loss(moment.loss))
+        self.add(*self._arrows, self._chain(FORWARD), self._value)
+        self.add(self._chain(BACKWARD), self._step())
+
+    def turn(self, share: float) -> None:
+        """Let the arrows light up one after the other, once around as ``share`` goes from 0 to 1;
+        no card is lit."""
+        for place, arrow in enumerate(self._arrows):
+            away = abs((share * len(self.cards) - place - 0.5 + 2) % len(self.cards) - 2)
+            color = mix(self.canvas.theme.line, self._color(place), max(0.0, 1 - away))
+            for part in arrow:
+                recolor(part, color)
+
+    def write_loss(self, loss: Drawn | None) -> None:
+        """Write another loss in its card."""
+        redraw(self._value, VGroup(self._loss(loss)))
 
     def _color(self, station: int) -> Color:
         theme = self.canvas.theme
@@ -90,7 +109,8 @@ class TrainingRing(Group):
     def _ink(self, station: int, color: Color) -> Color:
         """Return a colour as it is in a card that is lit, or not."""
         theme = self.canvas.theme
-        return color if station == self.moment.lit else mix(theme.surface, color, 0.55)
+        full = self.moment.all_run or station == self.moment.lit
+        return color if full else mix(theme.surface, color, 0.55)
 
     def _card(self, place: int, card: Zone) -> VGroup:
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
@@ -163,7 +183,7 @@ class TrainingRing(Group):
         }[place]
         lit = place == self.moment.lit and not self.moment.emptied
         color = self._color(place) if lit else self.canvas.theme.line
-        return self.canvas.arrow(*ends, color, px(7 if lit else 5))
+        return self.canvas.arrow(*ends, color, px(8 if lit else 7))
 
     def _inside(self, station: int) -> Zone:
         px = self.canvas.artboard.px
@@ -197,23 +217,31 @@ class TrainingRing(Group):
                 start, end = x - step + wide + px(6), x - px(6)
                 if station == BACKWARD:
                     start, end = end, start
-                y = zone.center_y
-                group.add(canvas.arrow((start, y), (end, y), arrow, px(6)))
+                y, firm = zone.center_y, min(px(8), abs(end - start) / 8)
+                group.add(canvas.arrow((start, y), (end, y), arrow, firm))
         return group
 
-    def _gradient(self, zone: Zone) -> Label | None:
-        """Return the norm of the gradient that is there."""
+    def _gradient(self, zone: Zone) -> VGroup | None:
+        """Return the norm of the gradient that is there, and what it is of."""
         source = self.moment.gradient
         if source is None:
             return None
         size = self.canvas.artboard.type_chip
         ink = self._ink(BACKWARD, self.canvas.theme.grad)
         y = zone.bottom - size * 0.4
-        return self.canvas.label(source.text, zone.center_x, y, size, ink, source=source)
+        sign = Drawn(0, _NORM, "sign")
+        x = zone.center_x - text_width(f"{_NORM} {source.text}", size) / 2
+        faint = mix(ink, self.canvas.theme.muted, 0.5)
+        return VGroup(
+            self.canvas.label(_NORM, x, y, size, faint, weight="Medium", align=0, source=sign),
+            self.canvas.label(
+                source.text, x + text_width(f"{_NORM} ", size), y, size, ink, align=0, source=source
+            ),
+        )
 
-    def _loss(self) -> Label:
+    def _loss(self, loss: Drawn | None) -> Label:
         canvas, artboard = self.canvas, self.canvas.artboard
-        zone, loss = self._inside(LOSS), self.moment.loss
+        zone = self._inside(LOSS)
         value = loss or Drawn(0, "?", "sign")
         ink = canvas.theme.line if loss is None else self._ink(LOSS, canvas.theme.text)
         big = min(artboard.px(84), zone.width / text_width(value.text, 1.0))
@@ -223,4 +251,5 @@ class TrainingRing(Group):
         moment, zone = self.moment, self._inside(STEP)
         if moment.kept is not None:
             return moment.kept.draw(zone)
-        return Group() if moment.change is None else moment.change.draw(zone)
+        lit = moment.lit == STEP
+        return Group() if moment.change is None else moment.change.draw(zone, lit=lit)

@@ -64,7 +64,8 @@ class Tile(Group):
 
 
 class TileShelf(Group):
-    """A few tiles of a weight side by side in the frame of a parameter, with its corner pin."""
+    """A few tiles of a weight in the frame of a parameter, with its corner pin: side by side, in
+    as many rows as make them largest."""
 
     def __init__(
         self, canvas: Canvas, zone: Zone, weight: Floats, rows: list[int], limit: float
@@ -73,19 +74,10 @@ class TileShelf(Group):
         theme, px = canvas.theme, canvas.artboard.px
         pad = px(10)
         tiles = tiles_of(weight)
-        count = len(rows)
-        gap = px(20)
-        inner = zone.inset(pad, pad, pad, pad)
-        step = (inner.width + gap) / count
+        places = _grid(zone.inset(pad, pad, pad, pad), px(14), len(rows), tiles[0].shape)
         self.tiles = [
-            Tile(
-                canvas,
-                Zone(inner.x + place * step, inner.y, step - gap, inner.height),
-                tiles[row],
-                limit,
-                None,
-            )
-            for place, row in enumerate(rows)
+            Tile(canvas, place, tiles[row], limit, None)
+            for place, row in zip(places, rows, strict=True)
         ]
         frame = canvas.rectangle(
             zone.x,
@@ -106,6 +98,32 @@ class TileShelf(Group):
         tiles = tiles_of(weight)
         for tile, row in zip(self.tiles, self.rows, strict=True):
             tile.become_numbers(tiles[row])
+
+
+def _grid(zone: Zone, gap: float, count: int, shape: tuple[int, ...]) -> list[Zone]:
+    """Return places for so many tiles of a shape in rows that are alike, as large as they can
+    be."""
+
+    def size(lines: int) -> tuple[float, float]:
+        across = math.ceil(count / lines)
+        width = (zone.width + gap) / across - gap
+        return width, (zone.height + gap) / lines - gap
+
+    def cell(lines: int) -> float:
+        width, height = size(lines)
+        return min(width / shape[1], height / shape[0])
+
+    lines = max(range(1, count + 1), key=cell)
+    across, (width, height) = math.ceil(count / lines), size(lines)
+    return [
+        Zone(
+            zone.x + place % across * (width + gap),
+            zone.y + place // across * (height + gap),
+            width,
+            height,
+        )
+        for place in range(count)
+    ]
 
 
 @dataclass(frozen=True)
