@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from manim import VMobject
 from torch.nn import functional
 
 from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Cue, Trace
 from torchreel.stage.artboard import ARTBOARDS
-from torchreel.stage.canvas import Canvas
+from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
 from torchreel.stage.numerals import MINUS
@@ -22,7 +23,7 @@ from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.curve import LossCurve
 from torchreel.stage.training.facts import classes_of, training_of, versions_of
 from torchreel.stage.training.passes import path_of
-from torchreel.stage.training.ring import TrainingRing
+from torchreel.stage.training.ring import BACKWARD, TrainingRing
 from torchreel.tracer import trace_script
 
 SETUP = """import torch
@@ -424,3 +425,27 @@ def test_weights_change_in_the_lap_that_steps(tmp_path: Path) -> None:
     assert scene.warnings == []
     first = next(each.cue for each in scene.drawn if each.source == "setting")
     assert scene.cues[first - 1].statement == 8
+
+
+@pytest.mark.parametrize(("forgets", "passes"), [(False, {1}), (True, {1, 2, 3})])
+def test_passes_that_add_up_are_drawn_as_more_arrows(
+    tmp_path: Path, forgets: bool, passes: set[int]
+) -> None:
+    lines = HASTE.format(kind="Adam", rate=0.001)
+    lines = lines.replace("    optimizer.zero_grad()\n", "") if forgets else lines
+    arrows: dict[int, int] = {}
+    pink = [*THEMES["dark"].grad, 1.0]
+
+    class Watched(LessonScene):
+        def wait(self, *args: Any, **kwargs: Any) -> None:
+            for ring in (each for each in self.mobjects if isinstance(each, TrainingRing)):
+                if ring.moment.lit == BACKWARD and not ring.moment.emptied:
+                    parts = [part for part in ring.get_family() if isinstance(part, VMobject)]
+                    shown = [part for part in parts if not isinstance(part, Label)]
+                    heads = [np.allclose(np.array(part.fill_rgbas)[0], pink) for part in shown]
+                    arrows[ring.moment.passes] = sum(heads) - 2  # a disc, the arrow into the card
+            super().wait(*args, **kwargs)
+
+    scene = play_cell(_cell(tmp_path, "heap", lines), "heap", kind=Watched)
+    assert scene.warnings == []
+    assert arrows == {each: each for each in passes}

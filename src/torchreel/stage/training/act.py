@@ -162,7 +162,7 @@ class TrainingLoop:
         if began is None:
             return Moment(station, emptied=emptied is not None)
         if station == BACKWARD:
-            self._gradients |= gradients_of(trace, began)
+            self._gradients |= gradients_of(trace, began, self._gradients)
         left = self._gradients.get(weight_moved(trace, began))
         name, loss = loss_of(trace, began, max(run.steps, default=-1))
         forward = path_of(trace, began, run if station == FORWARD else None)
@@ -183,7 +183,7 @@ class TrainingLoop:
             path_of(trace, began).features,
             loss,
             None if left is None else left.norm,
-            left is not None,
+            0 if left is None else left.passes,
             emptied is not None,
             self._change(training, run),
             None if training.steps else self._kept(training),
@@ -342,7 +342,7 @@ class TrainingLoop:
             station=None,
             loss=loss,
             gradient=self._norm_at(training, lap),
-            filled=True,
+            passes=max(1, moment.passes),
             emptied=False,
             change=change or moment.change,
             all_run=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,10 +126,12 @@ def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Draw
 
 @dataclass(frozen=True)
 class Left:
-    """A gradient that a pass left: its memory, and its norm as it is written, if it is known."""
+    """A gradient that a pass left: its memory, its norm as it is written, if it is known, and how
+    many passes are in it."""
 
     memory: int
     norm: Drawn | None
+    passes: int = 1
 
 
 def weight_moved(trace: Trace, began: Backward) -> int:
@@ -149,8 +151,9 @@ def weight_left(trace: Trace, began: Backward) -> TensorRecord | None:
     return next((each for each in left if len(each.shape) > 1), next(iter(left), None))
 
 
-def gradients_of(trace: Trace, began: Backward) -> dict[int, Left]:
-    """Return the gradients that a pass left, by the memories of the weights that have them.
+def gradients_of(trace: Trace, began: Backward, before: Mapping[int, Left]) -> dict[int, Left]:
+    """Return the gradients that a pass left, by the memories of the weights that have them;
+    ``before`` are those that were there when it began.
 
     Between the pass and the step a gradient may have changed (clipped, added to): then the norm
     that the optimizer met is not the pass's, and there is one only where all values are known.
@@ -169,7 +172,9 @@ def gradients_of(trace: Trace, began: Backward) -> dict[int, Left]:
         text = None if norm is None else norm_text(norm)
         told = None if text is None else Drawn(0, text, "norm", tensor=each.after)
         memory = trace.tensor(each.tensor).storage
-        found[memory] = Left(trace.tensor(each.after).storage, told)
+        empty = each.before is None or not trace.values.get(each.before, np.ones(1)).any()
+        passes = 1 if empty or memory not in before else before[memory].passes + 1
+        found[memory] = Left(trace.tensor(each.after).storage, told, passes)
     return found
 
 

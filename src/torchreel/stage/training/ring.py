@@ -25,6 +25,9 @@ _GAP_X, _GAP_Y = 0.13, 0.14
 _EDGE, _DISC, _NAME = 15, 22, 72
 """How far a number's disc is from its card's corner, its radius, and where a name begins (px)."""
 
+_HEAP = 3
+"""At most so many arrows, one above the other, show passes that were added up."""
+
 _NORM = "|grad|"
 """The length of a gradient, as mathematics writes it."""
 
@@ -35,8 +38,9 @@ class Moment:
 
     ``names`` are what the code calls at each station (texts of the trace); ``forward`` and
     ``backward`` the features before and after the layers that data and gradients pass. An unknown
-    ``loss`` is ``?``. ``filled`` tells that there are gradients, ``gradient`` the norm of one, if
-    it is known; ``emptied`` that it has just been thrown away: its card is lit then.
+    ``loss`` is ``?``. ``passes`` tells how many passes are in the gradients that are there,
+    ``gradient`` the norm of one, if it is known; ``emptied`` that it has just been thrown away: its
+    card is lit then.
     ``change`` is what the last step changed; ``kept`` the weight that no step changes, where the
     loop has none. ``all_run`` tells that many laps pass at once: no card is lit, and none is dim.
     """
@@ -47,7 +51,7 @@ class Moment:
     backward: Sequence[int] = (1, 1)
     loss: Drawn | None = None
     gradient: Drawn | None = None
-    filled: bool = False
+    passes: int = 0
     emptied: bool = False
     change: Change | None = None
     kept: Kept | None = None
@@ -201,7 +205,8 @@ class TrainingRing(Group):
         most = max(layers)
         wide = min(px(36), zone.width / (2.2 * len(layers)))
         step = (zone.width - wide) / max(1, len(layers) - 1)
-        empty = station == BACKWARD and not moment.filled
+        heap = range(max(1, min(_HEAP, moment.passes if station == BACKWARD else 1)))
+        empty = station == BACKWARD and not moment.passes
         arrow = theme.line if empty else self._ink(station, self._color(station))
         group = VGroup() if told is None else VGroup(told)
         for place, features in enumerate(layers):
@@ -217,8 +222,10 @@ class TrainingRing(Group):
                 start, end = x - step + wide + px(6), x - px(6)
                 if station == BACKWARD:
                     start, end = end, start
-                y, firm = zone.center_y, min(px(8), abs(end - start) / 8)
-                group.add(canvas.arrow((start, y), (end, y), arrow, firm))
+                firm = min(px(8), abs(end - start) / 8, zone.height / (5.5 * len(heap) - 0.5))
+                for each in heap:
+                    y = zone.center_y + (each - (len(heap) - 1) / 2) * 5.5 * firm
+                    group.add(canvas.arrow((start, y), (end, y), arrow, firm))
         return group
 
     def _gradient(self, zone: Zone) -> VGroup | None:
