@@ -282,3 +282,33 @@ def test_a_name_that_no_shown_code_has_is_not_listed(tmp_path: Path) -> None:
     html = code(trace, cell, ENGLISH, lambda _: ())
     assert "loss&nbsp;()" in html
     assert "hidden" not in html
+
+
+VIEWS = """import torch
+
+# %% views
+x = torch.arange(12)
+v = x.view(3, 4)
+w = v[1:]
+y = x.clone()
+v[1, 2] = 99
+u = w + 1
+"""
+
+
+def test_beside_a_line_stands_what_it_names_or_writes(tmp_path: Path) -> None:
+    """Names of memory that a line writes through one of them are one entry, of the line's name."""
+    (tmp_path / "script.py").write_text(VIEWS)
+    trace = trace_script(tmp_path / "script.py", root=tmp_path)
+    cell = trace.cell("views")
+    told = {
+        each.text: payload(trace, cell, Cue(1, 0.0, 1.0, each.number)) for each in cell.statements
+    }
+    written = told["v[1, 2] = 99"]
+    assert written["changed"] == ["v"]
+    (only,) = written["vars"]
+    assert (only["name"], only["sharing"]) == ("v", ["x", "w"])
+    assert only["data"][1][2] == 99
+    assert [each["name"] for each in told["y = x.clone()"]["vars"]] == ["y", "x"]
+    assert [each["name"] for each in told["u = w + 1"]["vars"]] == ["u", "w"]
+    assert all("sharing" not in each for each in told["u = w + 1"]["vars"])

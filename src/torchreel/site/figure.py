@@ -218,7 +218,7 @@ class Figure:
         words = self.words
         return (
             f'<div class="tr-vars" data-after="{escape(words.after_line)}"'
-            f' data-prints="{escape(words.prints)}">'
+            f' data-prints="{escape(words.prints)}" data-shared="{escape(words.shared_memory)}">'
             f'<p class="tr-label">{escape(words.tensors)}</p><ul>{items}</ul></div>'
         )
 

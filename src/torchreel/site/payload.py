@@ -14,7 +14,9 @@ from torchreel.site.statements import names_of_cell, run_index, words_of
 
 
 def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
-    """Return the JSON of a cue: its step's number, statement, lines and laps, and the variables."""
+    """Return the JSON of a cue: its step's number, statement, lines and laps, and the variables
+    that its line names or writes; where it writes memory that several names share, one of them
+    stands for all."""
     index = run_index(trace, cell, cue)
     state = State(trace, -1 if index is None else index)
     run = state.run if index is not None else None
@@ -23,7 +25,12 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     known = [name for name in names_of_cell(trace, cell) if name in state.tensors]
     known += [name for name in _plain_of_cell(trace, cell) if name in state.plain]
     known = [name for name in known if name in written]
-    known.sort(key=lambda name: name not in changed)
+    line = next((each.text for each in cell.statements if each.number == cue.statement), "")
+    named = words_of(line)
+    told = [name for name in known if name in changed or name in named] or known
+    told.sort(key=lambda name: (name not in changed, name not in named))
+    sharing = _sharing(state, [name for name in told if name in changed])
+    told = [name for name in told if name not in sharing]
     lines = {each.number: header_lines(each) for each in cell.statements}
     made: dict[str, Any] = {
         "step": cue.number,
@@ -31,8 +38,11 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
         "lines": lines.get(cue.statement, ()),
         "lap": cue.lap,
         "laps": cue.laps,
-        "changed": [name for name in known if name in changed],
-        "vars": [_variable(state, name) for name in known],
+        "changed": [name for name in told if name in changed],
+        "vars": [
+            _variable(state, name, [each for each, first in sharing.items() if first == name])
+            for name in told
+        ],
     }
     if run and run.printed.strip():
         made["printed"] = run.printed.rstrip("\n")
@@ -42,12 +52,22 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     return made
 
 
-def _variable(state: State, name: str) -> dict[str, Any]:
+def _sharing(state: State, names: list[str]) -> dict[str, str]:
+    """Return which names hold memory that an earlier one of them does, and that one."""
+    held = [(name, state.tensors[name]) for name in names if name in state.tensors]
+    storages = {name: state.trace.tensor(tensor).storage for name, tensor in held}
+    first = {storage: name for name, storage in reversed(storages.items())}
+    return {name: first[each] for name, each in storages.items() if first[each] != name}
+
+
+def _variable(state: State, name: str, sharing: list[str]) -> dict[str, Any]:
     if name in state.plain:
         return {"name": name, "text": state.plain[name]}
     id = state.tensors[name]
     tensor = state.trace.tensor(id)
     variable = {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+    if sharing:
+        variable["sharing"] = sharing
     if tensor.device != "cpu":
         variable["device"] = tensor.device
     try:

@@ -658,7 +658,7 @@
     const changed = step.vars.filter(each => step.changed.includes(each.name));
     const others = step.vars.filter(each => !step.changed.includes(each.name));
     const list = element("ul");
-    for (const each of [...changed, ...others]) list.append(chip(each, changed.includes(each)));
+    for (const each of [...changed, ...others]) list.append(chip(each, changed.includes(each), panel.dataset.shared));
     const parts = [element("p", "tr-label", panel.dataset.after)];
     for (const each of changed.slice(0, 2)) {
       if (each.data !== undefined) parts.push(grid(each.data));
@@ -687,7 +687,7 @@
       .join(" ");
   }
 
-  function chip(variable, lit) {
+  function chip(variable, lit, shared) {
     const made = element("li", lit ? "tr-lit" : "");
     made.append(element("b", "", variable.name), " ");
     if (variable.text !== undefined) {
@@ -697,6 +697,9 @@
     made.append(element("span", "", shape(variable.shape)), " ");
     const rest = [variable.dtype, variable.device].filter(Boolean).join(" ");
     made.append(element("small", "", rest));
+    if (variable.sharing) {
+      made.append(" ", element("small", "", `${shared} ${variable.sharing.join(", ")}`));
+    }
     if (variable.grad !== undefined) {
       made.append(" ", element("em", "", `.grad ${JSON.stringify(variable.grad).replaceAll(",", ", ")}`));
     }

@@ -19,6 +19,7 @@ class Words:
     code: str
     tensors: str
     after_line: str
+    shared_memory: str
     prints: str
     player: str
     play: str
@@ -80,6 +81,7 @@ ENGLISH = Words(
     code="Code",
     tensors="When the cell ends",
     after_line="After this line",
+    shared_memory="same memory:",
     prints="Printed",
     player="Player",
     play="Play",
@@ -142,6 +144,7 @@ JAPANESE = Words(
     code="コード",
     tensors="このセルのあと",
     after_line="この行のあと",
+    shared_memory="同じメモリ:",
     prints="表示",
     player="プレーヤー",
     play="再生",
