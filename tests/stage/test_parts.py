@@ -23,7 +23,7 @@ from torchreel.stage.checker import Body, Frame, Lit, Written, flaws, flaws_at_r
 from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
-from torchreel.stage.numerals import write, write_all
+from torchreel.stage.numerals import write, write_all, write_one
 from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unknown, wrap
 
 
@@ -71,6 +71,12 @@ def test_all_numbers_of_a_block_have_the_same_decimals() -> None:
 def test_no_number_has_a_zero_before_its_point_where_one_has_no_room_for_it() -> None:
     assert write_all(np.array([0.103, -0.041, 0.005, 0.0]), 5) == [".103", "−.041", ".005", "0."]
     assert write_all(np.array([0.5, -0.25, 10.0, np.inf]), 4) == [".50", "−.25", "10.", "inf"]
+
+
+def test_one_number_of_a_table_is_written_as_it_is_there() -> None:
+    table = np.array([[0.103, -0.041], [0.005, 0.0]])
+    assert [write_one(table, place, 5) for place in range(4)] == write_all(table, 5)
+    assert write_one(np.array([0.25, 12345.6, -123456.0]), 0, 3) == ".25"
 
 
 def test_a_small_number_beside_a_large_one_is_written_as_that_is() -> None:

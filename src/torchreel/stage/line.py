@@ -82,8 +82,9 @@ def _text(part: Part, trace: Trace) -> str:
     values = values_of(trace, block.record)
     if values is None:
         return "?"
-    value = values[index_of(block.record, element)]
-    return numerals.write(value.item(), _CHARS) or "…"
+    index = index_of(block.record, element)
+    place = int(np.ravel_multi_index(index, values.shape)) if index else 0
+    return numerals.write_one(values, place, _CHARS) or "…"
 
 
 def _widths(

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 MINUS = "\N{MINUS SIGN}"
 
+_READ = 100
+"""Of more numbers nobody compares how they are written."""
+
 _SMALL, _SMALLEST = 0.01, 0.001
 """Below the one, two decimals say too little of a value; below the other, three."""
 
@@ -26,6 +29,13 @@ def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
         if all(text is not None for text in texts):
             return _alike([text or "" for text in texts])
     return None
+
+
+def write_one(values: NDArray[np.generic], place: int, chars: int) -> str | None:
+    """Return one value's text, in row-major order, as :func:`write_all` writes it with the others;
+    alone where they are too many or one of them has no text."""
+    texts = write_all(values, chars) if values.size <= _READ else None
+    return write(values.ravel()[place].item(), chars) if texts is None else texts[place]
 
 
 def write(value: complex | float | int | bool, chars: int, decimals: int = 2) -> str | None:

@@ -98,7 +98,7 @@ class Products(VGroup):
         self._element(row, x + self.cell + self.sign, y, b, term[1], values=self.values[1])
         self._say(row, "=", x + 2 * self.cell + 1.5 * self.sign, y)
         one, other = self.values[0].ravel()[term[0]], self.values[1].ravel()[term[1]]
-        text = _number((one * other).item())
+        text = _written(one * other)
         places = [int(origin_of(each.record)[e]) for each, e in zip(blocks, term, strict=True)]
         index = (positions[0], places[0], positions[1], places[1])
         source = Drawn(0, text, "product", index=index, step=step)
@@ -118,7 +118,7 @@ class Products(VGroup):
         theme, canvas = self.canvas.theme, self.canvas
         cells = block.cells_of([element])
         fill = block.fills[cells[0]] if len(cells) else theme.surface2
-        text = _number(values.ravel()[element].item())
+        text = _number(values, element)
         height, inset = self.height_of_row * 0.86, canvas.artboard.px(2)
         row.add(
             canvas.rectangle(
@@ -144,15 +144,20 @@ class Products(VGroup):
 
 def longest(values: tuple[Array, Array], terms: Sequence[Term], made: Array, total: int) -> int:
     """Return how many characters the longest number of a list of products has."""
-    a, b = (each.ravel() for each in values)
-    numbers = [made.ravel()[total].item()]
+    a, b = values
+    texts = [_number(made, total)]
     for one, other in terms:
-        numbers += [a[one].item(), b[other].item(), (a[one] * b[other]).item()]
-    return max(len(_number(each)) for each in numbers)
+        product = a.ravel()[one] * b.ravel()[other]
+        texts += [_number(a, one), _number(b, other), _written(product)]
+    return max(len(text) for text in texts)
 
 
-def _number(value: float) -> str:
-    return numerals.write(value, _CHARS) or "…"
+def _number(values: Array, place: int) -> str:
+    return numerals.write_one(values, place, _CHARS) or "…"
+
+
+def _written(value: np.generic) -> str:
+    return numerals.write(value.item(), _CHARS) or "…"
 
 
 def _cell(chars: int, size: float) -> float:
