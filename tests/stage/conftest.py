@@ -82,6 +82,7 @@ CELLS = {
     "large_product": "W = torch.ones(60, 80)\nx = torch.ones(80, 20)\ny = W @ x",
     "nothing_added": "e = torch.zeros(0, 3)\ng = e + torch.ones(3)\nh = e * 2",
     "slabs_added": "u = torch.zeros(40, 50)\nv = u + torch.ones(50)\nw = u + v",
+    "written_same": "k = torch.zeros(2, 3)\nk[0, 1] = 0",
     "sliced_write": "k = torch.arange(6).reshape(2, 3)\nn = k[:, 1:]\nn[0, 1] = 40\nk += 1",
     "turned": "b = torch.arange(24).reshape(2, 3, 4)\np = b.permute(2, 0, 1)\nq = p.contiguous()\n"
     "o = q.contiguous()",

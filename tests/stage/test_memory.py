@@ -610,3 +610,13 @@ def test_a_view_of_a_part_leaves_the_rest_of_its_memory_dark(outside: Trace) -> 
     v = torch.arange(12)[4:].view(2, 4)
     (tape,) = scene.stage.tapes
     assert np.flatnonzero(tape.dims == 0).tolist() == v.flatten().tolist()
+
+
+def test_a_write_of_what_is_there_already_lights_where_it_went(staged: Staged) -> None:
+    scene = staged("written_same")
+    block = scene.block("k")
+    torch_places = torch.arange(6).reshape(2, 3)
+    (lit,) = scene.stage.lit_boxes(block)
+    (cell,) = block.cells_of([int(torch_places[0, 1])])
+    middle = block.pose.corners[cell] + block.pose.size / 2
+    assert lit[:2] + lit[2:4] / 2 == pytest.approx(middle)

@@ -202,9 +202,11 @@ def test_a_wide_character_takes_two_columns(staged: Staged, artboard: str) -> No
         ("abcあい", ["abc", "あい"]),
         ("abce\u0301f", ["abce\u0301", "f"]),
         ("  a    b", ["  a ", "   b"]),
+        ("ab 0.5", ["ab ", "0.5"]),
+        ("a bcdef", ["a bc", "def"]),
     ],
 )
-def test_a_line_is_wrapped_as_on_a_terminal(text: str, pieces: list[str]) -> None:
+def test_a_line_is_wrapped_at_words_or_as_on_a_terminal(text: str, pieces: list[str]) -> None:
     assert wrap(text, 4) == pieces
 
 

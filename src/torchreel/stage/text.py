@@ -49,13 +49,17 @@ def cut(text: str, most: int) -> str:
 
 
 def wrap(text: str, most: int) -> list[str]:
-    """Return ``text`` in pieces of so many columns, as a terminal of that width shows it."""
+    """Return ``text`` in pieces of so many columns: words and numbers are kept whole where a space
+    lies in the second half of a piece, all else is cut as on a terminal."""
     pieces, at = [""], 0
     for character in text:
         at += columns(character)
         if at > most and pieces[-1]:
-            pieces.append("")
-            at = columns(character)
+            head, space, tail = pieces[-1].rpartition(" ")
+            if character == " " or not space or 2 * columns(head) < most:
+                head, space, tail = pieces[-1], "", ""
+            pieces[-1:] = [head + space, tail]
+            at = columns(tail + character)
         pieces[-1] += character
     return pieces
 

@@ -26,7 +26,7 @@ def write(stage: Stage, step: Step) -> None:
     if not len(changed) and any(_is_memory(each, source) for each in stage.operands(step)[1:]):
         return  # ``x[::2] += 1`` has written already when Python sets what it got
     # What rests beside it, a copy for one, is still true: not that the two are equal.
-    lit = [*stage.part(), stage.light(block, changed if len(changed) else None)]
+    lit = [*stage.part(), stage.light(block, changed if len(changed) else stage.reached(step))]
     for other, cells, places in others(stage, block, result):
         seen = other.elements[cells[np.isin(places, slots)]]
         lit += [stage.light(other, seen)] if len(seen) else []
