@@ -225,7 +225,7 @@
     }
   }
 
-  // A link to this page in another language leads to the clip in sight, and to its step.
+  // A link to this page in another language leads to the step of the clip in sight.
   document.addEventListener(
     "click",
     event => {
@@ -497,9 +497,9 @@
       this.show();
     }
 
-    // The id of the step on screen, else of the clip.
+    // The id of the step on screen: nothing where none was shown yet.
     get place() {
-      return (this.find(".tr-transcript .tr-now") || this).id;
+      return this.find(".tr-transcript .tr-now")?.id;
     }
 
     toggleScreen() {
