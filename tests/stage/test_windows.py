@@ -110,12 +110,11 @@ def test_every_number_is_one_that_torch_holds(trace: Trace, cell: str, artboard:
             assert not any(each.isdigit() for each in drawn.text)
 
 
-def test_a_part_of_a_tensor_is_not_told_to_have_its_shape(trace: Trace) -> None:
-    """``x[0, 0]`` is no (1, 1, 6, 6): above a part stands its name alone."""
+def test_what_is_all_of_a_tensor_goes_by_its_name(trace: Trace) -> None:
     scene = play_cell(trace, "conv", "film")
     family = [part for block in scene.stage.blocks for part in block.title.get_family()]
     titles = [part.text for part in family if isinstance(part, Label)]
-    assert "".join(titles) == "x[0, 0]w[0, 0]y[0, 0]"
+    assert "".join(titles) == "x(1, 1, 6, 6)w(1, 1, 3, 3)y(1, 1, 4, 4)"
 
 
 @pytest.mark.parametrize("cell", CONVOLVED)
@@ -126,7 +125,7 @@ def test_the_products_are_those_of_the_window(
     x, w, y = scope["x"].clone().requires_grad_(), scope["w"], scope["y"]
     call = CELLS[cell].splitlines()[-1].removeprefix("y = ")
     reads = eval(call, {"F": functional, **scope, "x": x, "w": torch.ones_like(w)})
-    assert len(lines) == 2
+    assert len(lines) == 3, "two at first, and the last"
     for line in lines:
         *terms, (name, index, made) = _elements(scene, line, scope)
         assert name == "y"
@@ -145,7 +144,7 @@ def test_the_products_are_those_of_the_window(
 @pytest.mark.parametrize("cell", POOLED)
 def test_what_is_pooled_is_the_window(trace: Trace, cell: str, lines: list[list[Part]]) -> None:
     scene, scope = play_cell(trace, cell, "film"), _scope(cell)
-    assert len(lines) == 2
+    assert len(lines) == 3, "two at first, and the last"
     for line in lines:
         *terms, (_, index, made) = _elements(scene, line, scope)
         assert made == scope["y"][index].item()

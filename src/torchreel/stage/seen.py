@@ -54,9 +54,11 @@ def matrix(record: TensorRecord, batch: int) -> TensorRecord:
 
 
 def part(record: TensorRecord, index: tuple[int, ...]) -> TensorRecord:
-    """Return what a tensor holds at these indices of its leading dimensions."""
+    """Return what a tensor holds at these indices of its leading dimensions; it goes by the
+    tensor's own name where that is all of it."""
     places = np.arange(record.numel).reshape(record.shape)[index]
-    suffix = f"[{', '.join(map(str, index))}]" if index else ""
+    is_all = np.size(places) == record.numel
+    suffix = "" if is_all else f"[{', '.join(map(str, index))}]"
     lead = len(index)
     return _seen(record, record.shape[lead:], record.stride[lead:], np.asarray(places), suffix)
 

@@ -13,18 +13,22 @@ from torchreel.spelling import bare_name
 from torchreel.stage import motion
 from torchreel.stage.arrangement import Family
 from torchreel.stage.block import TensorBlock
+from torchreel.stage.canvas import Label
 from torchreel.stage.form import Places
-from torchreel.stage.layout import Mode
+from torchreel.stage.layout import Margins, Mode
 from torchreel.stage.line import Part
 from torchreel.stage.projection import Projection
 from torchreel.stage.registry import choreography, find
 from torchreel.stage.seen import origin_of, part
 from torchreel.stage.stage import Stage
+from torchreel.stage.text import text_width
 
 _TOLD, _ROW, _MOST = 2, 8, 36
 _FAST = 0.12
 _SUM = "Σ ×"
 _WHOLE = 3
+_SHORT = 8
+"""So many characters of a name have room in any arrangement."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,20 @@ def _tell(
         signs[0] = _SUM
     modes: list[Mode | None] = ["open" if len(each.shape) > 2 else None for each in (*parts, one)]
     family: Family = "stacked" if is_row else "left_right"
-    *blocks, made = stage.arrange(family, parts, [one], symbols=signs, mode=modes, line=True)
+    pads = [_name_room(stage, each) for each in (*parts, one)] if not is_row else []
+    *blocks, made = stage.arrange(
+        family, parts, [one], symbols=signs, mode=modes, pads=pads, line=True
+    )
     row = min(one.shape[-1], _ROW)
     windows = _windows(parts, one, entries, one.numel if one.numel <= _MOST else row)
     lines = Projection(stage.canvas)
     flat = len(one.shape) <= 2 and all(len(each.shape) <= 2 for each in parts)
     is_projected = flat and made.has_cells and all(each.has_cells for each in blocks)
     slow = 1 if stage.times else _TOLD
-    if len(blocks) > 1 and not is_row:
-        stage.play(*_sign_below(stage, blocks[1]))
+    sign = _sign_below(stage, blocks[1]) if len(blocks) > 1 and not is_row else []
+    stage.play(*(stage.put(each) for each in sign))
     for number, window in enumerate(windows):
+        written = number < slow or number == one.numel - 1
         run = motion.BEAT if number < slow else motion.QUICK if number < row else _FAST
         moves: list[Animation] = [
             stage.light(block, fed, run)
@@ -112,23 +120,38 @@ def _tell(
             if not number:
                 stage.keep(lines)
             moves.append(lines.move([*stations, *end], run))
-        if number < slow:
-            written = _line(stage, step, blocks, made, window)
-            stage.play(*moves, *(stage.write_line(written) if written else stage.rub_out()))
+        if written:
+            line = _line(stage, step, blocks, made, window)
+            stage.play(*moves, *(stage.write_line(line) if line else stage.rub_out()))
             stage.scene.wait(motion.BEAT)
             moves = []
         elif number == slow:
             moves += stage.rub_out()
-        landing = motion.QUICK if number < slow else run
+        landing = motion.QUICK if written else run
         moves.append(stage.light(made, [window.cell], run))
         if len(made.cells_of([window.cell])):
             moves.append(stage.land(made, [window.cell], landing))
         stage.play(*moves)
-        if number < slow:
+        if written:
             stage.scene.wait(motion.QUICK)
-    stage.forget(lines)
-    stage.play(*stage.rub_out(), *stage.unlight(), FadeOut(lines, run_time=motion.QUICK))
+    if len(windows) == one.numel:
+        return  # the last window stays as it was told
+    gone = [*sign, lines]
+    for each in gone:
+        stage.forget(each)
+    stage.play(
+        *stage.rub_out(),
+        *stage.unlight(),
+        *(FadeOut(each, run_time=motion.QUICK) for each in gone),
+    )
     stage.play(stage.land(made))
+
+
+def _name_room(stage: Stage, record: TensorRecord) -> Margins:
+    """Return room beside a block for a name that is longer than most."""
+    beyond = len(stage.named(record).name or "") - _SHORT
+    half = max(0.0, text_width("m", stage.canvas.artboard.floor) * beyond / 2)
+    return half, 0.0, half, 0.0
 
 
 def _windows(
@@ -147,15 +170,16 @@ def _windows(
     return windows
 
 
-def _sign_below(stage: Stage, kernel: TensorBlock) -> list[Animation]:
-    """Say that what lies under a kernel is multiplied and added, where there is room for it."""
+def _sign_below(stage: Stage, kernel: TensorBlock) -> list[Label]:
+    """Return the sign that what lies under a kernel is multiplied and added; none where there is no
+    room."""
     canvas, (left, _, right, bottom) = stage.canvas, kernel.pose.front
     size, x = canvas.artboard.type_title, (left + right) / 2
     y = bottom + 0.9 * size
     if y + size / 2 > stage.free.y:
         return []
     source = Drawn(0, _SUM, "sign")
-    return [stage.put(canvas.label(_SUM, x, y, size, canvas.theme.focus, source=source))]
+    return [canvas.label(_SUM, x, y, size, canvas.theme.focus, source=source)]
 
 
 def _line(
