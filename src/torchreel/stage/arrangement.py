@@ -180,18 +180,21 @@ def _row(items: Sequence[Item], room: Zone, artboard: Artboard, free: Zone) -> A
     middle = room.center_y + (named + above - below) / 2
     x = room.center_x - (total - lead) / 2
     placements, names = [], []
+    starts: list[float] = []
+    ends: list[float] = []
     if lead:
         marks.append(Mark(items[0].before, x - lead / 2, middle, artboard.type_title))
     for index, (item, picture, (width, _)) in enumerate(zip(items, pictures, extents, strict=True)):
         placement = _put(picture, item, Zone(x, room.y, width, room.height), middle, size, artboard)
         placements.append(placement)
         names.append(_above(placement, item, width, artboard))
+        starts.append(min(x, placement.pose.front[0] - item.pad[0]))
         x += width
-        if item.after and index < len(gaps):
-            x += SLAB * DEPTH_X * size / 2
-            marks.append(Mark(item.after, x + gaps[index] / 2, middle, artboard.type_title))
-            x -= SLAB * DEPTH_X * size / 2
+        ends.append(max(x, placement.pose.box[2] + item.pad[2]))
         x += gaps[index] if index < len(gaps) else 0
+    for item, end, start in zip(items, ends, starts[1:], strict=False):
+        if item.after:  # in the middle of what is free, beside what has thickness, too
+            marks.append(Mark(item.after, (end + start) / 2, middle, artboard.type_title))
     names = _freed(names, [width for width, _ in extents], room, artboard)
     return Arrangement(tuple(placements), tuple(names), tuple(marks), free)
 
