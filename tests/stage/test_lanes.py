@@ -80,6 +80,17 @@ class Block(nn.Module):
         return F.relu(x + self.conv2(F.relu(self.bn1(self.conv1(x)))))
 
 
+class Projected(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(4, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
+        self.shortcut = nn.Conv2d(4, 8, 1)
+
+    def forward(self, x):
+        return F.relu(self.conv2(F.relu(self.conv1(x))) + self.shortcut(x))
+
+
 class Shared(nn.Module):
     def __init__(self):
         super().__init__()
@@ -113,7 +124,7 @@ class Meeting(nn.Module):
 
 
 towers, branches, unet, block = Towers(), Branches(), UNet(), Block()
-shared, heads, meeting = Shared(), Heads(), Meeting()
+shared, heads, meeting, projected = Shared(), Heads(), Meeting(), Projected()
 bag = nn.EmbeddingBag(50, 8)
 tiny = nn.Sequential(nn.Linear(8, 3), nn.ReLU(), nn.Linear(3, 8))
 judge = nn.Linear(6, 4)
@@ -127,6 +138,7 @@ CELLS = {
     "shared": "out = shared(x)",
     "heads": "out = heads(x)",
     "meeting": "out = meeting(torch.rand(2, 6), torch.rand(2, 3))",
+    "projected": "out = projected(torch.rand(2, 4, 10, 10))",
     "bag": "out = bag(torch.randint(0, 50, (2, 5)))",
     "tiny": "out = tiny(torch.rand(3, 8))",
     "attention": "layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)\n"
@@ -154,7 +166,7 @@ for lap in range(3):
     loss.backward()
     optimizer.step()
 """
-MODELS = ["towers", "branches", "unet", "block", "shared", "heads", "meeting"]
+MODELS = ["towers", "branches", "unet", "block", "shared", "heads", "meeting", "projected"]
 
 Play = Callable[..., LessonScene]
 
@@ -207,6 +219,7 @@ def test_links_work_on_what_torch_fx_says(trace: Trace, models: dict[str, Any], 
     [
         ("towers", [["user", "relu"], ["item", "relu"]], True),
         ("branches", [["0", "1", "2"], ["wide"]], True),
+        ("projected", [["conv1", "relu", "conv2"], ["shortcut"]], True),
         ("heads", [["mean"], ["spread"]], False),
         ("meeting", [["look"], []], True),
     ],

@@ -30,8 +30,8 @@ _NATURAL: dict[Kind, tuple[float, float]] = {
     "gate": (128, 96),
     "lens": (640, 470),
     "dots": (90, 60),
-    "fork": (64, 46),
-    "join": (64, 46),
+    "fork": (72, 62),
+    "join": (72, 62),
 }
 """Natural and least width of each part, in pixels of the page."""
 

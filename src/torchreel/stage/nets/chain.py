@@ -78,7 +78,8 @@ class ModuleChain(Identified):
 
     def _size_y(self, row: Sequence[Slot]) -> float:
         """Return the y of the sizes below the columns of a row."""
-        lowest = max(slot.zone.bottom for slot in row)
+        tall = [slot for slot in row if slot.part.kind not in ("gate", *_NO_ENDS)] or row
+        lowest = max(slot.zone.bottom for slot in tall)
         return lowest + self.canvas.artboard.type_title * 1.05
 
     def reveal(self, place: int, share: float) -> None:
@@ -427,9 +428,9 @@ def _way(canvas: Canvas, slot: Slot, middle: float) -> VGroup:
     """Return the way from the middle of the picture to a row, or back to it."""
     color, stroke, fork = canvas.theme.muted, canvas.artboard.px(4), slot.part.kind == "fork"
     near, far = (middle, slot.center_y) if fork else (slot.center_y, middle)
-    air, head = canvas.artboard.px(6), canvas.artboard.px(22)
+    air, head = canvas.artboard.px(6), canvas.artboard.px(18)
     left, right = slot.x + air, slot.x + slot.width - air
-    turn = left + air if fork else right - head - air
+    turn = left + 2 * air if fork else right - head - air  # clear of the sizes beside it
     corners = [(left, near), (turn, near), (turn, far), (right - head, far)]
     line = canvas.path(corners, color, stroke)
     return VGroup(line, canvas.arrow((right - head, far), (right, far), color, stroke))

@@ -17,6 +17,7 @@ from torchreel.stage.nets.arrangement import Slot
 from torchreel.stage.nets.sample import Sample
 from torchreel.stage.nets.shades import Colors, boxed, ink, paper_of, shade
 from torchreel.stage.picture import Picture, wiped
+from torchreel.stage.text import text_width
 
 _FRONT = 0.64
 _SLOPE = 0.72
@@ -199,7 +200,10 @@ def size_label(canvas: Canvas, sample: Sample, x: float, y: float, color: Color)
     if len(record.shape) == 4:
         text = "×".join(str(size) for size in sample.sizes)
         source = Drawn(0, text, "shape", record.id)
-        size = min(canvas.artboard.type_size, canvas.artboard.type_chip)
+        board = canvas.artboard
+        size = min(board.type_size, board.type_chip)
+        least = board.margin + text_width(text, size) / 2
+        x = min(max(x, least), board.width - least)  # wider than what stands at the edge
         return VGroup(canvas.label(text, x, y, size, color, source=source))
     text = str(sample.features)
     source = Drawn(0, text, "size", record.id, (len(record.shape) - 1,))
