@@ -22,7 +22,7 @@ from torchreel.stage.training.axis import Guess, below, crossed, scale_of
 from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.curve import LossCurve
 from torchreel.stage.training.facts import classes_of, training_of, versions_of
-from torchreel.stage.training.passes import path_of
+from torchreel.stage.training.passes import norm_text, path_of
 from torchreel.stage.training.ring import BACKWARD, TrainingRing
 from torchreel.tracer import trace_script
 
@@ -449,3 +449,62 @@ def test_passes_that_add_up_are_drawn_as_more_arrows(
     scene = play_cell(_cell(tmp_path, "heap", lines), "heap", kind=Watched)
     assert scene.warnings == []
     assert arrows == {each: each for each in passes}
+
+
+CALLED = """net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1))
+adam = torch.optim.Adam(net.parameters(), lr=0.01)
+
+def train_step(inputs):
+    adam.zero_grad()
+    loss = net(inputs).square().mean()
+    loss.backward()
+    norms.append(net[0].weight.grad.norm().item())
+    nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+    norms.append(net[0].weight.grad.norm().item())
+    adam.step()
+    return loss.item()
+
+norms, told = [], []
+for epoch in range(40):
+    told.append(train_step(x))
+print("end", len(told))
+"""
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_a_step_in_a_function_that_a_loop_calls_is_in_the_ring(tmp_path: Path, board: str) -> None:
+    """Replays it: in each lap the gradient is told as the pass left it, then as it was clipped."""
+    trace = _cell(tmp_path, "called", CALLED)
+    training = training_of(trace.of_cell("called"))
+    assert training is not None
+    assert (training.laps, training.losses) == (40, ())
+    names: dict[str, Any] = {}
+    exec(SETUP + CALLED, names)
+    scene = play_cell(trace, "called", board)
+    assert scene.warnings == []
+    assert [cue.laps for cue in scene.cues if cue.laps > 1] == [37]
+    told: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    for cue in scene.cues:
+        lap = next(
+            (d.index[1] for d in scene.drawn if d.cue == cue.number and d.source == "lap"), 0
+        )
+        norms = [d.text for d in scene.drawn if d.cue == cue.number and d.source == "norm"]
+        told[lap] = [*dict.fromkeys([*told[lap], *norms])] if lap in told else []
+    for lap in (1, 2, 3):
+        left, clipped = names["norms"][2 * lap - 2 : 2 * lap]
+        assert left > 10 * clipped
+        assert told[lap] == [norm_text(left), norm_text(clipped)]
+    last = {each.text for each in scene.drawn if each.cue == scene.cues[-1].number}
+    assert "end 40" in last
+
+
+def test_what_is_not_known_of_many_laps_is_not_told(tmp_path: Path) -> None:
+    """Without a name for the loss, the loss of lap 3 does not stand beside the last lap."""
+    lines = HASTE.format(kind="SGD", rate=0.05).replace("range(4)", "range(30)")
+    lines = lines.replace("    loss = F.cross_entropy(model(x), targets)\n", "")
+    lines = lines.replace("loss.backward()", "F.cross_entropy(model(x), targets).backward()")
+    scene = play_cell(_cell(tmp_path, "unnamed", lines), "unnamed", "film")
+    assert scene.warnings == []
+    last = [each for each in scene.drawn if each.cue == scene.cues[-1].number]
+    assert "30/30" in {each.text for each in last}
+    assert "value" not in {each.source for each in last}

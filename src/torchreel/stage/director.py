@@ -148,7 +148,7 @@ class LessonScene(Scene):
         ]
         self.training = TrainingLoop(self, self.trace, self.canvas)
         self._runs = self.training.runs(self._runs)
-        self.loops = Loops(self.trace, self._is_drawn_by_act)
+        self.loops = Loops(self.trace, self._is_drawn_by_act, self.training.loops)
         self._runs = self.loops.runs(self._runs)
         if self._recorded is not None:
             self.add(recorded_label(self.canvas, self.trace.environment, self._recorded))
@@ -202,6 +202,7 @@ class LessonScene(Scene):
             play_many(self.stage, run)
         else:
             self.training.leave()
+            self._acting = None if self._acting is self.training else self._acting
             self.stage.made = {}
             for step in steps:
                 self._perform(step)

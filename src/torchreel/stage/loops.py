@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from torchreel.records import Drawn, Run, Step, Trace
@@ -21,9 +21,11 @@ _QUICK, _REST = 0.2, 0.7
 
 class Loops:
     """The laps of a cell's loops; ``drawn`` tells which steps an act draws: loops with such steps
-    are shown as far as they are kept."""
+    are shown as far as they are kept. So are ``busy`` ones, whose laps an act has chosen."""
 
-    def __init__(self, trace: Trace, drawn: Callable[[Step], bool]) -> None:
+    def __init__(
+        self, trace: Trace, drawn: Callable[[Step], bool], busy: Iterable[int] = ()
+    ) -> None:
         self.trace = trace
         self._laps = {each.statement: each.laps for each in trace.loops}
         self._kept = {each.statement: each.kept for each in trace.loops}
@@ -34,7 +36,7 @@ class Loops:
         self._around |= {loop: (loop, *self._around.get(loop, ())) for loop in self._laps}
         self._lap_of: dict[int, int] = {}
         turns = dict.fromkeys(self._laps, 0)
-        self._busy: set[int] = set()
+        self._busy: set[int] = {*busy}
         for run in trace.runs:
             self._lap_of[id(run)] = run.lap
             if run.statement in turns:

@@ -37,6 +37,7 @@ from torchreel.stage.training.passes import (
     norm_text,
     pass_of,
     path_of,
+    rewritten,
     station_of,
     step_of,
     weight_moved,
@@ -70,7 +71,7 @@ class TrainingLoop:
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
         self.scene, self.trace, self.canvas = scene, trace, canvas
         self.training = training_of(trace)
-        self._laps = laps_of(trace, self.training) if self.training is not None else {}
+        self._laps = laps_of(trace, self.training.statement) if self.training is not None else {}
         self._there: list[Mobject] = []
         self._ring: TrainingRing | None = None
         self._told: Moment | None = None
@@ -78,6 +79,14 @@ class TrainingLoop:
         self._changed: dict[int, Change] = {}
         self._pass: Backward | None = None
         self._gradients: dict[int, Left] = {}
+
+    @property
+    def loops(self) -> tuple[int, ...]:
+        """The loop, and those around it."""
+        if self.training is None:
+            return ()
+        loop = self.training.statement
+        return loop, *self.trace.cells[0].loops_around(loop)
 
     def runs(self, runs: list[Run]) -> list[Run]:
         """Return the runs that are played, in order."""
@@ -163,6 +172,8 @@ class TrainingLoop:
             return Moment(station, emptied=emptied is not None)
         if station == BACKWARD:
             self._gradients |= gradients_of(trace, began, self._gradients)
+        else:
+            self._gradients |= rewritten(trace, run, self._gradients)
         left = self._gradients.get(weight_moved(trace, began))
         name, loss = loss_of(trace, began, max(run.steps, default=-1))
         forward = path_of(trace, began, run if station == FORWARD else None)
@@ -281,6 +292,9 @@ class TrainingLoop:
             self._place(training).tell(self._told)
         ring = self._ring if self._progress is not None else None
         if not training.losses:  # the ring stays: there is nothing to draw a curve of
+            if self._ring is not None:
+                told = self._told_at(training, self._ring.moment, training.laps, None)
+                self._ring.tell(told)
             self._show(self._ring, chip_row(self.canvas, [(self._lap(training, training.laps),)]))
             return
         before, stage = self._there, self.canvas.artboard.stage
@@ -334,7 +348,7 @@ class TrainingLoop:
     def _told_at(self, training: Training, moment: Moment, lap: int, loss: Drawn | None) -> Moment:
         """Return what the ring shows after many laps, none of its stations lit: of the gradient
         and the step the last ones that are known."""
-        laps = laps_of(self.trace, training)
+        laps = laps_of(self.trace, training.statement)
         steps = [each for each in self.trace.optimizers if self._lap_of(laps, each.step) <= lap]
         change = None if not steps else self._change_of(training, steps[-1])
         return replace(

@@ -42,7 +42,6 @@ class Training:
     """
 
     statement: int
-    body: frozenset[int]
     laps: int
     losses: tuple[int, ...]
     share: int | None
@@ -57,20 +56,20 @@ def training_of(trace: Trace) -> Training | None:
         (each.step, False) for each in trace.backwards
     ]
     for number, steps in moments:
-        loop = _loop_around(statements, trace.runs[trace.steps[number].run].statement)
+        loop = _loop_of(trace, statements, trace.steps[number].run)
         if loop is None:
             continue
-        body = frozenset(number for number in statements if _inside(statements, number, loop))
-        if not steps and not _waits_for_step(trace, body):
+        runs = {at for at, run in enumerate(trace.runs) if id(run) in laps_of(trace, loop)}
+        if not steps and not _waits_for_step(trace, runs):
             continue
         laps = sum(each.laps for each in trace.loops if each.statement == loop)
-        passes = [each for each in trace.backwards if _statement(trace, each.step) in body]
+        passes = [each for each in trace.backwards if trace.steps[each.step].run in runs]
         losses = _losses(trace, loop, passes)
-        learners = _learners(trace, body, passes, losses)
+        learners = _learners(trace, runs, passes, losses)
         if not steps and not learners:
             continue
         share = _share(trace, loop, losses)
-        return Training(loop, body, laps, losses, share, learners, steps)
+        return Training(loop, laps, losses, share, learners, steps)
     return None
 
 
@@ -117,7 +116,7 @@ class Seen:
 
 def seen_after(trace: Trace, training: Training, run: Run) -> Seen:
     """Return what is known when a run of the loop has ended."""
-    laps, steps = laps_of(trace, training), {each.step for each in trace.optimizers}
+    laps, steps = laps_of(trace, training.statement), {each.step for each in trace.optimizers}
     losses = {trace.series[each].name for each in training.losses}
     share = set() if training.share is None else {trace.series[training.share].name}
     loss_lap = share_lap = weights_lap = 0
@@ -136,10 +135,10 @@ def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tupl
     first = weight_of(trace, learner.first)
     found = [] if first is None else [(0, first)]
     memories = {learner.memory}  # a new memory may be given to a parameter
-    laps = laps_of(trace, training)
+    laps = laps_of(trace, training.statement)
     for step in trace.optimizers:
         run = trace.runs[trace.steps[step.step].run]
-        for update in step.updates if run.statement in training.body else ():
+        for update in step.updates if id(run) in laps else ():
             storages = {_memory(trace, each) for each in (update.before, update.after)}
             if update.name == learner.name and memories & storages:
                 memories |= storages
@@ -148,23 +147,32 @@ def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tupl
     return [each for each in found if each[1].shape == found[0][1].shape]
 
 
-def laps_of(trace: Trace, training: Training) -> dict[int, int]:
-    """Return the lap of the loop that each run of its body belongs to, by the run's ``id``.
+def laps_of(trace: Trace, loop: int) -> dict[int, int]:
+    """Return the lap of a loop that each run of its body belongs to, by the run's ``id``.
 
     A statement of the body itself runs in every lap; one in a condition or in a loop within may
     have run less often, or more. What functions do that the body calls is of the lap, too.
     """
-    direct = {
-        each.number for each in trace.cells[0].statements if each.parent == training.statement
-    }
-    around = trace.cells[0].loops_around(training.statement)
-    inside = [at for at, run in enumerate(trace.runs) if run.statement in training.body]
-    lap, found = 1, {}
-    for run in trace.runs[inside[0] : inside[-1] + 1]:
+    statements = {each.number: each for each in trace.cells[0].statements}
+    home = {None, *_definitions(statements, loop)}
+    direct = {number for number, each in statements.items() if each.parent == loop}
+    inside = [at for at, run in enumerate(trace.runs) if _inside(statements, run.statement, loop)]
+    if not inside:
+        return {}
+    first = inside[0]
+    while first and _definition(statements, trace.runs[first - 1].statement) not in home:
+        first -= 1  # what the first statement calls
+    runs = trace.runs[first : inside[-1] + 1]
+    laps, lap = [], 1
+    for run in runs:
         lap = max(lap, run.lap) if run.statement in direct else lap
-        own = trace.cells[0].loops_around(run.statement)
-        called = run.statement not in (training.statement, *around) and not {*around} & {*own}
-        if run.statement in training.body or called:
+        laps.append(lap)
+    found: dict[int, int] = {}
+    of_body = True
+    for run, counted in zip(reversed(runs), reversed(laps), strict=True):
+        if _definition(statements, run.statement) in home:  # it may call: then its part is after
+            of_body, lap = _inside(statements, run.statement, loop), counted
+        if of_body:
             found[id(run)] = lap
     return found
 
@@ -175,7 +183,7 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     Where more laps ran, one run of the loop's own statement stands for them, after the first ones;
     what ran between the later laps, in a loop around, is not shown: it would come after the end.
     """
-    laps = laps_of(trace, training)
+    laps = laps_of(trace, training.statement)
     body = [at for at, run in enumerate(runs) if id(run) in laps]
     late = [at for at in body if laps[id(runs[at])] > SLOW_LAPS]
     hidden = {*late, *(at for at, run in enumerate(runs) if _is_header(trace, run, training))}
@@ -202,6 +210,39 @@ def _is_header(trace: Trace, run: Run, training: Training) -> bool:
     return own or _inside(statements, training.statement, run.statement)
 
 
+def _loop_of(trace: Trace, statements: dict[int, Statement], at: int) -> int | None:
+    """Return the innermost loop that a run, the one at a position of ``Trace.runs``, is in: its
+    function's, else that of the statement that called the function."""
+    run = trace.runs[at]
+    found = _loop_around(statements, run.statement)
+    if found is not None:
+        return found
+    known = {_definition(statements, run.statement)}
+    for each in trace.runs[at:]:  # who calls has a part after what it called
+        definition = _definition(statements, each.statement)
+        if definition not in known or definition is None:
+            found = _loop_around(statements, each.statement)
+            if found is not None or definition is None:
+                return found
+        known.add(definition)
+    return None
+
+
+def _definition(statements: dict[int, Statement], number: int) -> int | None:
+    """Return the function in whose body a statement is, the innermost; None: in none."""
+    return next(iter(_definitions(statements, number)), None)
+
+
+def _definitions(statements: dict[int, Statement], number: int) -> list[int]:
+    """Return the functions, and classes, that a statement is in, the innermost first."""
+    found, at = [], statements[number].parent if number in statements else None
+    while at is not None:
+        if statements[at].kind == "definition":
+            found.append(at)
+        at = statements[at].parent
+    return found
+
+
 def _loop_around(statements: dict[int, Statement], number: int) -> int | None:
     at = statements[number].parent if number in statements else None
     while at is not None:
@@ -212,7 +253,7 @@ def _loop_around(statements: dict[int, Statement], number: int) -> int | None:
 
 
 def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
-    at = statements[number].parent
+    at = statements[number].parent if number in statements else None
     while at is not None:
         if at == outer:
             return True
@@ -220,18 +261,14 @@ def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
     return False
 
 
-def _statement(trace: Trace, step: int) -> int:
-    return trace.runs[trace.steps[step].run].statement
-
-
 def _memory(trace: Trace, tensor: int) -> int:
     return trace.tensor(tensor).storage
 
 
-def _waits_for_step(trace: Trace, body: frozenset[int]) -> bool:
+def _waits_for_step(trace: Trace, runs: set[int]) -> bool:
     """Tell whether an optimizer's gradients are emptied in a loop, and nothing writes parameters:
     its step is missing."""
-    steps = [each for each in trace.steps if trace.runs[each.run].statement in body]
+    steps = [each for each in trace.steps if each.run in runs]
     empties = any(
         each.op.startswith("torch.optim.") and bare_name(each.op) == "zero_grad" for each in steps
     )
@@ -258,7 +295,7 @@ def _losses(trace: Trace, loop: int, passes: Iterable[Backward]) -> tuple[int, .
 
 
 def _learners(
-    trace: Trace, body: frozenset[int], passes: list[Backward], losses: tuple[int, ...]
+    trace: Trace, runs: set[int], passes: list[Backward], losses: tuple[int, ...]
 ) -> tuple[Learner, ...]:
     """Return the first matrix that each of the optimizers of a loop moves; where none steps, the
     first that has a gradient."""
@@ -266,7 +303,7 @@ def _learners(
     known: set[int] = set()
     for step in trace.optimizers:
         update = first_matrix(trace, step)
-        if update is None or _statement(trace, step.step) not in body:
+        if update is None or trace.steps[step.step].run not in runs:
             continue
         memories = {_memory(trace, each) for each in (update.before, update.after)}
         if known.isdisjoint(memories):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -158,24 +158,36 @@ def gradients_of(trace: Trace, began: Backward, before: Mapping[int, Left]) -> d
     Between the pass and the step a gradient may have changed (clipped, added to): then the norm
     that the optimizer met is not the pass's, and there is one only where all values are known.
     """
-    met = {
-        update.gradient: update.gradient_norm
-        for step in trace.optimizers
-        for update in step.updates
-        if update.gradient is not None
-    }
     found = {}
     for each in began.accumulations:
-        norm = met.get(each.after)
-        if norm is None and each.after in trace.values:
-            norm = float(np.linalg.norm(trace.values[each.after].astype(float)))
-        text = None if norm is None else norm_text(norm)
-        told = None if text is None else Drawn(0, text, "norm", tensor=each.after)
+        told = _norm_of(trace, each.after)
         memory = trace.tensor(each.tensor).storage
         empty = each.before is None or not trace.values.get(each.before, np.ones(1)).any()
         passes = 1 if empty or memory not in before else before[memory].passes + 1
         found[memory] = Left(trace.tensor(each.after).storage, told, passes)
     return found
+
+
+def rewritten(trace: Trace, run: Run, before: Mapping[int, Left]) -> dict[int, Left]:
+    """Return those of the gradients that are there that a run writes to (clips them, for one), as
+    they are then; by the memories of their weights."""
+    steps = [trace.steps[number] for number in run.steps]
+    made = {trace.tensor(each).storage: each for step in steps for each in step.results}
+    return {
+        memory: replace(left, norm=_norm_of(trace, made[left.memory]))
+        for memory, left in before.items()
+        if left.memory in made
+    }
+
+
+def _norm_of(trace: Trace, gradient: int) -> Drawn | None:
+    """Return the norm of a gradient as it is written: as an optimizer met it, or of its values."""
+    updates = (update for step in trace.optimizers for update in step.updates)
+    norm = next((each.gradient_norm for each in updates if each.gradient == gradient), None)
+    if norm is None and gradient in trace.values:
+        norm = float(np.linalg.norm(trace.values[gradient].astype(float)))
+    text = None if norm is None else norm_text(norm)
+    return None if text is None else Drawn(0, text, "norm", tensor=gradient)
 
 
 def station_of(trace: Trace, run: Run) -> int | None:
