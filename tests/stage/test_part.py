@@ -59,9 +59,10 @@ def test_each_part_is_there_or_how_many_there_are(parted: Trace, cell: str, artb
 
 def test_many_that_are_joined_are_counted(tmp_path: Path) -> None:
     lines = "parts = [torch.full((2,), i) for i in range(12)]\ny = torch.cat(parts)"
-    script = write_cells(tmp_path, {"cat": lines, "stack": lines.replace("cat", "stack")})
-    trace = trace_script(script, root=tmp_path)
-    for cell in ("cat", "stack"):
+    slabs = lines.replace("(2,)", "(28, 28)").replace("cat", "stack")
+    cells = {"cat": lines, "stack": lines.replace("cat", "stack"), "slabs": slabs}
+    trace = trace_script(write_cells(tmp_path, cells), root=tmp_path)
+    for cell in cells:
         scene = play_cell(trace, cell)
         assert not scene.warnings
         assert [each.text for each in scene.drawn if each.source == "count"] == ["12"]

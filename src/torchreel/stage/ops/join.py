@@ -78,7 +78,7 @@ def join(stage: Stage, step: Step) -> None:
             stage.scene.wait(motion.QUICK)
             _slide(stage, sources, result, joined, _apart(stage, home, joined))
             return
-    if len(operands) > MOST and stage.trace.moves(step.number) is not None:
+    if len(operands) > MOST:
         _gather(stage, step, operands, result)
         return
     find("", stage.provenance(step)).play(stage, step)
@@ -90,7 +90,6 @@ def _gather(
     """Play a step that joins many tensors: the first and the last of them, and how many they are;
     what the others hold lands after their cells."""
     moves = stage.trace.moves(step.number)
-    assert moves is not None
     tensors = [at for at, each in enumerate(step.operands) if each.tensor is not None]
     shown, total = few(tensors), len(tensors)
     records = [stage.record(step.operands[at].tensor or 0) for at in shown]
@@ -103,11 +102,11 @@ def _gather(
         pads=[count_room(stage.canvas, total)] * len(records),
     )
     stage.play(stage.put(Count(stage.canvas, sources, total, step.number)))
-    starts = origins(block, moves, dict(zip(shown, sources, strict=True)))
-    known = ~np.isnan(starts[:, 0]) if len(starts) else np.zeros(0, dtype=bool)
-    if known.any():
-        side = sources[0].pose.size
-        stage.play(stage.fly(block, starts[known], block.elements[known], size=side))
+    if moves is not None and len(block.elements):
+        starts = origins(block, moves, dict(zip(shown, sources, strict=True)))
+        known, side = ~np.isnan(starts[:, 0]), sources[0].pose.size
+        if known.any():
+            stage.play(stage.fly(block, starts[known], block.elements[known], size=side))
     if not block.pose.shown.all() or not len(block.elements):
         stage.play(stage.land(block, run_time=motion.SLOW))
 
