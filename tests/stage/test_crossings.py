@@ -118,6 +118,17 @@ def test_no_text_is_cut_small_or_covered(trace: Trace, name: str, artboard: str)
     assert play_cell(trace, name, artboard, "dark").warnings == []
 
 
+@pytest.mark.parametrize("name", ["softmax", "variance", "logistic", "swish_gate"])
+def test_a_tensor_of_few_elements_shows_them_where_there_is_room(trace: Trace, name: str) -> None:
+    scene = play_cell(trace, name, "page", "dark")
+    part = trace.of_cell(name)
+    leaves = {node.tensor for node in part.backwards[0].nodes if node.name == "AccumulateGrad"}
+    few = {leaf for leaf in leaves if leaf is not None and 2 <= part.tensor(leaf).numel <= 4}
+    drawn = {(each.tensor, each.index) for each in scene.drawn if each.source == "value"}
+    assert few
+    assert all((leaf, (place,)) in drawn for leaf in few for place in range(2))
+
+
 def _crossings(picture: Placed) -> int:
     """Return how many pairs of lines cross as they are drawn."""
     lines = [points_on(curve) for curve in picture.curves]

@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,8 @@ _LEVEL = 9.0
 _LINES = 6
 _SYMBOLS = {"page": 12, "film": 24}
 """An op's node has at most so many lines below each other, and so many symbols in all."""
+_FEW = 4
+"""A tensor of at most so many elements has room for its numbers, if there is room at all."""
 _NAMES = 3
 _NAMES_WIDE = 0.25
 """Over an op stand at most so many names, on at most this share of the artboard's width."""
@@ -54,10 +57,12 @@ _LINE = 1.2
 
 @dataclass(frozen=True)
 class Sizes:
-    """The measures that follow from the side of a cell, in pixels."""
+    """The measures that follow from the side of a cell, in pixels; a tensor of few elements that
+    is ``written`` is as large as its numbers need, one of one dimension as a row or a column."""
 
     artboard: Artboard
     cell: float
+    written: Literal["row", "column"] | None = None
 
     @property
     def depth(self) -> float:
@@ -214,14 +219,27 @@ def _arranged(
 def _largest(
     diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, smallest: Sizes
 ) -> Placed | None:
-    least = _fit(diagram, trace, layers, zone, smallest)
-    size = _CELL_MOST[smallest.artboard.name]
-    while least is not None and size > smallest.cell:
-        placed = _fit(diagram, trace, layers, zone, Sizes(smallest.artboard, size))
-        if placed is not None:
-            return placed
-        size -= _STEP
-    return least
+    few = any(_few(node, trace) for node in diagram.nodes)
+    ways: tuple[Literal["row", "column"] | None, ...] = ("row", "column", None) if few else (None,)
+    for written in ways:
+        least = _fit(diagram, trace, layers, zone, replace(smallest, written=written))
+        size = _CELL_MOST[smallest.artboard.name]
+        while least is not None and size > smallest.cell:
+            sizes = Sizes(smallest.artboard, size, written)
+            placed = _fit(diagram, trace, layers, zone, sizes)
+            if placed is not None:
+                return placed
+            size -= _STEP
+        if least is not None:
+            return least
+    return None
+
+
+def _few(node: Node, trace: Trace) -> bool:
+    """Tell whether a node shows a tensor of few elements as one block."""
+    if node.kind != "tensor" or node.tensor is None:
+        return False
+    return node.tensor in trace.values and 2 <= trace.tensor(node.tensor).numel <= _FEW
 
 
 def _may_fit(diagram: Diagram, trace: Trace, zone: Zone, sizes: Sizes, most: int | None) -> bool:
@@ -329,6 +347,11 @@ def _body(node: Node, trace: Trace, sizes: Sizes) -> Box:
         grid = grid_of(record.shape)
         unit = unit_of(grid, sizes, known=record.id in trace.values)
         width, height = grid[1] * unit, grid[0] * unit
+        if sizes.written and _few(node, trace):
+            unit = max(unit, sizes.artboard.digits_from + 2)
+            if sizes.written == "column" and len(record.shape) == 1:
+                grid = record.numel, 1
+            width, height = grid[1] * _width_of_cell(node, trace, unit, sizes), grid[0] * unit
         if not unit:
             width, height = slab_of(grid, sizes)
     depth = SLAB * (sizes.cell if node.kind == "element" else min(sizes.cell, max(unit, 30)))
@@ -390,6 +413,19 @@ def _width_of_element(record: TensorRecord, trace: Trace, sizes: Sizes) -> float
         texts = numerals.write_all(values, _CHARS)
     longest = max(map(len, texts or [""]))
     return max(sizes.cell, (longest + 0.1) * em / DIGIT_WIDTH)
+
+
+def _width_of_cell(node: Node, trace: Trace, unit: float, sizes: Sizes) -> float:
+    """Return the width of a cell of a tensor and of its gradient: what their numbers need."""
+    em = ADVANCE * sizes.artboard.floor
+    counts = range(int(DIGIT_WIDTH * unit / em), _CHARS + 1)
+    longest = 0
+    for number in (node.tensor, node.gradient):
+        values = trace.values.get(-1 if number is None else number)
+        if values is not None:
+            written = (numerals.write_all(values, count) for count in counts)
+            longest = max(longest, *map(len, next(filter(None, written), [""])))
+    return max(unit, (longest + 0.1) * em / DIGIT_WIDTH)
 
 
 def terms_height(node: Node, body: tuple[float, float], unit: float, sizes: Sizes) -> float:

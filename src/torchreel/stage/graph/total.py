@@ -146,7 +146,7 @@ class GradientSums(VGroup):
             for each in gone if t > 0.45 else ():  # its name does not stand over nothing
                 each.reveal(0.0)
             for each in coming:
-                each.reveal(part(t, 0.45, 1.0))
+                each.reveal(part(t, 0.45, 0.6))
 
         return Draw(self, draw, BEAT + QUICK)
 
