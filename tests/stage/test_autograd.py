@@ -90,6 +90,8 @@ CELLS = {
     "(g,) = torch.autograd.grad(q, p, create_graph=True)\ng.sum().backward()",
     "one_complex": "u = torch.tensor(1 + 2j, requires_grad=True)\nv = u * (3 - 1j)\n"
     "w = v.abs()\nw.backward()",
+    "retained": "x = torch.tensor(2.0, requires_grad=True)\nh = x * 3\nh.retain_grad()\n"
+    "y = h**2\ny.backward()\nprint(h.grad)",
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
 }

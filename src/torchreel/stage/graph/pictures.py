@@ -19,6 +19,7 @@ from torchreel.stage.graph.placement import (
     LINE_OF_TERM,
     Box,
     Placed,
+    Rectangle,
     Sizes,
     beside_capsule,
     capsule_of,
@@ -43,6 +44,7 @@ class Pictures:
     def __init__(self, canvas: Canvas, trace: Trace, sizes: Sizes, limit: float) -> None:
         self._canvas, self._trace, self._sizes, self._limit = canvas, trace, sizes, limit
         self._theme, self._artboard = canvas.theme, canvas.artboard
+        self._beside: list[Rectangle] = []
 
     def element(self, node: Node, box: Box, fill: Color | None) -> Part:
         """Return one element as a cell with its number; no fill: coloured by its value."""
@@ -212,9 +214,13 @@ class Pictures:
         text, size = f"{node.name}.grad", min(self._sizes.read, 1.25 * board.floor)
         width, _ = self._scalar_width(node, gradient, room)
         extent = (text_width(text, size), 0.8 * size)
-        place = beside_capsule(placed, number, (width, self._sizes.capsule), extent)
+        capsule = width, self._sizes.capsule
+        place = beside_capsule(placed, number, capsule, extent, self._beside)
         if place is None:
             return None
+        x, y = place
+        half, high = extent[0] / 2 + 0.3 * size, extent[1] / 2
+        self._beside.append((x - half, y - high, x + half, y + high))
         source = Drawn(0, text, "name", node.tensor)
         return Part(self._canvas.label(text, *place, size, self._theme.grad, source=source))
 

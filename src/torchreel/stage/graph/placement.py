@@ -529,16 +529,21 @@ def _curves(
     column = {node: i for i, nodes in enumerate(layers.columns) for node in nodes}
     curves = []
     for number, path in enumerate(layers.paths):
-        at = np.array(starts[number])
-        pieces = []
+        at, end = np.array(starts[number]), np.array(ends[number])
+        # Up or down only between the columns: in one, wider nodes may stand above or below.
+        out = np.array([max(at[0], edges[column[path[0]]][1]), at[1]])
+        last = np.array([min(end[0], edges[column[path[-1]]][0]), end[1]])
+        bends = []
         for waypoint in path[1:-1]:
             left, right = edges[column[waypoint]]
-            into = np.array([left, y[waypoint]])
+            bends.append(_bend(out, np.array([left, y[waypoint]])))
             out = np.array([right, y[waypoint]])
-            pieces += [_bend(at, into), _straight(into, out)]
-            at = out
-        pieces.append(_bend(at, np.array(ends[number])))
-        curves.append(np.concatenate(pieces))
+        bends.append(_bend(out, last))
+        pieces = [_straight(at, bends[0][0])]
+        for one, other in itertools.pairwise(bends):
+            pieces += [one, _straight(one[-1], other[0])]
+        pieces += [bends[-1], _straight(bends[-1][-1], end)]
+        curves.append(np.concatenate([each for each in pieces if each[-1, 0] > each[0, 0]]))
     return tuple(curves)
 
 
@@ -637,15 +642,20 @@ def _factors(
 
 
 def beside_capsule(
-    placed: Placed, number: int, capsule: tuple[float, float], text: tuple[float, float]
+    placed: Placed,
+    number: int,
+    capsule: tuple[float, float],
+    text: tuple[float, float],
+    taken: Sequence[Rectangle],
 ) -> tuple[float, float] | None:
     """Return the middle of a text beside the capsule under a node, on nothing else and inside the
-    artboard; None where there is no room. ``capsule`` and ``text`` are widths and heights."""
+    artboard; None where there is no room. ``capsule`` and ``text`` are widths and heights,
+    ``taken`` is where other such texts stand."""
     box, board = placed.boxes[number], placed.sizes.artboard
     y = box.under + placed.sizes.below + capsule[1] / 2
     away = capsule[0] / 2 + board.px(9) + text[0] / 2
     others = (each for at, each in enumerate(placed.boxes) if at != number)
-    taken = [each for other in others for each in _rectangles(other)]
+    taken = [*taken, *(each for other in others for each in _rectangles(other))]
     for x, middle, words in placed.factors.values():
         half = text_width(words, placed.sizes.read) / 2
         height = 0.73 * placed.sizes.read / 2
