@@ -620,3 +620,38 @@ def test_a_write_of_what_is_there_already_lights_where_it_went(staged: Staged) -
     (cell,) = block.cells_of([int(torch_places[0, 1])])
     middle = block.pose.corners[cell] + block.pose.size / 2
     assert lit[:2] + lit[2:4] / 2 == pytest.approx(middle)
+
+
+WRITES = {
+    "no_match": ("k = torch.arange(4.0)", "k[k > 100] = 5"),
+    "no_match_deep": ("k = torch.arange(12.0).reshape(2, 2, 3)", "k[k > 100] = 5"),
+    "no_elements": ("k = torch.zeros(2, 0, 3)", "k[:] = 1"),
+    "no_rows": ("k = torch.zeros(4, 3)", "k[4:] = 1"),
+}
+
+
+@pytest.fixture(scope="module")
+def writes(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of a cell for each of these writes."""
+    cells = {name: "\n".join(lines) for name, lines in WRITES.items()}
+    script = write_cells(tmp_path_factory.mktemp("writes"), cells)
+    return trace_script(script, root=script.parent)
+
+
+def _written(cell: str) -> torch.Tensor:
+    """Return which elements torch gives another value in the last line of a cell."""
+    names: dict[str, Any] = {"torch": torch}
+    made, line = WRITES[cell]
+    exec(made, names)
+    before = names["k"].clone()
+    exec(line, names)
+    return torch.ne(before, names["k"])
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", [each for each in WRITES if each.startswith("no_")])
+def test_nothing_is_lit_where_nothing_is_written(writes: Trace, cell: str, artboard: str) -> None:
+    scene = play_cell(writes, cell, artboard)
+    assert not scene.warnings
+    assert not _written(cell).any()
+    assert all(not len(focus.boxes) for focus in scene.stage._lights.values())

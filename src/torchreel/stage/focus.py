@@ -41,7 +41,8 @@ class Focus(VMobject):
     def move(
         self, cells: NDArray[np.int64] | None, elements: Any, run_time: float
     ) -> BlockAnimation:
-        """Return the animation in which the frame goes to these cells (None: the whole block)."""
+        """Return the animation in which the frame goes to these cells (None: the whole block), or
+        in which none is left where there are no elements."""
         target = self._around(cells, elements)
         start = self._boxes if len(self._boxes) == len(target) else _shrunk(target)
         self._boxes = target
@@ -58,6 +59,8 @@ class Focus(VMobject):
 
     def _around(self, cells: NDArray[np.int64] | None, elements: Any) -> Points:
         pose = self.block.pose
+        if elements is not None and not len(_places(elements)):
+            return np.zeros((0, 5))
         if not len(self.block.elements) and elements is not None:
             return self._part_of_slab(elements)
         if self.block.placement.form.is_short and elements is not None:
