@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -146,6 +147,35 @@ def test_a_loop_of_arithmetic_is_told_shortly(tmp_path: Path) -> None:
     assert scene.cues[-1].end < 15
     laps = [cue.end - cue.start for cue in scene.cues[1:4]]
     assert laps == sorted(laps, reverse=True)
+
+
+LAST_LAPS = {
+    "left": "for i in range(5):\n    x = torch.full((2,), i)\n    if i == 3:\n        break\n"
+    "    for j in range(2):\n        x = x * 2 + j",
+    "skipped": "for i in range(7):\n    x = torch.full((2,), i)\n    if i > 1:\n        continue\n"
+    "    for j in range(3):\n        x = x * 2 + j",
+    "renamed": "y = torch.tensor([5, 6])\nx = torch.tensor([1, 2])\nfor i in range(5):\n"
+    "    if i == 3:\n        x = y\n        break\n    for j in range(2):\n        x = x * 2 + j",
+    "deep": "x = torch.ones(2)\nfor i in range(4):\n    if i == 3:\n        x = x + 100\n"
+    "        break\n    for j in range(1):\n        for k in range(1):\n            x = x + k",
+}
+"""Loops whose last lap does not come to the loop in it."""
+
+
+@pytest.mark.parametrize("cell", LAST_LAPS)
+def test_what_stands_when_a_loop_ends_is_what_its_names_hold(tmp_path: Path, cell: str) -> None:
+    lines = LAST_LAPS[cell]
+    held: dict[str, Any] = {"torch": torch}
+    exec(lines, held)  # the oracle: torch without the tracer
+    script = write_cells(tmp_path, {"laps": f"{lines}\nprint(x)"})
+    scene = play_cell(trace_script(script, root=tmp_path), "laps")
+    shown = scene.trace.values[scene.block("x").record.id]
+    assert shown.tolist() == held["x"].tolist()
+    laps = held["i"] + 1
+    last = [each.text for each in scene.drawn if each.text.endswith(f"/{laps}")]
+    assert last[-1] == f"{laps}/{laps}"
+    assert scene.cues[-2].laps == laps - 3
+    assert scene.warnings == []
 
 
 def test_every_element_and_size_of_the_lesson_is_drawn(staged: Staged) -> None:

@@ -56,10 +56,12 @@ class Loops:
                 continue
             first = [run for run in group if not self._is_late(run)]
             shown += first
-            inner = self._loop(first[-1]) if first else None
-            seen = max((self._lap_of[id(run)] for run in first), default=0)
-            if inner is not None and self._laps[inner] > seen:
-                rest = self._rest_of(outer, inner, first[-1], seen)
+            around = self._around[first[-1].statement] if first else ()
+            seen = {each: self._seen(each, first) for each in around if each in self._laps}
+            # The last lap of an outer loop may end before the loop in it starts.
+            loop = next((each for each in seen if self._laps[each] > seen[each]), None)
+            if loop is not None:
+                rest = self._rest_of(outer, loop, first[-1], seen[loop])
                 shown += [rest] if rest.changed else []
         return shown
 
@@ -95,6 +97,12 @@ class Loops:
             (each for each in self._around.get(run.statement, ()) if each in self._laps), None
         )
 
+    def _seen(self, loop: int, shown: list[Run]) -> int:
+        """Return how many laps of a loop are among the shown runs; the kept ones where no run is of
+        the loop alone."""
+        laps = (self._lap_of[id(run)] for run in shown if self._loop(run) == loop)
+        return max(laps, default=len(self._kept[loop]))
+
     def _outermost(self, run: Run) -> int | None:
         around = [each for each in self._around.get(run.statement, ()) if each in self._laps]
         return around[-1] if around else None
@@ -107,7 +115,7 @@ class Loops:
         gaps = self._kept[loop] != tuple(range(1, self._laps[loop] + 1))
         return gaps and self._lap_of[id(run)] > SLOW_LAPS
 
-    def _rest_of(self, outer: int, inner: int, last: Run, seen: int) -> Run:
+    def _rest_of(self, outer: int, loop: int, last: Run, seen: int) -> Run:
         """Return the run that stands for the laps after ``last``: what names hold at the end."""
         names = dict(self.trace.names)
         held: dict[str, int] = {}
@@ -119,8 +127,8 @@ class Loops:
             if outer in self._around.get(run.statement, ()):
                 ended = dict(names)
         changed = {name: tensor for name, tensor in ended.items() if held.get(name) != tensor}
-        rest = Run(last.cell, inner, seen + 1, (), changed)
-        self._rest[id(rest)] = self._laps[inner] - seen
+        rest = Run(last.cell, loop, seen + 1, (), changed)
+        self._rest[id(rest)] = self._laps[loop] - seen
         return rest
 
 
