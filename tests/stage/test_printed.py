@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from tests.stage.conftest import Staged, play_cell, write_cells
-from torchreel.records import PRINTED_KEPT, Drawn, Trace
+from torchreel.records import PRINTED_KEPT, Drawn, Run, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
+from torchreel.stage.tape import MemoryTape, OnTape
 from torchreel.stage.terminal import screen
 from torchreel.stage.text import wrap
 from torchreel.tracer import trace_script
@@ -33,6 +34,9 @@ CELLS = {
     "print(o)\nprint(h)",
     "tape": "x = torch.arange(12)\ny = x.view(3, 4)\nprint(y)\nprint('a\\tb\\n\\n  c…')\n"
     "z = y.reshape(2, 6)",
+    "walk": "x = torch.arange(12).reshape(3, 4)\ny = x.flip(0)[1:, ::2]\nprint(y)\nz = y + 1",
+    "windows": "a = torch.arange(6)\ng = a.unfold(0, 3, 1)\nprint(g)\nb = a.view(2, 3)",
+    "cloned": "x = torch.arange(12).view(3, 4)\ny = x.clone()\nprint(y)\nz = y.view(2, 6)",
     "added": "a = torch.arange(6).reshape(2, 3)\nb = a + 10\nprint(a, b)\nc = a * b",
     "later": "x = torch.arange(6)\ny = x * 2\nprint(y.view(6, 1))\nz = y.view(2, 3)\nprint(z)\n"
     "u = torch.ones(2, 2)\nv = u.view(4)",
@@ -236,6 +240,28 @@ def test_the_tape_makes_room_for_many_lines_and_comes_back(trace: Trace, staged:
     assert scene.stage.tape is not None
     assert scene.stage.tape.record.storage == storage
     assert scene.stage.tape in scene.mobjects
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", ["walk", "windows", "cloned"])
+def test_what_stands_on_the_tape_goes_with_it(
+    trace: Trace, cell: str, artboard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cues: list[tuple[list[MemoryTape], list[OnTape]]] = []
+    end_cue = LessonScene._end_cue
+
+    def look(self: LessonScene, run: Run, start: float) -> None:
+        end_cue(self, run, start)
+        tapes = [each for each in self.mobjects if isinstance(each, MemoryTape)]
+        cues.append((tapes, [each for each in self.mobjects if isinstance(each, OnTape)]))
+
+    monkeypatch.setattr(LessonScene, "_end_cue", look)
+    play_cell(trace, cell, artboard)
+    _, before, printed, _ = cues
+    assert all(before), "the tape is there, and something stands on it"
+    assert printed[0] or not printed[1], "nothing stands where the tape was"
+    if artboard == "page":
+        assert not printed[0], "the tape made room for what is printed"
 
 
 @pytest.mark.parametrize(

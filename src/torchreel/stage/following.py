@@ -13,7 +13,7 @@ from torchreel.stage.floor import Floor
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.motion import late
 from torchreel.stage.seen import Seen
-from torchreel.stage.tape import MemoryTape
+from torchreel.stage.tape import MemoryTape, OnTape
 
 _FOLLOWED = 0.6
 """Which element is followed through every move: the one at this share of the storage."""
@@ -64,9 +64,13 @@ class Following(Floor):
         return [block for block in self.blocks if block.followed is not None]
 
     def tape_leaving(self) -> list[Animation]:
-        """Return the animations in which all memory goes for a while, and the view line with it."""
+        """Return the animations in which all memory goes for a while, and the view line with it;
+        what else stands on it goes for good: what is played next leads the eye anew."""
         lines = [self._thread(each, 1.0, 0.0) for each in self._followed()]
-        return [*(FadeOut(tape, run_time=motion.QUICK) for tape in self.tapes), *lines]
+        standing = [prop for prop in self._props if isinstance(prop, OnTape)]
+        self._props = [prop for prop in self._props if prop not in standing]
+        gone = [*self.tapes, *standing]
+        return [*(FadeOut(each, run_time=motion.QUICK) for each in gone), *lines]
 
     def tape_returning(self) -> list[Animation]:
         """Return the animations in which the tape comes back as it went, when a band below it has

@@ -15,7 +15,7 @@ from torchreel.stage.memory import memory_positions
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows, hangs, stride_room
 from torchreel.stage.tape import MemoryTape
-from torchreel.stage.threads import Threads
+from torchreel.stage.threads import SlotThreads
 
 _TABLE = 2
 _THREADS = 8
@@ -75,7 +75,7 @@ def _is_view(stage: Stage, source: TensorRecord, result: TensorRecord) -> bool:
     return source.storage == result.storage and tape.record.dtype == result.dtype
 
 
-def _threads(stage: Stage, block: TensorBlock, tape: MemoryTape) -> Threads | None:
+def _threads(stage: Stage, block: TensorBlock, tape: MemoryTape) -> SlotThreads | None:
     """Return threads from behind a block, below each of its cells, to their slots, for its lowest
     row alone where these are many; None where one would pass over another block, or what is written
     below this one."""
@@ -96,7 +96,7 @@ def _threads(stage: Stage, block: TensorBlock, tape: MemoryTape) -> Threads | No
     others = [other.pose.box for other in stage.blocks if other is not block]
     if len(cells) > _THREADS or any(_crosses(curve, box) for curve in curves for box in others):
         return None
-    return Threads(stage.canvas, curves, [block.fills[cell] for cell in cells])
+    return SlotThreads(stage.canvas, curves, [block.fills[cell] for cell in cells])
 
 
 def _crosses(curve: Points, box: tuple[float, float, float, float]) -> bool:

@@ -12,7 +12,7 @@ from torchreel.stage.canvas import Canvas, first_part, polyline
 from torchreel.stage.colors import Color
 from torchreel.stage.layout import Margins
 from torchreel.stage.motion import ease
-from torchreel.stage.tape import MemoryTape
+from torchreel.stage.tape import MemoryTape, OnTape
 from torchreel.stage.text import text_width
 
 _TABLE = 2
@@ -122,7 +122,7 @@ class StrideArrows(VGroup):
         self.add(self.canvas.label(text, x, y, size, color, source=source))
 
 
-class Hops(VGroup):
+class Hops(OnTape):
     """Arcs at the tape: from a tensor's first element one stride on, along each dimension; to
     ``walk`` is to go on like that along the rows, from a caret at the first element on.
 

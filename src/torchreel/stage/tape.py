@@ -38,6 +38,10 @@ _DOWN = 8.0
 _APART = 8.0
 
 
+class OnTape(VGroup):
+    """What stands on a memory tape, and goes when it goes."""
+
+
 class MemoryTape(VGroup):
     """The slots of one storage of up to 400 elements, filled as far as ``fill`` says.
 

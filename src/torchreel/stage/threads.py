@@ -12,6 +12,7 @@ from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, Points, first_part, paint
 from torchreel.stage.colors import Color
 from torchreel.stage.motion import ease, staggered
+from torchreel.stage.tape import OnTape
 
 _WIDTH = 4.0
 
@@ -43,3 +44,7 @@ class Threads(VGroup):
         ):
             line.points = first_part(curve, float(share)) if share > 0 else np.zeros((0, 3))
             paint(line, None, color, self._width)
+
+
+class SlotThreads(Threads, OnTape):
+    """Threads that lead from the cells of a block to their slots on the tape."""

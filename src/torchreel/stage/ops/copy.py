@@ -15,7 +15,7 @@ from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows, stride_room
 from torchreel.stage.tape import MemoryTape
-from torchreel.stage.threads import Threads
+from torchreel.stage.threads import SlotThreads
 
 
 @choreography("contiguous", "clone", tape=True, fills="identity")
@@ -59,12 +59,12 @@ def _stand(stage: Stage, source: TensorRecord, result: TensorRecord, copied: VGr
     stage.play(*shown)
 
 
-def _hanging(stage: Stage, block: TensorBlock, tape: MemoryTape) -> Threads:
+def _hanging(stage: Stage, block: TensorBlock, tape: MemoryTape) -> SlotThreads:
     """Return threads that lead from the lowest cells of a block to their slots."""
     corners, size = block.pose.corners, block.pose.size
     low = np.flatnonzero(corners[:, 1] > corners[:, 1].max() - 1)
     slots = memory_positions(block.record).ravel()[low]
-    threads = Threads(
+    threads = SlotThreads(
         stage.canvas,
         [
             s_curve((float(x + size / 2), float(y + size)), tape.top_of(int(slot)))
