@@ -6,6 +6,7 @@ import functools
 import itertools
 import random
 from collections.abc import Callable
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,16 @@ from torchreel.stage.canvas import Canvas, Label
 from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
 from torchreel.stage.graph.act import zone_of
-from torchreel.stage.graph.diagram import Diagram, waves
-from torchreel.stage.graph.fold import compose
+from torchreel.stage.graph.diagram import (
+    Diagram,
+    befores,
+    calls_around,
+    common_call,
+    is_leaf,
+    ops_of,
+    waves,
+)
+from torchreel.stage.graph.fold import compose, foldings
 from torchreel.stage.graph.placement import COLUMNS, Placed
 from torchreel.stage.graph.tree import GraphTree
 from torchreel.stage.numerals import MINUS
@@ -95,6 +104,23 @@ CELLS = {
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
 }
+MODULES = {
+    "heads": "class Heads(torch.nn.Module):\n    def __init__(self):\n"
+    "        super().__init__()\n        self.body = torch.nn.Linear(3, 4)\n"
+    "        self.age = torch.nn.Linear(4, 1)\n        self.sex = torch.nn.Linear(4, 2)\n\n"
+    "    def forward(self, x, task):\n        h = torch.tanh(self.body(x))\n"
+    "        return (self.age if task == 'age' else self.sex)(h) * 2\n\n\n"
+    "torch.manual_seed(0)\nnet = Heads()\nx = torch.randn(2, 3)\n"
+    "a = net(x, 'age')\nb = net(x, 'sex')\nloss = (a + b).mean()\nloss.backward()",
+    "force": "class Force(torch.nn.Module):\n    def __init__(self):\n"
+    "        super().__init__()\n        self.k = torch.nn.Parameter(torch.tensor(0.5))\n\n"
+    "    def forward(self, x):\n        e = (self.k * x).exp()\n"
+    "        (g,) = torch.autograd.grad(e.sum(), x, create_graph=True)\n"
+    "        return g * e\n\n\n"
+    "force = Force()\nx = torch.randn(3, requires_grad=True)\n"
+    "loss = force(x).mean()\nloss.backward()",
+}
+"""Cells whose modules lead to a ring where all that a call did directly is put together."""
 LOOP = (
     "u = torch.tensor(1.0, requires_grad=True)\nsgd = torch.optim.SGD([u], lr=0.1)\n"
     "for lap in range(3):\n    sgd.zero_grad()\n    loss = u * u\n    loss.backward()\n"
@@ -105,7 +131,7 @@ LOOP = (
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     folder = tmp_path_factory.mktemp("autograd")
-    cells = {**CELLS, "loop": LOOP}
+    cells = {**CELLS, **MODULES, "loop": LOOP}
     text = "\n".join(f"# %% {name}\n{lines}\n" for name, lines in cells.items())
     (folder / "script.py").write_text(f"import torch\n\n{text}")
     return trace_script(folder / "script.py", root=Path(folder))
@@ -408,6 +434,47 @@ def test_a_long_graph_folds_and_tells_every_op(trace: Trace) -> None:
     module = next(node for node in net.diagram.nodes if node.module is not None)
     assert module.text == ("net",)
     assert module.kept  # its parameters are within it, and keep their gradients
+
+
+@pytest.mark.parametrize("cell", [*CELLS, *MODULES])
+def test_no_folding_makes_a_ring(trace: Trace, cell: str) -> None:
+    part = trace.of_cell(cell)
+    backward = part.backwards[-1]
+    for folding in foldings(part, backward):
+        together = sorted(node for op in folding.ops for node in op)
+        assert together == sorted(node for op in ops_of(backward) for node in op)
+        TopologicalSorter(befores(backward, folding.ops)).prepare()  # raises where there is one
+
+
+@pytest.mark.parametrize("cell", ["heads", "mlp"])
+def test_an_op_that_is_a_module_is_all_that_its_call_did(trace: Trace, cell: str) -> None:
+    part = trace.of_cell(cell)
+    backward = part.backwards[0]
+    folded = 0
+    for folding in foldings(part, backward):
+        for op in folding.modules:
+            call = common_call(part, backward, op)
+            ran = [
+                node.number
+                for node in backward.nodes
+                if node.step is not None and call in calls_around(part, node.step)
+            ]
+            assert sorted(op) == ran
+            folded += len(op) > 1
+    assert folded
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_every_leaf_of_two_heads_is_drawn_or_within_its_module(trace: Trace, artboard: str) -> None:
+    placed, backward = _placed(trace, "heads", artboard)
+    nodes = placed.diagram.nodes
+    drawn = {node.tensor for node in nodes if node.kind != "op"}
+    holding = {number for node in nodes if node.kind == "op" and node.kept for number in node.ops}
+    leaves = [node for node in backward.nodes if is_leaf(node)]
+    assert len(leaves) == 6
+    for leaf in leaves:
+        users = {edge.source for edge in backward.edges if edge.target == leaf.number}
+        assert leaf.tensor in drawn or users <= holding
 
 
 @pytest.mark.parametrize("cell", ["long", "double"])

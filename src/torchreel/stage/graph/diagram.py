@@ -153,6 +153,17 @@ def ops_of(backward: Backward) -> tuple[Ops, ...]:
     return tuple(tuple(nodes) for nodes in found.values())
 
 
+def befores(backward: Backward, ops: Sequence[Ops]) -> dict[Ops, list[Ops]]:
+    """Return for each of the ops, in their order, those whose results it takes."""
+    op_of = {node: op for op in ops for node in op}
+    before: dict[Ops, list[Ops]] = {op: [] for op in ops}
+    for edge in backward.edges:
+        source, target = op_of.get(edge.source), op_of.get(edge.target)
+        if source is not None and target is not None and source != target:
+            before[source].append(target)
+    return before
+
+
 class Drawing:
     """Makes the diagram of one pass for one way to put its ops together."""
 
@@ -205,12 +216,7 @@ class Drawing:
         """Return the ops in an order in which each comes after those whose results it takes."""
         # Lists, not sets, and the earliest step first: the same graph is always drawn alike.
         ops = sorted(self._ops, key=lambda op: (self._backward.nodes[op[0]].step or 0, op))
-        before: dict[Ops, list[Ops]] = {op: [] for op in ops}
-        for edge in self._backward.edges:
-            source, target = self._op_of.get(edge.source), self._op_of.get(edge.target)
-            if source is not None and target is not None and source != target:
-                before[source].append(target)
-        return list(TopologicalSorter(before).static_order())
+        return list(TopologicalSorter(befores(self._backward, ops)).static_order())
 
     def _draw_op(self, op: Ops, incoming: list[tuple[int, GraphEdge]]) -> None:
         results = self._results(op)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from torchreel.records import Backward, Trace
 from torchreel.stage.artboard import Artboard, Zone
-from torchreel.stage.graph.diagram import Detail, Drawing, Ops, calls_around, ops_of
+from torchreel.stage.graph.diagram import Detail, Drawing, Ops, befores, calls_around, ops_of
 from torchreel.stage.graph.placement import Placed, place
 
 _LEAVES: tuple[Literal["all", "outer"], ...] = ("all", "outer")
@@ -137,18 +137,46 @@ def _depths(trace: Trace, backward: Backward) -> range:
 
 
 def _by_call(trace: Trace, backward: Backward, depth: int) -> Folding:
-    """Put together the ops of each module call that is at most ``depth`` calls deep."""
-    together: dict[tuple[str, object], list[int]] = defaultdict(list)
-    modules = set()
+    """Put together the ops of each module call that is at most ``depth`` calls deep.
+
+    Only of whole calls: what a call does around inner calls that are drawn apart is not the module,
+    and as one op it would lead into them and come out of them, in a ring.
+    """
+    around: dict[Ops, list[int]] = {}
     for op in ops_of(backward):
         step = backward.nodes[op[0]].step
-        around = [] if step is None else list(reversed(calls_around(trace, step)))[:depth]
-        key = ("call", around[-1]) if around else ("op", op)
-        together[key].extend(op)
-        if around:
-            modules.add(key)
-    ops = {key: tuple(nodes) for key, nodes in together.items()}
-    return Folding(tuple(ops.values()), frozenset(ops[key] for key in modules))
+        around[op] = [] if step is None else calls_around(trace, step)[::-1][:depth]
+    apart = {call for calls in around.values() for call in calls[:-1]}
+    together: dict[int, list[Ops]] = defaultdict(list)
+    for op, calls in around.items():
+        if calls and calls[-1] not in apart:
+            together[calls[-1]].append(op)
+    return _without_rings(backward, tuple(around), list(together.values()))
+
+
+def _without_rings(backward: Backward, ops: tuple[Ops, ...], groups: list[list[Ops]]) -> Folding:
+    """Put together the ops of each group, but of none that is in a ring with what is outside it:
+    with what no module did between two of its ops."""
+    while True:
+        made = {
+            op: tuple(node for each in group for node in each) for group in groups for op in group
+        }
+        folded = tuple(dict.fromkeys(made.get(op, op) for op in ops))
+        ring = _ring(befores(backward, folded))
+        whole = [group for group in groups if made[group[0]] not in ring or len(group) == 1]
+        if len(whole) == len(groups):
+            return Folding(folded, frozenset(made.values()))
+        groups = whole
+
+
+def _ring(before: dict[Ops, list[Ops]]) -> list[Ops]:
+    """Return ops each of which comes before the next and the last before the first, if any do."""
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        ring: list[Ops] = error.args[1]
+        return ring
+    return []
 
 
 def _by_stretch(backward: Backward, folding: Folding) -> Folding:
@@ -156,12 +184,7 @@ def _by_stretch(backward: Backward, folding: Folding) -> Folding:
 
     Stretches of an order in which each op comes after those it takes from lead to no ring.
     """
-    op_of = {node: op for op in folding.ops for node in op}
-    before: dict[Ops, list[Ops]] = {op: [] for op in reversed(folding.ops)}
-    for edge in backward.edges:
-        source, target = op_of.get(edge.source), op_of.get(edge.target)
-        if source is not None and target is not None and source != target:
-            before[source].append(target)
+    before = befores(backward, folding.ops[::-1])
     order = list(TopologicalSorter(before).static_order())
     size = -(-len(order) // _OPS_MOST)
     stretches = [order[start : start + size] for start in range(0, len(order), size)]
