@@ -25,10 +25,12 @@ BINS = 200
 
 @dataclass(frozen=True)
 class Binned:
-    """A series in stretches of laps: its last lap, mean, least and greatest value in each."""
+    """A series in stretches of laps: first and last lap, mean, least, greatest value of each, and
+    its value in the last lap."""
 
     first: Floats
     last: Floats
+    value: Floats
     mean: Floats
     low: Floats
     high: Floats
@@ -46,6 +48,7 @@ def binned(points: Floats, most: int = BINS) -> Binned:
     return Binned(
         first=np.array([part[0, 0] for part in parts]),
         last=np.array([part[-1, 0] for part in parts]),
+        value=np.array([part[-1, 1] for part in parts]),
         mean=np.array([part[:, 1].mean() for part in parts]),
         low=np.array([part[:, 1].min() for part in parts]),
         high=np.array([part[:, 1].max() for part in parts]),
@@ -56,9 +59,9 @@ class LossCurve(Group):
     """A series as a curve from its first lap to the last, with a dot where it has come to.
 
     The bright line is the mean of each stretch, the faint band reaches from its least to its
-    greatest value; ``number`` is the series' position in the trace. The large number is the mean of
-    the stretch of the dot; a curve that is not ``numbered`` lacks it. What is above the axis leaves
-    the picture.
+    greatest value; ``number`` is the series' position in the trace. The large number is that of
+    the lap that it has come to; a curve that is not ``numbered`` lacks it. What is above the axis
+    leaves the picture.
     """
 
     def __init__(
@@ -153,7 +156,7 @@ class LossCurve(Group):
         else:
             self.dot.points = self.dot.points[:0]
         self._peak_shown.turn(count > self._highest)
-        self.told = self._told(count - 1) if count else None
+        self.told = self._last_told(count - 1) if count else None
         if self.numbered:
             self._write(self.told)
 
@@ -180,10 +183,17 @@ class LossCurve(Group):
 
     def _told(self, place: int) -> Drawn:
         """Return the mean of a stretch as it is written."""
-        mean = float(self.bins.mean[place])
-        text = numerals.write(mean, 6) or numerals.write(mean, 6, 1) or "?"
-        laps = (self.number, int(self.bins.first[place]), int(self.bins.last[place]))
-        return Drawn(0, text, "series", index=laps)
+        laps = int(self.bins.first[place]), int(self.bins.last[place])
+        return self._written(float(self.bins.mean[place]), *laps)
+
+    def _last_told(self, place: int) -> Drawn:
+        """Return the value of the last lap of a stretch as it is written."""
+        lap = int(self.bins.last[place])
+        return self._written(float(self.bins.value[place]), lap, lap)
+
+    def _written(self, value: float, first: int, last: int) -> Drawn:
+        text = numerals.write(value, 6) or numerals.write(value, 6, 1) or "?"
+        return Drawn(0, text, "series", index=(self.number, first, last))
 
     def _write(self, source: Drawn | None) -> None:
         artboard, zone = self.canvas.artboard, self.zone
