@@ -627,6 +627,9 @@ WRITES = {
     "no_match_deep": ("k = torch.arange(12.0).reshape(2, 2, 3)", "k[k > 100] = 5"),
     "no_elements": ("k = torch.zeros(2, 0, 3)", "k[:] = 1"),
     "no_rows": ("k = torch.zeros(4, 3)", "k[4:] = 1"),
+    "scattered": ("k = torch.zeros(4, 5)\nk[1:3, ::2] = 7", "k[k == 0] = -1"),
+    "chequered": ("k = torch.arange(48).reshape(6, 8)", "k[k % 2 == 0] = -1"),
+    "every_third": ("k = torch.arange(36)", "k[::3] = -1"),
 }
 
 
@@ -655,3 +658,19 @@ def test_nothing_is_lit_where_nothing_is_written(writes: Trace, cell: str, artbo
     assert not scene.warnings
     assert not _written(cell).any()
     assert all(not len(focus.boxes) for focus in scene.stage._lights.values())
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", [each for each in WRITES if not each.startswith("no_")])
+def test_the_cells_that_are_written_are_lit_and_no_others(
+    writes: Trace, cell: str, artboard: str
+) -> None:
+    scene = play_cell(writes, cell, artboard)
+    block = scene.block("k")
+    middles = block.pose.corners + block.pose.size / 2
+    boxes = scene.stage.lit_boxes(block)[:, None]
+    inside = (middles > boxes[..., :2]) & (middles < boxes[..., :2] + boxes[..., 2:4])
+    lit = np.zeros(block.record.numel, dtype=bool)
+    lit[block.elements[inside.all(axis=2).any(axis=0)]] = True
+    assert not scene.warnings
+    assert lit.tolist() == _written(cell).flatten().tolist()

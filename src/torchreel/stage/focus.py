@@ -19,6 +19,7 @@ Points = NDArray[np.float64]
 _WIDTH = 6.0
 _RADIUS = 8.0
 _FRAMES = 8
+"""So many cells at most are framed one by one where some stand behind others."""
 
 
 class Focus(VMobject):
@@ -92,10 +93,13 @@ class Focus(VMobject):
             axis=1
         )
         whole = (inside & here).sum() * (back - near + 1 if deep else 1)
-        if len(cells) == whole or len(cells) > _FRAMES:
+        if len(cells) == whole or (deep and len(cells) > _FRAMES):
             return np.array([[x0, y0, x1 - x0, y1 - y0, deep]])
         seen = corners if not deep else pose.corners[cells[pose.far[cells] == near]]
-        return np.array([[x, y, pose.size, pose.size, 0.0] for x, y in seen])
+        # Within its own cell, or what lies between two frames would seem framed as well.
+        inset = self.canvas.artboard.px(_WIDTH) / 2
+        side = pose.size - 2 * inset
+        return np.array([[x + inset, y + inset, side, side, 0.0] for x, y in seen])
 
     def _part_of_row(self, wanted: NDArray[np.int64]) -> Points:
         """Return the box around elements of a row that is drawn short, or the dots for them."""
