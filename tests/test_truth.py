@@ -121,6 +121,7 @@ class Oracle:
                 self._find_parameters(made, after)
                 used = [each.tensor for each in step.operands if each.tensor is not None]
                 names = [self.trace.tensor(each).name for each in used]
+                self._find_parameters(zip(names, used, strict=True), moment.before)
                 self._find_parameters(zip(names, step.results, strict=False), after)
 
     def _find_parameters(self, named: Iterable[tuple[str, int]], scope: dict[str, Any]) -> None:
@@ -281,8 +282,20 @@ class Oracle:
 
     def _op(self, drawn: Drawn) -> bool:
         assert drawn.step is not None
+        if drawn.text == "+=":  # no line says it: a pass adds to the gradient that was kept
+            return self._adds(drawn.step)
         line = self.trace.steps[drawn.step].expression
         return all(part in line for part in drawn.text.split())
+
+    def _adds(self, step: int) -> bool:
+        """Tell whether a backward pass made the kept gradients greater by what came back."""
+        passes = [each for each in self.trace.backwards if each.step == step]
+        totals = [each for one in passes for each in one.accumulations if each.before is not None]
+        sums = [(self.held[each.before or 0], self.held[each.after], each) for each in totals]
+        return bool(sums) and all(
+            torch.equal(before.value + self.held[each.gradient].value, after.value)
+            for before, after, each in sums
+        )
 
     def _code(self, drawn: Drawn) -> bool:
         return drawn.text in self.source

@@ -329,7 +329,7 @@ def test_links_are_the_calls_and_ops_of_the_forward(trace: Trace) -> None:
     own = trace.of_cell("skip")
     call = next(each for each in own.calls if each.parent is None)
     chain = chain_of(own, call, 12)
-    assert [link.name for link in chain.links] == ["a", "relu", "b", "add", "relu"]
+    assert [link.name for link in chain.links] == ["a", "relu", "b", "+", "relu"]
     assert chain.links[3].sources == (INPUT, 2)
     assert chain.skips == ((INPUT, 3),)
     assert [link.has_parameters for link in chain.links] == [True, False, True, False, False]
