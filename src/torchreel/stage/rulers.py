@@ -10,7 +10,7 @@ from manim import VGroup
 from numpy.typing import NDArray
 
 from torchreel.records import Drawn, Shape
-from torchreel.stage.block import TensorBlock
+from torchreel.stage.block import FRAMED, TensorBlock, is_framed
 from torchreel.stage.canvas import Canvas, Label, paint
 from torchreel.stage.form import DEPTH_X, DEPTH_Y, PLANK, Mode, visible
 from torchreel.stage.layout import Margins
@@ -108,8 +108,16 @@ class IndexRulers(VGroup):
     def _box(self, which: int, at: int) -> tuple[float, float, float, float]:
         """Return the middle of a number, and its width and height."""
         axis = self._axes[which]
+        return *self._middle(axis, at), self._width(axis, at), _CAP * self.size
+
+    def _middle(self, axis: Axis, at: int) -> tuple[float, float]:
         x, y = axis.places[at]
-        return float(x), float(y), text_width(str(axis.indices[at]), self.size), _CAP * self.size
+        if axis.inwards[1] == 0:  # the numbers of rows end where those of one digit do
+            x -= (self._width(axis, at) - text_width("0", self.size)) / 2
+        return float(x), float(y)
+
+    def _width(self, axis: Axis, at: int) -> float:
+        return text_width(str(axis.indices[at]), self.size)
 
     def _write(self, axis: Axis, told: Sequence[int], lit: Collection[int]) -> None:
         """Write numbers of an axis."""
@@ -117,7 +125,7 @@ class IndexRulers(VGroup):
         short, inwards = len(told) < len(axis.indices), np.array(axis.inwards)
         shape = self.block.record.shape
         for at in told:
-            index, (x, y) = int(axis.indices[at]), axis.places[at]
+            index, (x, y) = int(axis.indices[at]), self._middle(axis, at)
             color = theme.focus if index in lit else theme.muted
             if short or axis.line:
                 end = axis.places[at] + inwards
@@ -125,9 +133,7 @@ class IndexRulers(VGroup):
                 self.add(self.canvas.path([tuple(start), tuple(end)], theme.muted, px(3)))
             index_of = (index,) if axis.dim == len(shape) - 1 else (axis.dim, index)
             source = Drawn(0, str(index), "index", self.block.record.id, index_of)
-            label = self.canvas.label(
-                str(index), float(x), float(y), self.size, color, source=source
-            )
+            label = self.canvas.label(str(index), x, y, self.size, color, source=source)
             self._labels.append((axis.dim, index, label))
             self.add(label)
         if axis.line:
@@ -147,6 +153,8 @@ def axes_of(canvas: Canvas, block: TensorBlock) -> list[Axis]:
     drawn = _slab_axes(canvas, block) if form.is_slab else _cell_axes(canvas, block)
     told = {axis.dim for axis in drawn}
     left = [dim for dim, size in enumerate(shape) if size > 1 and dim not in told]
+    if is_framed(block.record):
+        drawn = [_beside_frame(axis, canvas.artboard.px(FRAMED)) for axis in drawn]
     above = 1 + any(axis.inwards[1] < 0 for axis in drawn)
     return [axis for axis in drawn if shape[axis.dim] > 1 or len(shape) < 3] + [
         _line_below(canvas, block, dim, row) for row, dim in enumerate(reversed(left), above)
@@ -328,6 +336,14 @@ def _line_below(canvas: Canvas, block: TensorBlock, dim: int, row: int) -> Axis:
     return replace(
         _axis(dim, np.stack([x, np.full(size, y)], axis=1), (0.0, -px(_ABOVE))), line=True
     )
+
+
+def _beside_frame(axis: Axis, pad: float) -> Axis:
+    """Return an axis so much further out, where it is clear of a parameter's frame."""
+    inwards = np.array(axis.inwards)
+    way = inwards / float(np.linalg.norm(inwards)) * pad
+    x, y = inwards + way
+    return replace(axis, places=axis.places - way, inwards=(float(x), float(y)))
 
 
 def _axis(
