@@ -372,6 +372,23 @@ def test_beside_long_code_the_values_stand_below_the_film(
     assert (values["y"] >= film["y"] + film["height"]) == below
 
 
+def test_the_values_below_the_film_stay_in_sight_with_it(browser: Browser, course: Course) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(course.url + LOOPS)
+    player = Player.of(page)
+    film, values, steps = (player.find(each) for each in (".tr-film", ".tr-vars", ".tr-transcript"))
+    expect(player.find("figure")).to_have_attribute("style", re.compile("--tr-values"))
+    steps.evaluate("steps => { steps.style.paddingBottom = '60rem' }")  # as of a longer cell
+    for place in ("start", "center", "end"):
+        steps.evaluate("(steps, place) => steps.scrollIntoView({ block: place })", place)
+        expect(values).to_be_in_viewport(ratio=0.99)
+        above, below = film.bounding_box(), values.bounding_box()
+        assert above
+        assert below
+        assert below["y"] >= above["y"] + above["height"] - 1
+    page.close()
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_below_a_clip_moves_while_it_plays(
     browser: Browser, course: Course, width: int

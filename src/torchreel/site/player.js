@@ -353,7 +353,16 @@
         if (contentRect.width !== this.room) this.measure((this.room = contentRect.width));
       });
       room.observe(this);
-      this.leaving.signal.addEventListener("abort", () => room.disconnect());
+      const heights = { "--tr-film": this.find(".tr-film"), "--tr-values": this.find(".tr-vars") };
+      const tall = new ResizeObserver(() => {
+        for (const [name, part] of Object.entries(heights))
+          if (part) this.figure.style.setProperty(name, `${part.offsetHeight}px`);
+      });
+      for (const part of Object.values(heights)) if (part) tall.observe(part);
+      this.leaving.signal.addEventListener("abort", () => {
+        room.disconnect();
+        tall.disconnect();
+      });
     }
 
     measure() {
