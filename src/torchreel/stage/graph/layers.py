@@ -6,10 +6,11 @@ After Sugiyama, Tagawa and Toda (1981): ranks, order within the ranks, coordinat
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Link = tuple[int, int]
@@ -31,7 +32,7 @@ class Layers:
     columns: tuple[tuple[int, ...], ...]
     paths: tuple[tuple[int, ...], ...]
 
-    @property
+    @functools.cached_property
     def crossings(self) -> int:
         """How many pairs of links cross."""
         return sum(
@@ -53,7 +54,7 @@ class Layers:
             for group in {groups[node] for node in nodes}:
                 away = leaves.index(group) % columns if group in leaves else 0
                 rank[group] = number - away
-        return _in_columns(_columns(groups, rank), groups, links)
+        return _in_columns(tuple(_columns(groups, rank)), tuple(groups), tuple(links))
 
     def _between(self, number: int) -> list[Link]:
         left = set(self.columns[number])
@@ -85,7 +86,7 @@ def arrange(
     for rank in _rankings(groups, links, late=late):
         if best is not None and most is not None and max(rank) >= most:
             continue
-        layers = _in_columns(rank, groups, links)
+        layers = _in_columns(tuple(rank), tuple(groups), tuple(links))
         if best is None or layers.crossings < best.crossings:
             best = layers
         if not best.crossings:
@@ -152,8 +153,12 @@ def _rankings(groups: Sequence[int], links: Sequence[Link], *, late: bool) -> It
             yield _columns(groups, {**rank, **moved})
 
 
-def _in_columns(rank: Sequence[int], groups: Sequence[int], links: Sequence[Link]) -> Layers:
-    """Return nodes in these columns, ordered so that few links cross."""
+@functools.lru_cache(maxsize=1024)
+def _in_columns(rank: tuple[int, ...], groups: tuple[int, ...], links: tuple[Link, ...]) -> Layers:
+    """Return nodes in these columns, ordered so that few links cross.
+
+    Kept: pictures of a graph that differ in what its nodes show have the same columns.
+    """
     members: dict[tuple[int, ...], list[int]] = {}
     for node, group in enumerate(groups):
         members.setdefault((rank[node], group), []).append(node)
@@ -216,6 +221,18 @@ def heights(
     return y
 
 
+def least_height(
+    layers: Layers, above: Mapping[int, float], below: Mapping[int, float], gap: float
+) -> float:
+    """Return how high the highest column is; the measures are those of :func:`heights`."""
+    return max(
+        above.get(column[0], 0.0)
+        + _offsets(column, above, below, gap)[-1]
+        + below.get(column[-1], 0.0)
+        for column in layers.columns
+    )
+
+
 def _offsets(
     column: Sequence[int], above: Mapping[int, float], below: Mapping[int, float], gap: float
 ) -> list[float]:
@@ -246,19 +263,16 @@ def _spread(
     return [place + offset for place, offset in zip(places, offsets, strict=True)]
 
 
-Units = list[list[tuple[int, ...]]]
+Unit = tuple[int, ...]
+Units = list[list[Unit]]
 
 
 def _ordered(units: Units, paths: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    steps = list(itertools.chain.from_iterable(itertools.pairwise(path) for path in paths))
-    column = {node: i for i, column in enumerate(units) for unit in column for node in unit}
-    between: list[list[Link]] = [[] for _ in units]
-    for step in steps:
-        between[column[step[0]]].append(step)
-    best, least = units, _total(units, between)
+    order = _Order(units, paths)
+    best, least = units, order.crossings()
     for start in _starts(units):
-        found = _improved(start, between)
-        crossings = _total(found, between)
+        order.begin(start)
+        found, crossings = order.improved()
         if crossings < least:
             best, least = found, crossings
         if least == 0:
@@ -274,96 +288,117 @@ def _starts(units: Units) -> Iterator[Units]:
         yield [dice.sample(column, len(column)) for column in units]
 
 
-def _improved(units: Units, between: list[list[Link]]) -> Units:
-    """Sort each column by where its neighbours stand, to and fro, then swap neighbours."""
-    best = current = [list(column) for column in units]
-    least = _total(best, between)
-    for sweep in range(_SWEEPS):
-        forward = sweep % 2 == 0
-        numbers = range(1, len(units)) if forward else range(len(units) - 2, -1, -1)
-        current = [list(column) for column in current]
-        for number in numbers:
-            _sort(current, number, between, from_left=forward)
-        _swap(current, between)
-        crossings = _total(current, between)
-        if crossings < least:
-            best, least = [list(column) for column in current], crossings
-        if least == 0:
-            break
-    return best
+class _Order:
+    """The order of the units in each column, and where each node stands in it.
 
+    Most of the time that a graph takes goes by here: what does not change is looked up once.
+    """
 
-def _sort(units: Units, number: int, between: list[list[Link]], *, from_left: bool) -> None:
-    neighbour = number - 1 if from_left else number + 1
-    place = {node: i for i, node in enumerate(_flat(units[neighbour]))}
-    met: dict[int, list[int]] = defaultdict(list)
-    for left, right in between[min(number, neighbour)]:
-        one, other = (right, left) if from_left else (left, right)
-        met[one].append(place[other])
+    def __init__(self, units: Units, paths: Sequence[tuple[int, ...]]) -> None:
+        column = {node: i for i, nodes in enumerate(units) for unit in nodes for node in unit}
+        unit_of = {node: unit for nodes in units for unit in nodes for node in unit}
+        self._between: list[list[Link]] = [[] for _ in units]
+        # The nodes that each unit's links lead to, on its left and on its right.
+        self._beside: dict[Unit, tuple[list[int], list[int]]]
+        self._beside = {unit: ([], []) for nodes in units for unit in nodes}
+        for left, right in itertools.chain.from_iterable(map(itertools.pairwise, paths)):
+            self._between[column[left]].append((left, right))
+            self._beside[unit_of[left]][1].append(right)
+            self._beside[unit_of[right]][0].append(left)
+        self._place = [0] * len(column)
+        self.begin(units)
 
-    def middle(entry: tuple[int, tuple[int, ...]]) -> float:
-        at, unit = entry
-        places = [each for node in unit for each in met[node]]
-        return sum(places) / len(places) if places else float(at)
+    def begin(self, units: Units) -> None:
+        """Order the columns like these."""
+        self._units = [list(column) for column in units]
+        for number in range(len(units)):
+            self._settle(number)
 
-    units[number] = [unit for _, unit in sorted(enumerate(units[number]), key=middle)]
+    def improved(self) -> tuple[Units, int]:
+        """Sort each column by where its neighbours stand, to and fro, then swap neighbours; return
+        the best order that was met, and how many links cross in it."""
+        best, least = [list(column) for column in self._units], self.crossings()
+        before: dict[bool, Units] = {}
+        for sweep in range(_SWEEPS):
+            forward = sweep % 2 == 0
+            last = len(self._units) - 1
+            for number in range(1, last + 1) if forward else range(last - 1, -1, -1):
+                self._sort(number, 0 if forward else 1)
+            self._swap()
+            crossings = self.crossings()
+            current = [list(column) for column in self._units]
+            if crossings < least:
+                best, least = current, crossings
+            if least == 0 or current == before.get(forward):  # from here on it goes in a circle
+                break
+            before[forward] = current
+        return best, least
 
+    def crossings(self) -> int:
+        """Return how many pairs of links cross."""
+        place = self._place
+        return sum(
+            _inversions((place[one], place[other]) for one, other in links)
+            for links in self._between
+        )
 
-def _swap(units: Units, between: list[list[Link]]) -> None:
-    """Swap units next to each other as long as that takes crossings away."""
-    improved = True
-    while improved:
-        improved = False
-        for number, column in enumerate(units):
-            met = _met(units, number, between)
-            for i in range(len(column) - 1):
-                one, other = column[i], column[i + 1]
-                if _inversions(met[other], met[one]) < _inversions(met[one], met[other]):
-                    column[i], column[i + 1] = other, one
-                    improved = True
+    def _settle(self, number: int) -> None:
+        for at, node in enumerate(itertools.chain.from_iterable(self._units[number])):
+            self._place[node] = at
 
+    def _sort(self, number: int, side: int) -> None:
+        place, column = self._place, self._units[number]
+        middles: dict[Unit, float] = {}
+        for at, unit in enumerate(column):
+            beside = self._beside[unit][side]
+            middles[unit] = sum([place[node] for node in beside]) / len(beside) if beside else at
+        column.sort(key=middles.__getitem__)
+        self._settle(number)
 
-Met = tuple[list[int], list[int]]
+    def _swap(self) -> None:
+        """Swap units next to each other as long as that takes crossings away."""
+        waiting = set(range(len(self._units)))
+        while waiting:
+            for number in range(len(self._units)):
+                if number not in waiting:  # nothing changed beside it since it was last in order
+                    continue
+                waiting.discard(number)
+                if self._swap_in(number):
+                    waiting |= {number - 1, number, number + 1} & set(range(len(self._units)))
 
-
-def _met(units: Units, number: int, between: list[list[Link]]) -> dict[tuple[int, ...], Met]:
-    """Return where the neighbours of each unit of a column stand, to the left and to the right."""
-    unit_of = {node: unit for unit in units[number] for node in unit}
-    met: dict[tuple[int, ...], Met] = {unit: ([], []) for unit in units[number]}
-    for side, left in enumerate((number - 1, number)):
-        if not 0 <= left < len(units) - 1:
-            continue
-        neighbour = left if side == 0 else number + 1
-        place = {node: i for i, node in enumerate(_flat(units[neighbour]))}
-        for link in between[left]:
-            one, other = link if side else reversed(link)
-            met[unit_of[one]][side].append(place[other])
-    return met
-
-
-def _inversions(upper: Met, lower: Met) -> int:
-    """Return how many links of two units cross that stand one above the other."""
-    return sum(
-        p > q
-        for one, other in zip(upper, lower, strict=True)
-        for p, q in itertools.product(one, other)
-    )
-
-
-def _total(units: Units, between: list[list[Link]]) -> int:
-    return sum(
-        _crossings(_flat(units[left]), _flat(units[left + 1]), between[left])
-        for left in range(len(units) - 1)
-    )
+    def _swap_in(self, number: int) -> bool:
+        """Go down a column once, and tell whether units were swapped."""
+        place, column = self._place, self._units[number]
+        met = [[[place[node] for node in side] for side in self._beside[u]] for u in column]
+        swapped = False
+        for i in range(len(column) - 1):
+            one, other = met[i], met[i + 1]
+            gain = 0
+            for above, below in zip(one, other, strict=True):
+                for p in above:
+                    for q in below:
+                        gain += (p > q) - (p < q)
+            if gain > 0:
+                column[i], column[i + 1] = column[i + 1], column[i]
+                met[i], met[i + 1] = other, one
+                swapped = True
+        if swapped:
+            self._settle(number)
+        return swapped
 
 
 def _crossings(left: Sequence[int], right: Sequence[int], links: Sequence[Link]) -> int:
     on_left = {node: i for i, node in enumerate(left)}
     on_right = {node: i for i, node in enumerate(right)}
+    return _inversions((on_left[one], on_right[other]) for one, other in links)
+
+
+def _inversions(ends: Iterable[tuple[int, int]]) -> int:
+    """Return how many of these lines cross, each given by where its ends stand in two columns."""
     crossings = 0
     above: list[int] = []
     # Links from one node do not cross: the lower end of those from above is what counts.
-    for _, end in sorted((on_left[one], on_right[other]) for one, other in links):
+    for _, end in sorted(ends):
         crossings += len(above) - bisect.bisect_right(above, end)
         bisect.insort(above, end)
     return crossings

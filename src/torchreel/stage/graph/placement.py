@@ -16,7 +16,7 @@ from torchreel.records import Shape, TensorRecord, Trace
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.graph.diagram import Diagram, Node
-from torchreel.stage.graph.layers import Layers, arrange, heights, ranks
+from torchreel.stage.graph.layers import Layers, arrange, heights, least_height, ranks
 from torchreel.stage.layout import DEPTH_X, DEPTH_Y, SLAB
 from torchreel.stage.text import ADVANCE, text_width
 
@@ -276,8 +276,10 @@ def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Size
         return None
     between = min(between, _BETWEEN[sizes.artboard.name] * sizes.cell + sizes.artboard.px(10))
     above, below = _reaches(diagram, bodies)
-    for gap in _GAPS:
-        y = heights(layers, above, below, sizes.artboard.px(gap))
+    for gap in map(sizes.artboard.px, _GAPS):
+        if least_height(layers, above, below, gap) > zone.height:  # before the costly heights
+            continue
+        y = heights(layers, above, below, gap)
         top = min(y[node] - above.get(node, 0.0) for node in y)
         bottom = max(y[node] + below.get(node, 0.0) for node in y)
         if bottom - top <= zone.height:
@@ -614,6 +616,7 @@ def _factors(
     """Return the place of each derivative: beside its link, on nothing else."""
     taken: list[Rectangle] = [each for box in boxes for each in _rectangles(box)]
     lines = [points_on(curve) for curve in curves]
+    drawn = np.concatenate([np.zeros((0, 2)), *lines])
     found: dict[int, tuple[float, float, str]] = {}
     for number, link in enumerate(diagram.links):
         text = factor_text(link.factor.value) if link.factor is not None else None
@@ -629,10 +632,10 @@ def _factors(
             cost = 10.0 * sum(_share(box, other) for other in taken)
             close, near = sizes.artboard.px(3), sizes.artboard.px(6)
             tight = (box[0] - close, box[1] - close, box[2] + close, box[3] + close)
-            if any(_inside(line, tight) for line in lines):
+            if _inside(drawn, tight):
                 continue
             grown = (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near)
-            cost += 0.2 * sum(_inside(line, grown) for line in lines)
+            cost += 0.2 * _inside(drawn, grown)
             if cost < least:
                 best, least = (x, y, box), cost
         if best is not None:
