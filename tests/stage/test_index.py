@@ -344,3 +344,32 @@ def test_a_mask_of_a_block_with_depth_hides_none_that_it_chooses(tmp_path: Path)
         assert block.pose.shown[chosen.numpy()].all()
         near = block.pose.far == block.pose.far[chosen.numpy()].min()
         assert not block._hidden()[near & chosen.numpy()].any()
+
+
+INDICES = [
+    *("torch.tensor(2), ::2", "torch.tensor(1)", "torch.tensor([1])", "torch.tensor(True)"),
+    *("[0, 2]", ":, [1]", "..., 1", "1:, None", "None, 0", "torch.tensor(2), torch.tensor(0)"),
+    *("x > 3", "torch.tensor([True, False, True])", "(torch.tensor(1), slice(1, 3))"),
+]
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of a cell for each of these indices."""
+    made = "x = torch.arange(12).reshape(3, 4)"
+    cells = {f"i{at}": f"{made}\nr = x[{index}]" for at, index in enumerate(INDICES)}
+    script = write_cells(tmp_path_factory.mktemp("indexed"), cells)
+    return trace_script(script, root=script.parent)
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_a_view_is_told_by_its_memory_and_a_copy_by_its_cells(indexed: Trace, index: str) -> None:
+    x = torch.arange(12).reshape(3, 4)
+    r = eval(f"x[{index}]", {"torch": torch, "x": x})
+    scene = play_cell(indexed, f"i{INDICES.index(index)}")
+    hops = any(isinstance(each, Hops) for each in scene.mobjects)
+    reckoned = any(each.source == "offset" for each in scene.drawn)  # of one element
+    is_view = r.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    assert (hops or reckoned) == is_view
+    assert [block.record.shape for block in scene.stage.blocks][-1] == tuple(r.shape)
+    assert not scene.warnings

@@ -14,13 +14,14 @@ import pytest
 import torch
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-from torchreel.records import TensorRecord, TorchReelError
+from torchreel.records import Shape, TensorRecord, TorchReelError
 from torchreel.spelling import bare_name
 from torchreel.stage import fonts, registry
 from torchreel.stage import text as text_module
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.checker import Body, Frame, Lit, Written, flaws, flaws_at_rest, lacking
 from torchreel.stage.colors import THEMES, Color, identity, ink_on, mix, rgb, signed
+from torchreel.stage.form import form
 from torchreel.stage.layout import drawable, modes, place
 from torchreel.stage.memory import memory_positions
 from torchreel.stage.numerals import write, write_all, write_one
@@ -48,6 +49,11 @@ from torchreel.stage.text import ADVANCE, columns, cut, outline, text_width, unk
         (0.0004, 4, "4e−4"),
         (12345.6, 3, "1e4"),
         (321.7, 4, "322."),
+        (192.5, 6, "192.5"),
+        (192.5, 3, None),
+        (200.0, 3, "2e2"),
+        (1234.5, 6, "1234."),
+        (1234.5, 4, None),
         (True, 1, "T"),
         (True, 4, "T"),
         (True, 5, "True"),
@@ -412,3 +418,15 @@ def test_the_checker_sees_an_empty_frame_and_two_things_lit() -> None:
     assert flaws_at_rest(before, None) == []
     assert flaws_at_rest(moved, before) == []
     assert flaws_at_rest(kept, before) == ["two things are lit: '4', from an earlier line, and '5'"]
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3), (2, 2, 0)])
+def test_a_tensor_without_elements_has_no_extent_along_its_zero(shape: Shape) -> None:
+    picture = form(shape)
+    slices, rows, columns = (None,) * (3 - len(shape)) + shape
+    wide, tall = picture.stretch
+    drawn = {columns: wide, rows: tall, slices: picture.depth}
+    assert picture.is_slab
+    assert 0 < drawn[0] < 0.2
+    assert wide in (columns, drawn[0])
+    assert tall in (rows or 1, drawn[0])

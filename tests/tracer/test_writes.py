@@ -28,6 +28,13 @@ v = torch.tensor([[0.0, 5.0], [0.1, 0.0]])
 b = F.embedding_bag(i, v, torch.tensor([0]), max_norm=2.0)
 s = F.embedding(i, w)
 
+# %% grown
+g = torch.arange(4.0)
+g.resize_(2)
+grown = g.resize_(6)
+part = g[:3]
+g.fill_(3)
+
 # %% inference
 with torch.inference_mode():
     a = torch.tensor([-1.0, 2.0])
@@ -121,3 +128,16 @@ def test_in_inference_mode_writes_are_told(writes: Trace, plain: dict[str, Any])
     assert writes.values[held["a"]].tolist() == plain["a"].tolist() == [0.0, 2.0]
     assert writes.values[held["d"]].tolist() == plain["d"].tolist()
     assert len({step.results for step in steps}) == len(steps) - 1, "only contiguous made no other"
+
+
+def test_memory_that_a_tensor_grew_by_is_not_told_before_it_is_written(
+    writes: Trace, plain: dict[str, Any]
+) -> None:
+    (shrunk,) = steps_of(writes, "g.resize_(2)")
+    (grown,) = steps_of(writes, "g.resize_(6)")
+    (part,) = steps_of(writes, "g[:3]")
+    (filled,) = steps_of(writes, "g.fill_")
+    assert writes.values[shrunk.results[0]].tolist() == [0, 1]
+    assert [writes.values.get(each.results[0]) for each in (grown, part)] == [None, None]
+    assert not grown.written
+    assert writes.values[filled.results[0]].tolist() == plain["g"].tolist()

@@ -75,16 +75,6 @@ class Facts:
         same = (before == after) | ((before != before) & (after != after))
         return np.flatnonzero(~same.ravel())
 
-    def reached(self, step: Step) -> NDArray[np.int64] | None:
-        """Return the elements that a step writes, whatever they held before; None where that is not
-        known."""
-        moves, kept = self.trace.moves(step.number, 0), self.unwritten(step).id
-        own = [place for place, each in enumerate(step.operands) if each.tensor == kept]
-        if moves is None or not own or len(moves) != self.record(step.results[0]).numel:
-            return None
-        stays = (moves[:, 0] == own[0]) & (moves[:, 1] == np.arange(len(moves)))
-        return np.flatnonzero(~stays)
-
     def unwritten(self, step: Step) -> TensorRecord:
         """Return what a step writes as it was before: the operand in the memory of its result."""
         result, operands = self.record(step.results[0]), self.operands(step)

@@ -30,6 +30,9 @@ _CUBOID_GAP = 0.75
 _SHELF_GAP = 1.0
 _SLAB_WIDE, _SLAB_TALL = 8.0, 4.0
 
+_NONE = 0.1
+"""How wide, in cells, the line is that stands for a size of 0."""
+
 Mode = Literal["open", "solid", "column"]
 Points = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -183,6 +186,9 @@ def slab(shape: Shape, order: tuple[int, ...] | None = None) -> Form:
     wide = min(_SLAB_WIDE, _SLAB_TALL * aspect)
     tall = 1.0 if len(drawn) < 2 else max(wide / aspect, 0.6)
     depth = SLAB if slices == 1 else min(2.0, 0.4 + tall * slices / max(rows, columns, 1))
+    if not np.prod(shape, dtype=np.int64):  # as large as its cells would be, but for the thickness
+        wide, tall = min(_SLAB_WIDE, columns or _NONE), min(_SLAB_TALL, rows or _NONE)
+        depth = {0: _NONE, 1: 0.0}.get(slices, depth)
     one = np.zeros(1)
     return Form(
         shape,

@@ -36,7 +36,7 @@ class Landing(Floor):
     def empty_slots(self, pose: Pose) -> VGroup:
         """Return the empty slots in which the cells of a pose will land: one for very many."""
         theme, artboard = self.canvas.theme, self.canvas.artboard
-        inset = min(artboard.px(4), 0.06 * pose.size)
+        inset = min(artboard.px(4), 0.06 * pose.size * min(1.0, *pose.stretch))
         places = [
             (x, y, pose.size * pose.stretch[0], pose.size * pose.stretch[1])
             for x, y in pose.corners

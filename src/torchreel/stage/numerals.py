@@ -66,7 +66,10 @@ def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]
     if size >= 10_000 or 0 < size < _SMALLEST:
         return [_exponent(value)]
     if size >= 100 or value == int(value):
-        return [f"{value:.0f}.", _exponent(value)]
+        short = _exponent(value)
+        whole = [f"{value:.0f}.", *([short] if float(short) == value else [])]
+        part = size < 1000 and value != int(value)  # or 100. + 92.5 would be 192.
+        return [f"{value:.1f}", *whole] if part else whole
     texts = [f"{value:.{3 if size < _SMALL else decimals}f}"]
     if size < 1:
         texts += [_without_zero(texts[0]), _without_zero(f"{value:.2f}")]

@@ -69,6 +69,8 @@ class SlabDrawing(Group):
         w, h = pose.size * pose.stretch[0], pose.size * pose.stretch[1]
         lean = np.array([DEPTH_X, DEPTH_Y]) * pose.depth
         fill = mix(theme.surface2, theme.muted, 0.25)
+        if not block.record.numel:
+            fill = theme.surface  # of an empty slot
         if self.image is not None:
             fill = mix(theme.surface2, self.image.mean(axis=(0, 1)), 0.7)
         dark = mix(fill, mix(theme.bg, fill, _DIM), dim)
@@ -101,7 +103,8 @@ class SlabDrawing(Group):
         closed = np.array([*corners, *corners[:1]], dtype=float).reshape(-1, 2)
         face.points = self.canvas.points(polyline(closed) if len(closed) else closed)
         width = self.canvas.stroke(self.canvas.artboard.px(_EDGE))
-        paint(face, block.shade(color), block.shade(self.canvas.theme.bg), width)
+        edge = self.canvas.theme.bg if block.record.numel else self.canvas.theme.line
+        paint(face, block.shade(color), block.shade(edge), width)
 
     def _paint(self, block: Any, width: int, height: int) -> None:
         dim, faded, sight = float(block.dims[0]), float(block.faded), block.sight

@@ -23,6 +23,9 @@ UNINITIALIZED = frozenset(
 )
 """Ops whose results' values are not kept: they differ from run to run."""
 
+RESIZING = frozenset(["torch.Tensor.resize_", "torch.Tensor.resize_as_"])
+"""Ops that may give a tensor more memory than it had: nothing was written there."""
+
 
 def is_uninitialized(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Tell whether a call makes memory that it does not write: ``torch.empty(2)``, or a class of

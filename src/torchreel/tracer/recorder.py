@@ -32,14 +32,14 @@ from torchreel.tracer.missed import missed_call
 from torchreel.tracer.modules import Modules, is_construction
 from torchreel.tracer.names import Names
 from torchreel.tracer.norms import Norms
-from torchreel.tracer.ops import is_uninitialized, op_name
+from torchreel.tracer.ops import RESIZING, is_uninitialized, op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
 from torchreel.tracer.sharing import is_shared
 from torchreel.tracer.tensors import Tensors, version_of
 from torchreel.tracer.unheard import install as listen_to_unheard
-from torchreel.tracer.writes import FIRST, Writes
+from torchreel.tracer.writes import FIRST, Before, Writes
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
 """The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
@@ -274,10 +274,10 @@ class Recorder(TorchFunctionMode):
         shared = is_shared(op, args, kwargs, result)
         if shared:
             self.tensors.share([*made, *given])
+        if is_uninitialized(op, args, kwargs) or self._grew(op, before):
+            self.tensors.leave_unwritten(made)
         writes = Writes.of(self.tensors, before, op, args, kwargs)
-        raw = is_uninitialized(op, args, kwargs)
-        record_of = self.tensors.record_unwritten if raw else self.tensors.record
-        results = [record_of(tensor) for tensor in made]
+        results = [self.tensors.record(tensor) for tensor in made]
         if not (results or writes.changed or op in WITHOUT_RESULT):
             self.autograd.forget()
             return result
@@ -300,6 +300,12 @@ class Recorder(TorchFunctionMode):
         if known:
             self.steps[number] = replace(self.steps[number], provenance=known)
         return result
+
+    def _grew(self, op: str, before: Sequence[Before]) -> bool:
+        """Tell whether a call gave a tensor more memory, and wrote nothing there."""
+        return op in RESIZING and any(
+            self.tensors.has_grown(tensor, record) for tensor, record, _ in before[:1]
+        )
 
     def _add_written(self, pending: Pending, beside: Mapping[int, int]) -> None:
         """Tell what a call wrote beside what it made: each is a step that writes in place."""

@@ -84,15 +84,22 @@ class Tensors:
         """Say that ops ran which nobody saw: what they wrote past the counters is not known."""
         self._slept += 1
 
-    def record_unwritten(self, tensor: torch.Tensor) -> int:
-        """Return the record's id of memory that was never written: it has no values.
-
-        Nor have later records of its storage until one is written: they are what the memory
-        happened to hold, and another run would have others.
+    def leave_unwritten(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Say that the memory of these, or a part of it, was never written: the records have no
+        values until one of its storage is written, for they are what the memory happened to hold,
+        and another run would have others.
         """
         with unseen():
-            self._unwritten.add(self._storage(tensor, None)[0])
-            return self._record(tensor, written=False)
+            for tensor in tensors:
+                self._unwritten.add(self._storage(tensor, None)[0])
+                known = self._known.get(id(tensor))
+                if known is not None and known.tensor() is tensor:  # to resize counts as a write
+                    known.version, known.glance = _version(tensor), None
+
+    def has_grown(self, tensor: torch.Tensor, record: int) -> bool:
+        """Tell whether a tensor has more memory than it had when the record was made."""
+        with unseen():
+            return self._storage(tensor, None)[1] > self.records[record].storage_size
 
     def share(self, tensors: Iterable[torch.Tensor]) -> None:
         """Say that others hold the memory of these, and may write it past every counter: values

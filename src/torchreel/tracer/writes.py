@@ -46,7 +46,8 @@ class Writes:
         aims = {id(tensor) for tensor in _aims(op, args, kwargs)}
         for tensor, record, version in before:
             uncounted = version == UNCOUNTED and id(tensor) in aims
-            written = uncounted or version_of(tensor) != version
+            counted = version_of(tensor) != version and not only_points(op)
+            written = uncounted or counted
             after = tensors.record(tensor, written=written)
             if after != record:
                 writes.changed[record] = after

@@ -94,7 +94,7 @@ def index(stage: Stage, step: Step) -> None:
     )
     before, after = blocks[0], blocks[-1]
     seen = before.has_cells and after.has_cells and not _is_solid(before)
-    if asked and moves is not None and seen:
+    if asked and moves is not None and seen and not step.view:
         _one_by_one(stage, before, blocks[1], after, moves)
     else:
         _take(stage, before, after, places)

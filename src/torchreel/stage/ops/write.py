@@ -1,4 +1,4 @@
-"""Writing in place: the cells that change pulse, and the memory below them changes with them."""
+"""Writing in place: the cells that are written pulse, and the memory below changes with them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torchreel.stage.elsewhere import elsewhere, others
 from torchreel.stage.memory import memory_positions, reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
+from torchreel.stage.writing import written
 
 
 @choreography("written", tape=True, fills="identity")
@@ -20,15 +21,15 @@ def write(stage: Stage, step: Step) -> None:
         stage.exchange(result)
         return
     _leave_untrue(stage, source)
-    block, changed = _block(stage, source), stage.changed(step)
-    slots = memory_positions(source).ravel()[changed] if source.stride else changed[:0]
+    block, changed, places = _block(stage, source), stage.changed(step), written(stage, step)
+    slots = memory_positions(source).ravel()[places] if source.stride else places[:0]
     known = stage.follows(slots)
     if not len(changed) and any(_is_memory(each, source) for each in stage.operands(step)[1:]):
         return  # ``x[::2] += 1`` has written already when Python sets what it got
     # What rests beside it, a copy for one, is still true: not that the two are equal.
-    lit = [*stage.part(), stage.light(block, changed if len(changed) else stage.reached(step))]
-    for other, cells, places in others(stage, block, result):
-        seen = other.elements[cells[np.isin(places, slots)]]
+    lit = [*stage.part(), stage.light(block, places)]
+    for other, cells, at in others(stage, block, result):
+        seen = other.elements[cells[np.isin(at, slots)]]
         lit += [stage.light(other, seen)] if len(seen) else []
     if not known and (leaving := stage.unfollow_memory()):
         stage.play(*leaving, *lit)
