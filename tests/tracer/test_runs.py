@@ -313,16 +313,82 @@ def test_at_the_end_of_a_loop_the_names_are_right(loops: Trace) -> None:
 
 
 def test_nested_loops_keep_laps_of_both(loops: Trace) -> None:
-    inner = [1, 2, 3, 10]
-    outer = [1, 2, 3, 10, 30]
+    inner = [1, 2, 3, 10, 20]
+    outer = [1, 2, 3, 10, 30, 50]
     expected = [20 * (lap - 1) + step for lap in outer for step in inner]
     assert laps(loops, "nested", "total += 1") == expected
+
+
+LAST = """
+import torch
+from torch.utils.data import DataLoader
+
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        print("asked")
+        return 35
+
+    def __getitem__(self, i):
+        return torch.full((1,), float(i))
+
+def drawn(n):
+    for k in range(n):
+        yield k
+
+# %% range
+total = torch.zeros(1)
+for i in range(7, 50):
+    a = total + i
+# %% loader
+for x in DataLoader(Rows(), batch_size=5):
+    b = x * 2
+# %% enumerate
+for i, x in enumerate(DataLoader(Rows(), batch_size=5), start=1):
+    c = x * 2
+# %% zip
+for x, y in zip(torch.arange(9.0), [1] * 8, strict=False):
+    d = x * y
+# %% reversed
+for x in reversed([1.0, 2.0, 3.0, 4.0, 5.0]):
+    e = total + x
+# %% generator
+for k in drawn(8):
+    f = total + k
+# %% break
+for k in range(8):
+    g = total + k
+    if k == 5:
+        break
+# %% none
+for k in []:
+    h = total
+"""
+
+
+def test_the_last_lap_is_kept_where_a_loop_goes_over_what_has_a_length(
+    trace: Callable[..., Trace],
+) -> None:
+    traced = trace(LAST)
+    assert traced.error is None
+    kept = {each.cell: each.kept for each in traced.loops if each.cell is not None}
+    first = (1, 2, 3)
+    assert kept == {
+        "range": (*first, 10, 30, 43),
+        "loader": (*first, 7),
+        "enumerate": (*first, 7),
+        "zip": (*first, 8),
+        "reversed": (*first, 5),
+        "generator": first,
+        "break": first,
+    }
+    assert values(traced, "range", "a") == [49.0]
+    assert values(traced, "loader", "b") == [[2.0 * i] for i in range(30, 35)]
 
 
 def test_a_generator_that_waits_in_its_loop_puts_nobody_to_sleep(loops: Trace) -> None:
     assert values(loops, "generator", "number") == 19
     assert values(loops, "generator", "after") == 20
-    assert laps(loops, "generator", "number = next(stream)")[-1] == 10
+    assert laps(loops, "generator", "number = next(stream)")[-2:] == [10, 20]
 
 
 def test_a_deep_recursion_is_cut_and_what_follows_is_not(loops: Trace) -> None:

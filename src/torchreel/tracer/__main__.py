@@ -37,7 +37,7 @@ from torchreel.tracer.cells import parse_script
 from torchreel.tracer.clash import message_of
 from torchreel.tracer.inputs import Inputs
 from torchreel.tracer.places import Places
-from torchreel.tracer.probes import ENTER, LAP, LEAVE, LEGACY, probe
+from torchreel.tracer.probes import ENTER, LAP, LEAVE, LEGACY, OVER, probe
 from torchreel.tracer.recorder import Recorder
 from torchreel.tracer.unheard import legacy
 
@@ -87,7 +87,12 @@ class _Traced:
             return
         recorder, leave = self._recorder, os._exit
         module = likeness.as_main(self._file, [self._script.path, *arguments])
-        probes = {ENTER: recorder.enter, LEAVE: recorder.leave, LAP: recorder.lap}
+        probes = {
+            ENTER: recorder.enter,
+            LEAVE: recorder.leave,
+            LAP: recorder.lap,
+            OVER: recorder.over,
+        }
         vars(builtins).update(probes | {LEGACY: legacy(recorder)})
         sys.stdout = _Printed(sys.stdout, recorder.heard)
         likeness.attribute_warnings()

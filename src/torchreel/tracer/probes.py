@@ -1,8 +1,9 @@
 """Probes at statement boundaries, put into a script's syntax tree; its source stays untouched.
 
 Every statement becomes ``enter(i); try: statement; finally: leave(i)``, and every lap of a loop
-starts with ``lap(i)``, where ``i`` is the statement's index in ``Script.places``. A call of
-``torch.FloatTensor`` or the like, in place of which nothing else can stand, becomes one of
+starts with ``lap(i)``, where ``i`` is the statement's index in ``Script.places``. What a ``for``
+goes over becomes ``over(i, x)``, which returns ``x``: so the last lap is known beforehand. A call
+of ``torch.FloatTensor`` or the like, in place of which nothing else can stand, becomes one of
 ``legacy(torch.FloatTensor)``. Line numbers are kept, so tracebacks are those of the script.
 """
 
@@ -14,7 +15,7 @@ import re
 from torchreel.tracer.cells import Script, bodies
 
 ENTER, LEAVE, LAP = "__torchreel_enter__", "__torchreel_leave__", "__torchreel_lap__"
-LEGACY = "__torchreel_legacy__"
+OVER, LEGACY = "__torchreel_over__", "__torchreel_legacy__"
 """Builtins that the probes call (such names are not mangled in a class body)."""
 
 LEGACY_TYPES = re.compile("(Float|Double|Half|BFloat16|Byte|Char|Short|Int|Long|Bool)Tensor")
@@ -22,6 +23,9 @@ LEGACY_TYPES = re.compile("(Float|Double|Half|BFloat16|Byte|Char|Short|Int|Long|
 DEEPEST = 5
 """Statements nested deeper than this get no probes: Python allows 20 nested blocks in a function,
 and each probe is one more."""
+
+COUNTED = ("enumerate", "zip", "reversed", "tqdm")
+"""Calls that have as many elements as what they are given, and mostly no length of their own."""
 
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -55,6 +59,20 @@ def _probe_inside(node: ast.stmt, index: dict[int, int], depth: int) -> None:
             _probe_body(body, index, depth)
     if isinstance(node, LOOPS) and depth <= DEEPEST + 1:
         node.body.insert(0, _call(LAP, index[id(node)], node))
+        if isinstance(node, ast.For):
+            node.iter = _over(node.iter, index[id(node)])
+
+
+def _over(given: ast.expr, number: int) -> ast.expr:
+    """Return what a loop goes over, asked for its length; of :data:`COUNTED` calls what is in
+    them is asked."""
+    if isinstance(given, ast.Call) and _last_name(given.func) in COUNTED:
+        given.args = [
+            each if isinstance(each, ast.Starred) else _over(each, number) for each in given.args
+        ]
+        return given
+    asked = ast.Call(ast.Name(OVER, ast.Load()), [ast.Constant(number), given], [])
+    return ast.fix_missing_locations(ast.copy_location(asked, given))
 
 
 def _guarded(node: ast.stmt, number: int) -> list[ast.stmt]:

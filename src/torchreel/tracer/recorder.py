@@ -42,7 +42,16 @@ from torchreel.tracer.unheard import install as listen_to_unheard
 from torchreel.tracer.writes import FIRST, Before, Writes
 
 KEPT_LAPS = frozenset([2, *(first * 10**power for power in range(15) for first in (1, 3))])
-"""The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on."""
+"""The laps of a loop that are kept in detail: 1, 2, 3, 10, 30, 100, 300 and so on, and beside them
+the last one, where what the loop goes over has a length."""
+
+SIZED = frozenset(
+    [
+        *(range, list, tuple, dict, set, frozenset, str),
+        *(torch.Tensor, torch.nn.Parameter, torch.utils.data.DataLoader),
+    ]
+)
+"""What may be asked for its length before a loop goes over it: others' may do more than tell it."""
 
 MISSED = 300
 """So many exceptions in laps that are not kept are looked at: most are no torch call's."""
@@ -63,7 +72,8 @@ WITHOUT_RESULT = frozenset(
 class _Open:
     """A run that has not ended: its statement's index, its frame's id, and the part to come.
 
-    ``handled`` is the id of the exception that was being handled when it began.
+    ``handled`` is the id of the exception that was being handled when it began. ``last`` is the
+    number of a loop's last lap where it is known beforehand, 0 where it is not.
     """
 
     place: int
@@ -71,6 +81,7 @@ class _Open:
     frame: int
     handled: int
     laps: int = 0
+    last: int = 0
     spent: int = 0
     parts: int = 0
     probes: int = 0
@@ -196,6 +207,27 @@ class Recorder(TorchFunctionMode):
             self._write_part(other, None)
         self._write_part(run, frame)
 
+    def over(self, place: int, given: Any) -> Any:
+        """A loop will go over ``given``, or over several such things side by side."""
+        if self.sleeper is None and threading.get_ident() == self._thread and self._stack:
+            loop = self._stack[-1]
+            if loop.place == place:
+                length = self._length(given)
+                loop.last = min(loop.last or length, length)
+        return given
+
+    def _length(self, given: Any) -> int:
+        """Return how many laps there will be over something, 0 where that is not known."""
+        if type(given) not in SIZED:
+            return 0
+        with self.aside(), contextlib.suppress(Exception):
+            self.sleeper = self._stack[-1]  # a data set's own length may be the script's doing
+            try:
+                return len(given)
+            finally:
+                self.sleeper = None
+        return 0
+
     def lap(self, place: int) -> None:
         """A lap of a loop starts."""
         if threading.get_ident() != self._thread:
@@ -216,7 +248,8 @@ class Recorder(TorchFunctionMode):
 
     def _start_lap(self, loop: _Open, frame: FrameType) -> None:
         loop.laps += 1
-        kept = loop.laps in KEPT_LAPS and not self._is_spent()
+        wanted = loop.laps in KEPT_LAPS or loop.laps == loop.last
+        kept = wanted and not self._is_spent()
         if kept and self.sleeper is not None:
             self._wake()
         if self.sleeper is None:
