@@ -400,7 +400,9 @@ class Series:
     """A number that a loop's body left behind in each of its laps.
 
     ``kind`` "name": the plain number or the tensor of one element that ``name`` held at the end of
-    a lap (a global that a function binds is of the loop that first changed it); "gradient": the
+    a lap (a global that a function binds is of the loop that first changed it); "loss": what the
+    lap's last backward pass began at where none of the names of the loop's own body holds it (in a
+    function, for one), called as in the code; "gradient": the
     Euclidean norm of the gradient of the parameter ``name`` when an optimizer stepped; "update":
     the norm of what the step changed of it (both of every lap up to 32, then of every second, from
     64 on of every fourth, and so on). ``array`` names an (n, 2) float64 array of lap (from 1,
@@ -412,7 +414,7 @@ class Series:
     cell: str | None
     statement: int
     name: str
-    kind: Literal["name", "gradient", "update"]
+    kind: Literal["name", "loss", "gradient", "update"]
     array: ArrayName
 
 

@@ -21,7 +21,7 @@ from torchreel.stage.numerals import MINUS
 from torchreel.stage.training.axis import Guess, below, crossed, scale_of
 from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.curve import LossCurve
-from torchreel.stage.training.facts import classes_of, training_of, versions_of
+from torchreel.stage.training.facts import classes_of, points_of, training_of, versions_of
 from torchreel.stage.training.passes import norm_text, path_of
 from torchreel.stage.training.ring import BACKWARD, TrainingRing
 from torchreel.tracer import trace_script
@@ -410,9 +410,11 @@ def _line(trace: Trace, cue: Cue) -> str:
 def test_what_runs_between_later_laps_does_not_come_after_the_last(tmp_path: Path) -> None:
     scene = play_cell(_cell(tmp_path, "epochs", EPOCHS), "epochs")
     assert scene.cues[-1].laps == 12 * 4 - 3
-    printed = {each.text for each in scene.drawn if each.source == "printed"}
-    assert len(printed) == 1
-    assert next(iter(printed)).startswith("0: ")
+    printed = [each for each in scene.drawn if each.source == "printed"]
+    assert {each.cue for each in printed} == {scene.cues[-1].number}
+    told = [*dict.fromkeys(each.text.partition(":")[0] for each in printed)]
+    assert told[-1] == "11"
+    assert told == sorted(told, key=int)
 
 
 def test_weights_change_in_the_lap_that_steps(tmp_path: Path) -> None:
@@ -477,9 +479,12 @@ def test_a_step_in_a_function_that_a_loop_calls_is_in_the_ring(tmp_path: Path, b
     trace = _cell(tmp_path, "called", CALLED)
     training = training_of(trace.of_cell("called"))
     assert training is not None
-    assert (training.laps, training.losses) == (40, ())
     names: dict[str, Any] = {}
     exec(SETUP + CALLED, names)
+    assert training.laps == 40
+    (loss,) = training.losses
+    assert trace.series[loss].name == "loss"
+    assert points_of(trace, loss)[:, 1].tolist() == pytest.approx(names["told"], rel=1e-6)
     scene = play_cell(trace, "called", board)
     assert scene.warnings == []
     assert [cue.laps for cue in scene.cues if cue.laps > 1] == [37]
@@ -498,8 +503,54 @@ def test_a_step_in_a_function_that_a_loop_calls_is_in_the_ring(tmp_path: Path, b
     assert "end 40" in last
 
 
-def test_what_is_not_known_of_many_laps_is_not_told(tmp_path: Path) -> None:
-    """Without a name for the loss, the loss of lap 3 does not stand beside the last lap."""
+RIVALS = """first, second = nn.Linear(4, 4), nn.Linear(4, 1)
+one = torch.optim.SGD(first.parameters(), lr=0.1)
+other = torch.optim.SGD(second.parameters(), lr=0.1)
+for lap in range(20):
+    judged = second(first(x).detach()).square().mean()
+    other.zero_grad()
+    judged.backward()
+    other.step()
+    fooled = (second(first(x)) - 1).square().mean()
+    one.zero_grad()
+    fooled.backward()
+    one.step()
+"""
+
+
+def test_on_film_two_losses_have_a_curve_each_beside_the_ring(tmp_path: Path) -> None:
+    trace = _cell(tmp_path, "rivals", RIVALS)
+    series = trace.of_cell("rivals").series
+    curves: list[dict[str, Any]] = []
+
+    class Watched(LessonScene):
+        def wait(self, *args: Any, **kwargs: Any) -> None:
+            there = [part for each in self.mobjects for part in each.get_family()]
+            if any(isinstance(part, TrainingRing) for part in there):
+                of = [part for part in there if isinstance(part, LossCurve)]
+                curves.append(
+                    {series[each.number].name: each.told and each.told.text for each in of}
+                )
+            super().wait(*args, **kwargs)
+
+    scene = play_cell(trace, "rivals", "film", kind=Watched)
+    assert scene.warnings == []
+    names: dict[str, Any] = {}
+    exec(SETUP + RIVALS, names)
+    last = {name: norm_text(names[name].item()) for name in ("judged", "fooled")}
+    assert all(each.keys() == last.keys() for each in curves)
+    assert curves[-1] == last
+    assert {"judged": norm_text(_first(trace, "judged")), "fooled": None} in curves
+
+
+def _first(trace: Trace, name: str) -> float:
+    part = trace.of_cell("rivals")
+    (number,) = [at for at, each in enumerate(part.series) if each.name == name]
+    return float(points_of(part, number)[0, 1])
+
+
+def test_a_loss_without_a_name_has_its_curve(tmp_path: Path) -> None:
+    """It goes by what is called for it, and the last lap's stands beside the last lap."""
     lines = HASTE.format(kind="SGD", rate=0.05).replace("range(4)", "range(30)")
     lines = lines.replace("    loss = F.cross_entropy(model(x), targets)\n", "")
     lines = lines.replace("loss.backward()", "F.cross_entropy(model(x), targets).backward()")
@@ -508,3 +559,10 @@ def test_what_is_not_known_of_many_laps_is_not_told(tmp_path: Path) -> None:
     last = [each for each in scene.drawn if each.cue == scene.cues[-1].number]
     assert "30/30" in {each.text for each in last}
     assert "value" not in {each.source for each in last}
+    named = HASTE.format(kind="SGD", rate=0.05).replace("range(4)", "range(30)")
+    names: dict[str, Any] = {}
+    exec(SETUP + named, names)
+    assert {each.text for each in last if each.source == "series"} >= {
+        norm_text(names["loss"].item())
+    }
+    assert "F.cross_entropy(…)" in {each.text for each in scene.drawn}

@@ -56,6 +56,7 @@ class Autograd:
 
         @functools.wraps(run)
         def observed_run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            recorder.begins(outputs)
             if recorder.sleeper is not None:
                 return run(outputs, *args, **kwargs)
             return self._run(run, outputs, args, kwargs)

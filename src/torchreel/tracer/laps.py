@@ -21,7 +21,7 @@ from torchreel.tracer.curves import Curve
 from torchreel.tracer.probes import LOOPS
 from torchreel.tracer.values import UNREADABLE, unseen
 
-Kind = Literal["name", "gradient", "update"]
+Kind = Literal["name", "loss", "gradient", "update"]
 
 function_modes = torch._C._len_torch_function_stack
 dispatch_modes = torch._C._len_torch_dispatch_stack
@@ -62,6 +62,7 @@ class Laps:
         self._kept: dict[int, list[int]] = {}
         self._curves: dict[tuple[int, Kind, int, str], Curve] = {}
         self._waiting: list[tuple[Curve, int, torch.Tensor]] = []
+        self._begun: dict[tuple[int, str], torch.Tensor] = {}
 
     def enter(self, place: int, frame: FrameType) -> None:
         """A loop starts."""
@@ -91,6 +92,13 @@ class Laps:
     def keep(self, place: int) -> None:
         """The lap that has started is kept in detail."""
         self._kept.setdefault(place, []).append(self._counts[place])
+
+    def begin(self, name: str, root: torch.Tensor, frame: FrameType) -> None:
+        """A backward pass begins at what is called ``name`` in a frame of the script: a number of
+        the lap's, though no name of the loop's own may hold it at its end."""
+        loop = self._running[-1]
+        if loop.frame != id(frame) or name not in self._names[loop.place]:
+            self._begun[loop.place, name] = root.detach()
 
     @property
     def number(self) -> int:
@@ -138,6 +146,8 @@ class Laps:
 
     def _read(self, place: int, frame: FrameType) -> None:
         """Read what the names hold that the loop's body binds, or a function that it calls."""
+        if self._begun:
+            self._read_begun(place)
         if self._shared:
             self._read_shared(place, frame)
         if not self._names[place]:
@@ -148,6 +158,13 @@ class Laps:
         self._read_scope(place, local, frame.f_locals)
         if in_global:
             self._read_scope(place, in_global, frame.f_globals)
+
+    def _read_begun(self, place: int) -> None:
+        """Read what the last passes of a lap began at."""
+        for key in [each for each in self._begun if each[0] == place]:
+            number = self._number(place, "loss", key[1], self._begun.pop(key))
+            if number is not None:
+                self._curve(place, "loss", key[1]).add(self._counts[place], number)
 
     def _read_shared(self, place: int, frame: FrameType) -> None:
         """Read the globals that functions bind: each is of the loop that first saw it change."""
@@ -164,11 +181,11 @@ class Laps:
             kind = type(value)
             number: float | None
             if kind is Tensor and not _seen():
-                number = self._read_number(place, name, value)
+                number = self._read_number(place, "name", name, value)
             elif kind is float or kind is int:
                 number = value
             elif issubclass(kind, torch.Tensor):
-                number = self._number(place, name, value)
+                number = self._number(place, "name", name, value)
             elif issubclass(kind, np.floating | np.integer):
                 number = value
             else:
@@ -176,19 +193,19 @@ class Laps:
             if number is not None:
                 self._curve(place, "name", name).add(lap, number)
 
-    def _number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
+    def _number(self, place: int, kind: Kind, name: str, tensor: torch.Tensor) -> float | None:
         """Return the number that a tensor of one element holds; one on an accelerator waits."""
         with unseen():
-            return self._read_number(place, name, tensor)
+            return self._read_number(place, kind, name, tensor)
 
-    def _read_number(self, place: int, name: str, tensor: torch.Tensor) -> float | None:
+    def _read_number(self, place: int, kind: Kind, name: str, tensor: torch.Tensor) -> float | None:
         try:
             if tensor.numel() != 1 or tensor.is_complex():
                 return None
             if tensor.is_cpu:
                 return tensor.item()
             if not tensor.is_meta:
-                curve, lap = self._curve(place, "name", name), self._counts[place]
+                curve, lap = self._curve(place, kind, name), self._counts[place]
                 self._waiting.append((curve, lap, tensor.detach().clone()))
                 if len(self._waiting) >= WAITING:
                     self._fetch()

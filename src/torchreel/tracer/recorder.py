@@ -36,6 +36,7 @@ from torchreel.tracer.ops import RESIZING, is_uninitialized, op_name
 from torchreel.tracer.optimizers import Optimizers
 from torchreel.tracer.places import Places
 from torchreel.tracer.provenance import Provenances
+from torchreel.tracer.roots import Roots
 from torchreel.tracer.sharing import is_shared
 from torchreel.tracer.tensors import Tensors, version_of
 from torchreel.tracer.unheard import install as listen_to_unheard
@@ -134,6 +135,7 @@ class Recorder(TorchFunctionMode):
         self._raised: BaseException | None = None
         self._missed = 0
         self._thread = threading.get_ident()
+        self._roots = Roots(self.laps, places, self.names_of_tensors)
         self.autograd = Autograd(self)
         self.modules = Modules(self)
         self.optimizers = Optimizers(self)
@@ -372,6 +374,11 @@ class Recorder(TorchFunctionMode):
         if frame is not None:
             run = self._run_at(self._places.find(frame)[0])
             run.printed += text[: PRINTED_KEPT - len(run.printed)]
+
+    def begins(self, outputs: Sequence[Any]) -> None:
+        """A backward pass begins at ``outputs``, in a lap that is kept or not."""
+        if threading.get_ident() == self._thread:
+            self._roots.hear(outputs)
 
     def abandon(self) -> None:
         """Record nothing any more: this is a forked child."""

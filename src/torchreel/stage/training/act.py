@@ -19,13 +19,16 @@ from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.printout import lines_of, printout_of
 from torchreel.stage.training.changes import Change, change_of
 from torchreel.stage.training.chips import chip_row
+from torchreel.stage.training.curve import LossCurve
 from torchreel.stage.training.facts import (
     SLOW_LAPS,
-    Seen,
     Training,
     laps_of,
+    loss_from,
     points_of,
+    printed_by,
     seen_after,
+    seen_at,
     shown_runs,
     training_of,
 )
@@ -145,7 +148,7 @@ class TrainingLoop:
     def _place(self, training: Training) -> TrainingRing:
         """Make the ring, over the whole stage or, where a curve has room beside it, at its left."""
         stage = self.canvas.artboard.stage
-        if self.canvas.artboard.code is None or len(training.losses) != 1:
+        if self.canvas.artboard.code is None or not training.losses:
             self._ring = TrainingRing(self.canvas, stage)
             return self._ring
         width = stage.width * _RING
@@ -261,13 +264,21 @@ class TrainingLoop:
         lap = self._laps[id(run)]
         lit = self._lap(training, lap)
         if lines_of(run):
-            room = self.canvas.artboard.strip.inset(left=lap_width(self.canvas, lit))
-            return printout_of(self.canvas, self.trace, run, room, lit)
+            return self._printout(run, lit)
         texts: list[tuple[Drawn, ...]] = []
         for name, (value, at) in self._counters(run).items():
             source = Drawn(0, name, "plain", index=(at,))
             texts.append((source, Drawn(0, value, "plain", index=(at,))))
         return chip_row(self.canvas, [*texts, (lit,)])
+
+    def _printout(self, run: Run, lit: Drawn) -> VGroup:
+        room = self.canvas.artboard.strip.inset(left=lap_width(self.canvas, lit))
+        return printout_of(self.canvas, self.trace, run, room, lit)
+
+    def _below_rest(self, training: Training, lap: int, printed: Run | None) -> VGroup:
+        """Return what stands below the curve at a lap: what a run printed, and the lap."""
+        lit = self._lap(training, lap)
+        return chip_row(self.canvas, [(lit,)]) if printed is None else self._printout(printed, lit)
 
     def _lap(self, training: Training, lap: int) -> Drawn:
         index = (training.statement, lap, training.laps)
@@ -295,20 +306,25 @@ class TrainingLoop:
             if self._ring is not None:
                 told = self._told_at(training, self._ring.moment, training.laps, None)
                 self._ring.tell(told)
-            self._show(self._ring, chip_row(self.canvas, [(self._lap(training, training.laps),)]))
+            last = printed_by(self.trace, training, training.laps)
+            self._show(self._ring, self._below_rest(training, training.laps, last))
             return
         before, stage = self._there, self.canvas.artboard.stage
         progress = self._progress or Progress(
             self.canvas, self.trace, training, stage, numbered=True
         )
-        curve = progress.curves[0]
+        curve = self._curve(training, progress)
         chips = chip_row(self.canvas, [])
         parts = [*([] if ring is None else [ring]), progress, chips]
 
-        def come_to(time: float) -> int:
+        printed: list[Run | None] = [None]
+
+        def come_to(time: float, *, moving: bool = False) -> int:
             lap = curve.lap_at(time**_HASTE)
-            progress.come_to(Seen(lap, lap, lap), lit=True)
-            redraw(chips, chip_row(self.canvas, [(self._lap(training, lap),)]))
+            progress.come_to(seen_at(training, lap), lit=True)
+            if not moving:  # what Manim moves keeps its parts: another line comes between two turns
+                printed[0] = printed_by(self.trace, training, lap)
+            redraw(chips, self._below_rest(training, lap, printed[0]))
             return lap
 
         if ring is None or not before:
@@ -319,15 +335,16 @@ class TrainingLoop:
             self.scene.play(*leaving, *(FadeIn(each, run_time=BEAT) for each in parts))
             before = [*before, *parts]
         left = training.laps - SLOW_LAPS
-        turns, seconds = min(_TURNS, left) if ring is not None else 1, min(_CURVE, 1 + 0.2 * left)
+        turns, seconds = min(_TURNS, left), min(_CURVE, 1 + 0.2 * left)
         for turn in range(turns):
+            lap = come_to(turn / turns)
             if ring is not None:
-                ring.tell(self._told_at(training, ring.moment, come_to(turn / turns), curve.told))
+                ring.tell(self._told_at(training, ring.moment, lap, curve.told))
             self._swap(before, Group(*parts))
             before = self._there
 
             def draw(time: float, turn: int = turn) -> None:
-                come_to((turn + time) / turns)
+                come_to((turn + time) / turns, moving=True)
                 if ring is not None:
                     ring.turn(time)
                     ring.write_loss(curve.told)
@@ -336,8 +353,13 @@ class TrainingLoop:
         lap = come_to(1.0)
         if ring is not None:
             ring.tell(self._told_at(training, ring.moment, lap, curve.told))
-            self._swap(before, Group(*parts))
+        self._swap(before, Group(*parts))
         self._ring = self._progress = None
+
+    def _curve(self, training: Training, progress: Progress) -> LossCurve:
+        """Return the curve of the loss that the ring tells of: of the pass that was last in it."""
+        loss = None if self._pass is None else loss_from(self.trace, training, self._pass)
+        return next((each for each in progress.curves if each.number == loss), progress.curves[0])
 
     def _swap(self, before: list[Mobject], now: Mobject) -> None:
         """Let this be what is there: Manim lists anew the parts of what it has not seen."""
@@ -366,19 +388,24 @@ class TrainingLoop:
         return laps.get(id(self.trace.runs[self.trace.steps[step].run]), 0)
 
     def _norm_at(self, training: Training, lap: int) -> Drawn | None:
-        """Return the norm of the gradient of the first matrix, the last one kept before a lap."""
-        names = [learner.name for learner in training.learners[:1]]
+        """Return the norm of the gradient of the matrix that the ring tells of, the last one kept
+        before a lap."""
+        memory = None if self._pass is None else weight_moved(self.trace, self._pass)
+        own = next((each for each in training.learners if each.memory == memory), None)
+        namesakes = [each for each in training.learners if own and each.name == own.name]
         found = [
             number
             for number, each in enumerate(self.trace.series)
             if each.kind == "gradient"
-            and each.name in names
+            and own is not None
+            and each.name == own.name
             and each.statement == training.statement
         ]
-        if len(found) != 1:
+        if own is None or len(found) != len(namesakes):
             return None
-        points = points_of(self.trace, found[0])
+        number = found[namesakes.index(own)]
+        points = points_of(self.trace, number)
         at = int(np.searchsorted(points[:, 0], lap, side="right")) - 1
         text = None if at < 0 else norm_text(float(points[at, 1]))
         kept = int(points[at, 0])
-        return None if text is None else Drawn(0, text, "series", index=(found[0], kept, kept))
+        return None if text is None else Drawn(0, text, "series", index=(number, kept, kept))

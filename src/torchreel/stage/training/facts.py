@@ -1,16 +1,17 @@
-"""What a trace tells of a training loop: its laps, losses and weights (no Manim here)."""
+"""What a trace tells of a training loop: its laps, losses and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
-from torchreel.records import Backward, Drawn, Run, Statement, Trace
+from torchreel.records import Backward, Drawn, ParameterUpdate, Run, Statement, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.nets.sample import Floats, weight_of
+from torchreel.stage.printout import lines_of
 from torchreel.stage.training.passes import first_matrix, weight_left
 
 SLOW_LAPS = 3
@@ -106,45 +107,80 @@ def classes_of(trace: Trace, series: int) -> Drawn | None:
 
 @dataclass(frozen=True)
 class Seen:
-    """Up to which lap a loop's losses, its share and its weights are known; 0: not even the
-    first."""
+    """Up to which lap each of a loop's losses is known (by position in ``Trace.series``), its share
+    and each of its weights (by memory); 0: not even the first."""
 
-    loss: int
+    losses: Mapping[int, int]
     share: int
-    weights: int
+    weights: Mapping[int, int]
+
+
+def seen_at(training: Training, lap: int) -> Seen:
+    """Return what is known when a whole lap of the loop has ended."""
+    learned = {learner.memory: lap for learner in training.learners}
+    return Seen(dict.fromkeys(training.losses, lap), lap, learned)
 
 
 def seen_after(trace: Trace, training: Training, run: Run) -> Seen:
     """Return what is known when a run of the loop has ended."""
-    laps, steps = laps_of(trace, training.statement), {each.step for each in trace.optimizers}
-    losses = {trace.series[each].name for each in training.losses}
-    share = set() if training.share is None else {trace.series[training.share].name}
-    loss_lap = share_lap = weights_lap = 0
+    laps = laps_of(trace, training.statement)
+    share = None if training.share is None else trace.series[training.share].name
+    making = {each: _making(trace, training, each) for each in training.losses}
+    moving = {
+        learner.memory: {step for step, _ in _updates(trace, training, learner)}
+        for learner in training.learners
+    }
+    losses, weights, share_lap = dict.fromkeys(making, 0), dict.fromkeys(moving, 0), 0
     for each in trace.runs:
-        lap, bound = laps.get(id(each), 0), {*each.changed, *each.plain}
-        loss_lap = lap if lap and bound & losses else loss_lap
-        share_lap = lap if lap and bound & share else share_lap
-        weights_lap = lap if lap and steps & {*each.steps} else weights_lap
+        lap, steps = laps.get(id(each), 0), {*each.steps}
+        if lap:
+            losses |= {loss: lap for loss, made in making.items() if made & steps}
+            weights |= {memory: lap for memory, moved in moving.items() if moved & steps}
+            share_lap = lap if share in each.plain or share in each.changed else share_lap
         if each is run:
             break
-    return Seen(loss_lap, share_lap, weights_lap)
+    return Seen(losses, share_lap, weights)
+
+
+def loss_from(trace: Trace, training: Training, began: Backward) -> int | None:
+    """Return the position in ``Trace.series`` of what a pass began at."""
+    return _loss(trace, [began], training.losses)
 
 
 def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tuple[int, Floats]]:
     """Return the laps after which a matrix is known, and its versions; lap 0 is before them."""
     first = weight_of(trace, learner.first)
     found = [] if first is None else [(0, first)]
+    laps = laps_of(trace, training.statement)
+    for step, update in _updates(trace, training, learner):
+        after = weight_of(trace, update.after)
+        lap = laps[id(trace.runs[trace.steps[step].run])]
+        found += [] if after is None else [(lap, after)]
+    return [each for each in found if each[1].shape == found[0][1].shape]
+
+
+def _updates(
+    trace: Trace, training: Training, learner: Learner
+) -> list[tuple[int, ParameterUpdate]]:
+    """Return what the loop's steps did to a matrix, with the number of each."""
     memories = {learner.memory}  # a new memory may be given to a parameter
     laps = laps_of(trace, training.statement)
+    found = []
     for step in trace.optimizers:
-        run = trace.runs[trace.steps[step.step].run]
-        for update in step.updates if id(run) in laps else ():
+        inside = id(trace.runs[trace.steps[step.step].run]) in laps
+        for update in step.updates if inside else ():
             storages = {_memory(trace, each) for each in (update.before, update.after)}
             if update.name == learner.name and memories & storages:
                 memories |= storages
-                after = weight_of(trace, update.after)
-                found += [] if after is None else [(laps[id(run)], after)]
-    return [each for each in found if each[1].shape == found[0][1].shape]
+                found.append((step.step, update))
+    return found
+
+
+def _making(trace: Trace, training: Training, loss: int) -> set[int]:
+    """Return the steps that made what the passes began at that belong to a loss."""
+    passes = (each for each in trace.backwards if loss_from(trace, training, each) == loss)
+    roots = (each.nodes[root].step for each in passes for root in each.roots)
+    return {step for step in roots if step is not None}
 
 
 def laps_of(trace: Trace, loop: int) -> dict[int, int]:
@@ -200,6 +236,20 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
         ]
         shown.insert(sum(at < place for at, _ in shown), (place, rest))
     return [run for _, run in shown]
+
+
+def printed_by(trace: Trace, training: Training, lap: int) -> Run | None:
+    """Return the run that printed last, of those after the first laps that no cue shows, by the end
+    of a lap; None where none did."""
+    laps = laps_of(trace, training.statement)
+    around = {*trace.cells[0].loops_around(training.statement)}
+    now, found = 0, None
+    for run in trace.runs:
+        now = laps.get(id(run), now)
+        own = id(run) in laps or not around.isdisjoint(trace.cells[0].loops_around(run.statement))
+        if SLOW_LAPS < now <= lap and own and lines_of(run):
+            found = run
+    return found
 
 
 def _is_header(trace: Trace, run: Run, training: Training) -> bool:
@@ -286,12 +336,17 @@ def _names(passes: Iterable[Backward]) -> list[str]:
 
 def _losses(trace: Trace, loop: int, passes: Iterable[Backward]) -> tuple[int, ...]:
     own = {
-        each.name: at
-        for at, each in enumerate(trace.series)
-        if each.kind == "name" and each.statement == loop
+        kind: {
+            each.name: at
+            for at, each in enumerate(trace.series)
+            if each.kind == kind and each.statement == loop
+        }
+        for kind in ("name", "loss")
     }
-    found = tuple(dict.fromkeys(own[name] for name in _names(passes) if name in own))
-    return found or tuple(own.values())[:1]
+    named = own["name"] | own["loss"]
+    began = dict.fromkeys([*_names(passes), *own["loss"]])
+    found = tuple(named[name] for name in began if name in named)
+    return found or tuple(own["name"].values())[:1]
 
 
 def _learners(
@@ -327,6 +382,8 @@ def _moves(trace: Trace, began: Backward, memory: int) -> bool:
 
 def _loss(trace: Trace, passes: list[Backward], losses: tuple[int, ...]) -> int | None:
     names = _names(passes[-1:])
+    if passes and not names and len(losses) == 1:
+        return losses[0]
     return next((each for each in losses if trace.series[each].name in names), None)
 
 

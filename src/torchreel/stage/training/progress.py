@@ -26,6 +26,9 @@ from torchreel.stage.training.tiles import TILES, TileShelf, liveliest
 _NARROW = 560.0
 """A curve takes at least so many pixels beside another."""
 
+_STACKED = 2
+"""At most so many curves stand one above the other."""
+
 Versions = list[tuple[int, Floats]]
 
 
@@ -33,7 +36,8 @@ class Progress(Group):
     """The losses, the accuracy and the weights of a training loop that has losses, in a zone.
 
     The curves are side by side, the bar of the accuracy below them, then a shelf of tiles for each
-    matrix. ``numbered`` tells that the curves have their loss in large digits.
+    matrix. ``numbered`` tells that the curves have their loss in large digits; the others stand
+    beside a ring, two of them one above the other, and then no tiles.
     """
 
     def __init__(
@@ -42,10 +46,13 @@ class Progress(Group):
         self.canvas, self.trace, self.training = canvas, trace, training
         px = canvas.artboard.px
         gap, bar_height = px(20), px(52)
-        losses = training.losses[: max(1, int(zone.width // _NARROW))]
+        self._stacked = not numbered and len(training.losses) > 1
+        losses = training.losses[
+            : _STACKED if self._stacked else max(1, int(zone.width // _NARROW))
+        ]
         self._learned = [
             (learner, versions)
-            for learner in training.learners
+            for learner in (() if self._stacked else training.learners)
             if (versions := versions_of(trace, training, learner))
             and (learner.loss in losses or not training.steps)
         ]
@@ -64,11 +71,11 @@ class Progress(Group):
         """Show what is known of the losses, the accuracy and the weights; the dots of the curves
         are ``lit`` or not."""
         for curve in self.curves:
-            curve.come_to(seen.loss, lit=lit)
+            curve.come_to(seen.losses[curve.number], lit=lit)
         if self._bar is not None:
             self._bar.come_to(seen.share)
-        for shelf, (_, versions) in zip(self._shelves, self._learned, strict=True):
-            known = [weight for at, weight in versions if at <= seen.weights]
+        for shelf, (learner, versions) in zip(self._shelves, self._learned, strict=True):
+            known = [weight for at, weight in versions if at <= seen.weights[learner.memory]]
             shelf.become_weight(known[-1] if known else versions[0][1])
 
     def _curves_in(self, zone: Zone, losses: Sequence[int], *, numbered: bool) -> list[LossCurve]:
@@ -82,6 +89,12 @@ class Progress(Group):
 
     def _columns(self, zone: Zone, count: int) -> list[Zone]:
         gap = self.canvas.artboard.px(32)
+        if self._stacked:
+            height = (zone.height - gap * (count - 1)) / count
+            return [
+                Zone(zone.x, zone.y + place * (height + gap), zone.width, height)
+                for place in range(count)
+            ]
         width = (zone.width - gap * (count - 1)) / count
         return [
             Zone(zone.x + place * (width + gap), zone.y, width, zone.height)
