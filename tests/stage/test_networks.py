@@ -128,7 +128,7 @@ CELLS = {
     "devices": "far = Digits()\nfar.to('meta')\ntry:\n    far(pixels)\nexcept RuntimeError as e:\n"
     "    print(type(e))\nmoved = pixels.to('meta')\nout = far(moved)",
     "back": "far = Digits().to('meta')\nmoved = pixels.to('meta')\nout = far(moved)\n"
-    "far = Digits()\nfar.to('meta')\nout = far(moved)\nthere = torch.ones(2, 10)",
+    "far = Digits()\nfar.to('meta')\nout = far(moved)",
     "pair": "one = nn.Linear(784, 16)\ntwo = nn.Linear(16, 4)\none = one.to('meta')\n"
     "two.to('meta')\nout = two(one(pixels.to('meta')))",
     "misfit": "narrow = nn.Linear(784, 8)\ntry:\n    narrow(pixels.reshape(2, 1, 28, 28))\n"
@@ -421,12 +421,14 @@ def test_arrows_lead_through_the_model_to_as_many_features_as_torch_gives(
 
 
 class Arriving(LessonScene):
-    """Notes the pictures that can be seen at the end of any play."""
+    """Notes the pictures that can be seen on boards at the end of any play."""
 
     seen: ClassVar[list[int]] = []
 
     def play(self, *args: Any, **kwargs: Any) -> None:
         super().play(*args, **kwargs)
+        if not any(isinstance(each, Board) for each in self.mobjects):
+            return
         things = [each for each in self.mobjects if isinstance(each, Thing)]
         parts = [part for each in things for part in each.get_family()]
         pictures = [each for each in parts if isinstance(each, Picture)]

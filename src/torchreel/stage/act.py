@@ -21,7 +21,7 @@ class Act(Protocol):
         """Play one step that the act covers."""
 
     def printed(self, run: Run) -> None:
-        """Play a line that only printed something, while the act is on stage."""
+        """Make room below the stage for what a line printed."""
 
     def leave(self) -> None:
         """Take what is there off the stage."""

@@ -134,15 +134,15 @@ class LessonScene(Scene):
         self.stage = Stage(self, self.trace, self.canvas)
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
-        devices = Devices(self, self.trace, self.canvas)
+        devices = Devices(self.stage)
         errors = self._errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)
-        self._mismatch = Mismatch(self.stage)
+        self._mismatch, self._ranks = Mismatch(self.stage), Ranks(self.stage)
         self._acts: list[Act] = [
             devices,
             self._mismatch,
             errors,
-            Ranks(self.stage),
+            self._ranks,
             self.network,
             self._pictures,
         ]
@@ -212,8 +212,6 @@ class LessonScene(Scene):
                 if (sentence := self.autograd.sentence_of_printed(run)) is not None:
                     self._say(sentence, meanwhile=True)
                 self.autograd.printed(run)
-                for act in self._acts:
-                    act.printed(run)
             self._show_printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         self._end_cue(run, start)
@@ -392,9 +390,11 @@ class LessonScene(Scene):
         """Show what a line printed, below what is on stage and in the place of the strip; some
         acts have a picture of it themselves."""
         lines = lines_of(run)
-        if not lines or self._acting not in (None, self.network, self._pictures):
+        if not lines or self._acting in (self.autograd, self.training, self._ranks):
             return
         self._finish_sentence()
+        for act in self._acts:
+            act.printed(run)
         lap = self.loops.counter(run)
         room = self._room_to_print(lines, lap)
         if room is None:
@@ -453,7 +453,7 @@ class LessonScene(Scene):
 
     def _sentence(self, step: Step) -> Sentence:
         operands = dict.fromkeys(each.tensor for each in step.operands if each.tensor is not None)
-        before = [self.stage.named(self.stage.record(tensor)) for tensor in operands]
+        before = [self._given(tensor, step) for tensor in operands]
         after = [self.stage.named(self.stage.record(tensor)) for tensor in self._made(step)]
         if step.written and before and after:
             # What is written in place keeps its name.
@@ -464,6 +464,15 @@ class LessonScene(Scene):
         lap = None if self.playing is None else self.loops.counter(self.playing)
         given, made = (tuple(map(self._valued, each)) for each in (before, after))
         return Sentence(given, step, made, self.network.word(step), lap)
+
+    def _given(self, tensor: int, step: Step) -> Named:
+        """Return an operand with its name; where the step gives it back, with one that it had."""
+        named = self.stage.named(self.stage.record(tensor))
+        new = self.trace.runs[step.run].changed
+        if tensor not in step.results or named.name not in new:
+            return named
+        old = [key for key, each in self.stage.names.items() if each == tensor and key not in new]
+        return replace(named, name=old[-1]) if old else named
 
     def _made(self, step: Step) -> list[int]:
         """Return the results of a step; of what was written in place, that which it was written

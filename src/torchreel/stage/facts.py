@@ -82,12 +82,14 @@ class Facts:
         return next((each for each in own if each.shape == result.shape), (own or operands)[0])
 
     def provenance(self, step: Step) -> str | None:
-        """Return how a step's first result came about: written in place, moves, feeds, opaque,
-        nothing where there is none, or None."""
+        """Return how a step's first result came about: written in place, the same tensor as an
+        operand, moves, feeds, opaque, nothing where there is none, or None."""
         if not step.results:
             return "nothing"
         if step.written:
             return "written"
+        if step.results[0] in {each.tensor for each in step.operands}:
+            return "same"
         return next((each.kind for each in step.provenance if each.result == 0), None)
 
     def name_of(self, record: TensorRecord) -> str | None:

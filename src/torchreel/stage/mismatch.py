@@ -70,7 +70,11 @@ class Mismatch:
         stage.play(FadeIn(self._add(told), run_time=motion.BEAT))
 
     def printed(self, run: Run) -> None:
-        """Change nothing."""
+        """Make room for what a line printed: what is told below the operands leaves."""
+        for told in self._there[1:]:
+            self.stage.play(FadeOut(told, run_time=motion.QUICK))
+            self.stage.scene.remove(told)
+        self._there = self._there[:1]
 
     def leave(self) -> None:
         """Take what is red off the stage; the operands stay until the next line needs room."""

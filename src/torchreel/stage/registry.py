@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
 WRITTEN, NOTHING = "written", "nothing"
-PROVENANCE = (WRITTEN, "moves", "feeds")
+PROVENANCE = (WRITTEN, "same", "moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
@@ -87,7 +87,7 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
 
 def find(op: str, provenance: str | None = None) -> Choreography:
     """Return the choreography of a qualified op: its own, that of what was seen of the step
-    ("written", "moves", "feeds"), or the named box.
+    ("written", "same", "moves", "feeds"), or the named box.
 
     What is written in place is told as that, by whatever op: ``add_``, ``relu(inplace=True)``,
     ``add(out=)``; what made "nothing" is the named box.

@@ -21,7 +21,7 @@ class Board(VGroup):
     """
 
     def __init__(self, canvas: Canvas, zone: Zone, device: str, tensor: int) -> None:
-        self.canvas, self.zone, self.device = canvas, zone, device
+        self.canvas, self.zone, self.device, self.tensor = canvas, zone, device, tensor
         theme, artboard = canvas.theme, canvas.artboard
         px = artboard.px
         color = device_color(device, theme)

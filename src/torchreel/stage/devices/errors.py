@@ -44,15 +44,20 @@ class Errors:
             self.scene.play(*(FadeIn(each, run_time=BEAT) for each in self._there))
 
     def printed(self, run: Run) -> None:
-        """Change nothing."""
+        """Make room for what a line printed: the plate and the chip leave."""
+        if self._misfit is not None and len(self._there) > 1:
+            gone = self._misfit.below()
+            self.scene.play(*(FadeOut(each, run_time=QUICK) for each in (*gone, *self._there[1:])))
+            self.scene.remove(*gone, *self._there[1:])
+            self._there = self._there[:1]
 
     def leave(self) -> None:
         """Take what is there off the stage; what the line now played mends is mended first."""
         if not self._there:
             return
-        misfit, (_, chip) = self._misfit, self._there
+        misfit = self._misfit
         if misfit is not None and misfit.mended is not None and self._plays(misfit.mended):
-            self.scene.remove(chip)
+            self.scene.remove(*self._there[1:])
             self._there = [misfit]
             misfit.mend(self.scene)
         leaving = [FadeOut(each, run_time=QUICK) for each in self._there]

@@ -62,12 +62,12 @@ class Misfit(Group):
         self._stand(0.0)
         self.thing = self._thing(self.first)
         self.cross = Cross(canvas, self._at(0.6), top + px(10), radius=px(38))
-        self.told = VGroup(
-            *self._sizes(),
+        self.told = VGroup(*self._sizes())
+        self.plate = VGroup(
             ClashPlate(canvas, step, zone.center_x, self._plate_y, (theme.text, theme.text)),
             *self._product(),
         )
-        self.add(self.wire, self.plug, self.socket, self.thing, self.cross, self.told)
+        self.add(self.wire, self.plug, self.socket, self.thing, self.cross, self.told, self.plate)
 
     # Where things stand, and how high.
 
@@ -241,6 +241,12 @@ class Misfit(Group):
 
     # Words below.
 
+    def below(self) -> list[Mobject]:
+        """Return what is told below the picture, and let it be no part of it."""
+        plate, self.plate = self.plate, VGroup()
+        self.remove(plate)
+        return [plate]
+
     def _product(self) -> list[VMobject]:
         """Return the product of matrices that the message says cannot be made."""
         found = _PRODUCT.search(self.clash.message)
@@ -275,7 +281,7 @@ class Misfit(Group):
         if fitting is None:
             return
         old, self.thing = self.thing, self._thing(fitting)
-        gone = Group(self.cross, self.told, old)
+        gone = Group(self.cross, self.told, self.plate, old)
         self.remove(*gone)
         scene.add(gone)
         coming = FadeIn(self.thing, run_time=QUICK)

@@ -30,6 +30,7 @@ View = Literal["chain", "nodes"]
 _OWN = ("embedding", "embedding_bag", "conv1d", "conv2d")
 """Ops that a module of its own does, with a picture that tells more than a funnel."""
 
+_MOVES = ("to", "cuda", "cpu")
 _MOST_LINKS = 16
 _SPOTLIGHTS = 6
 _SWEEP = 1.3
@@ -59,15 +60,16 @@ class Network:
         self._ends: dict[int, int] = {}
 
     def covers(self, step: Step) -> bool:
-        """Tell whether a step ran in the call of a module that is drawn, or built one."""
-        if self._built(step) is not None:
+        """Tell whether a step ran in the call of a module that is drawn, built one, or left one
+        where it is (`model.to(device)` on that device)."""
+        if self._built(step) is not None or self._left(step) is not None:
             return True
         root = self._root(step)
         return root is not None and self._chain(root) is not None
 
     def sentence(self, step: Step) -> Sentence | None:
         """Return what the strip says: what went into the link, its name, what came out."""
-        if self._built(step) is not None:
+        if self._built(step) is not None or self._left(step) is not None:
             return None  # the stage names the layers and says how large they are
         root = self._root(step)
         chain = self._chain(root) if root is not None else None
@@ -102,6 +104,10 @@ class Network:
         built = self._built(step)
         if built is not None:
             self._build(self._model(built, self._matrices(step)))
+            return
+        left = self._left(step)
+        if left is not None:
+            self._stay(left, self._matrices(step))
             return
         root = self._root(step)
         assert root is not None
@@ -139,6 +145,19 @@ class Network:
             return None
         if any(each.tensor is not None for each in step.operands):
             return None
+        return self._tree_of(step)
+
+    def _left(self, step: Step) -> int | None:
+        """Return the root of the tree that a step would have moved, and left as it was; None where
+        it has no matrices."""
+        is_move = step.op.startswith("torch.nn.Module.") and bare_name(step.op) in _MOVES
+        given = {each.tensor for each in step.operands}
+        if not is_move or not self._matrices(step) or not given.issuperset(step.results):
+            return None
+        return self._tree_of(step)
+
+    def _tree_of(self, step: Step) -> int | None:
+        """Return the root of the tree whose parameters a step gave."""
         made = set(step.results)
         for module in self.trace.modules:
             if made & set(module.parameters.values()):
@@ -176,6 +195,12 @@ class Network:
         self._show(model)
         self.scene.play(BlockAnimation(model, lambda t: model.reveal(ease(t)), SLOW))
         model.reveal(1.0)
+
+    def _stay(self, root: int, matrices: list[int]) -> None:
+        """Show a model where it is, if it is not there already."""
+        there = self._there.label.source if isinstance(self._there, ModelThing) else None
+        if there is None or there.module != root:
+            self._show(self._model(root, matrices))
 
     # Which calls are drawn.
 
