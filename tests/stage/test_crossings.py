@@ -17,11 +17,14 @@ from tests.stage.crossings import least_crossings
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Canvas
+from torchreel.stage.checker import flaws
 from torchreel.stage.colors import THEMES
+from torchreel.stage.frame import Parts, frame_of
 from torchreel.stage.graph.act import zone_of
 from torchreel.stage.graph.diagram import Detail, Drawing, ops_of
 from torchreel.stage.graph.fold import compose
 from torchreel.stage.graph.placement import Placed, Points, points_on
+from torchreel.stage.graph.tree import GraphTree
 from torchreel.tracer import trace_script
 
 SCRIPT = Path(__file__).with_name("graphs.py")
@@ -110,6 +113,29 @@ def test_no_line_runs_through_a_node(placed: Place, name: str, artboard: str) ->
             if number not in (link.source, link.target):
                 inside = (x > box.left) & (x < box.right) & (y > box.y - box.above)
                 assert not (inside & (y < box.y + box.below)).any()
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_nothing_is_written_over_another_nor_through_a_line(
+    trace: Trace, placed: Place, name: str, artboard: str
+) -> None:
+    part = trace.of_cell(name)
+    canvas = Canvas(ARTBOARDS[artboard], THEMES["dark"])
+    picture = placed(name, artboard)
+    tree = GraphTree(canvas, part, part.backwards[0], picture)
+    tree.start().interpolate(1.0)
+    for wave in tree.waves:
+        tree.cross(wave, 1.0).interpolate(1.0)
+    frame = frame_of(Parts.of([tree]), canvas)
+    assert flaws(frame, canvas.artboard) == []
+    lines = np.concatenate([points_on(curve) for curve in picture.curves])
+    x, y = lines.T
+    beside = {each.text for each in (*picture.titles.values(), *picture.factors.values())}
+    for text in frame.texts:
+        right, bottom = text.left + text.width, text.top + text.height
+        within = (x > text.left) & (x < right) & (y > text.top) & (y < bottom)
+        assert text.text not in beside or not within.any()
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)

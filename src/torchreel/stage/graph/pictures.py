@@ -21,6 +21,7 @@ from torchreel.stage.graph.placement import (
     Placed,
     Rectangle,
     Sizes,
+    Title,
     beside_capsule,
     capsule_of,
     gradient_height,
@@ -99,27 +100,19 @@ class Pictures:
             )
         return Part(body, *labels, *self._frame(node, box)), labels
 
-    def name(self, node: Node, box: Box, room: float) -> Part | None:
-        """Return a tensor's name above its block, or over an op those of what it made and that is
-        not drawn; None where there is none, or none that fits."""
-        if box.names:
-            return self._names_over(node, box)
-        if not node.name or not node.first or node.kind == "op":
-            return None
-        size = self._sizes.name
-        texts = dict.fromkeys((node.name, node.name.rsplit(".", 1)[-1]))
-        least = 1.05 * self._artboard.floor
-        for text in texts:
-            fitting = min(size, room / (ADVANCE * len(text)))
-            if fitting >= least:
-                color = self._theme.param if node.parameter else self._theme.text
-                source = Drawn(0, text, "name", node.tensor)
-                x = box.x + (DEPTH_X * box.depth / 2 if not box.pad else 0)
-                y = box.top - 0.68 * size
-                return Part(self._canvas.label(text, x, y, fitting, color, source=source))
-        return None
+    def title(self, node: Node, title: Title) -> Part:
+        """Return a tensor's name above its block."""
+        color = self._theme.param if node.parameter else self._theme.text
+        source = Drawn(0, title.text, "name", node.tensor)
+        return Part(
+            self._canvas.label(title.text, title.x, title.y, title.size, color, source=source)
+        )
 
-    def _names_over(self, node: Node, box: Box) -> Part:
+    def names_over(self, node: Node, box: Box) -> Part | None:
+        """Return over an op the names of what it made and that is not drawn; None where there is
+        none, or none that fits."""
+        if not box.names:
+            return None
         size, left = name_of_op(self._sizes), box.x - box.names / 2
         y, labels = box.top - 0.68 * size, []
         for text, tensor, width in names_over(node, self._sizes):
@@ -213,7 +206,7 @@ class Pictures:
             return None
         text, size = f"{node.name}.grad", min(self._sizes.read, 1.25 * board.floor)
         width, _ = self._scalar_width(node, gradient, room)
-        extent = (text_width(text, size), 0.8 * size)
+        extent = (text_width(text, size), size)
         capsule = width, self._sizes.capsule
         place = beside_capsule(placed, number, capsule, extent, self._beside)
         if place is None:

@@ -167,9 +167,20 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Title:
+    """A text beside a block or a line: a tensor's name, or the derivative of a link; its middle
+    ``(x, y)`` and its type size."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True)
 class Placed:
     """A diagram in its place: a box for each node, a curve (cubic Bézier points) for each link,
-    the middle of each column, and the place and size of each factor's text."""
+    the middle of each column, the names of tensors, and the derivatives of links."""
 
     diagram: Diagram
     sizes: Sizes
@@ -177,8 +188,13 @@ class Placed:
     curves: tuple[Points, ...]
     columns: tuple[float, ...]
     layers: Layers
-    factors: dict[int, tuple[float, float, str]]
+    titles: dict[int, Title]
+    factors: dict[int, Title]
     between: float
+
+    def room(self, number: int) -> float:
+        """Return how wide a text above or below a node may be, in pixels."""
+        return _room(self.boxes[number], self.between)
 
 
 def place(
@@ -299,6 +315,7 @@ def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Size
     placed = tuple(box for box in boxes if box is not None)
     at = {node: place + down for node, place in y.items()}
     curves = _curves(diagram, layers, placed, edges, at)
+    titles = _titles(diagram, placed, curves, between, sizes)
     return Placed(
         diagram,
         sizes,
@@ -306,7 +323,8 @@ def _fit(diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, sizes: Size
         curves,
         tuple((a + b) / 2 for a, b in edges),
         layers,
-        _factors(diagram, placed, curves, sizes),
+        titles,
+        _factors(diagram, placed, curves, titles, sizes),
         between,
     )
 
@@ -610,38 +628,124 @@ def factor_text(value: float) -> str | None:
 Rectangle = tuple[float, float, float, float]
 
 
+def _titles(
+    diagram: Diagram,
+    boxes: Sequence[Box],
+    curves: Sequence[Points],
+    between: float,
+    sizes: Sizes,
+) -> dict[int, Title]:
+    """Return the names of the tensors: whole and large where that covers nothing, else smaller, or
+    only the last part of the name."""
+    drawn = np.concatenate([np.zeros((0, 2)), *map(points_on, curves)])
+    found: dict[int, Title] = {}
+    for number, node in enumerate(diagram.nodes):
+        if not node.name or not node.first or node.kind == "op":
+            continue
+        others = [each for at, each in enumerate(boxes) if at != number]
+        taken = [each for other in others for each in _rectangles(other)]
+        taken += [(other.left, other.y - other.above, other.right, other.top) for other in others]
+        taken += map(_extent, found.values())
+        box, free = boxes[number], None
+        tries = itertools.product(_texts_of(node), (0.0, -1.0, 1.0), _sizes_of_names(sizes))
+        for text, side, size in tries:
+            title = _title(text, box, size, side)
+            extent = _extent(title)
+            covered = any(_share(extent, each) for each in taken) or _inside(drawn, extent)
+            if sizes.artboard.holds(extent) and not covered:
+                free = title
+                break
+        free = free or title_within(node, box, _room(box, between), sizes)
+        if free is not None:
+            found[number] = free
+    return found
+
+
+def title_within(node: Node, box: Box, room: float, sizes: Sizes) -> Title | None:
+    """Return the name over a tensor's block, no wider than the room; None where none fits."""
+    for text in _texts_of(node):
+        fitting = min(sizes.name, room / (ADVANCE * len(text)))
+        if fitting >= _sizes_of_names(sizes)[-1]:
+            return _title(text, box, fitting)
+    return None
+
+
+def _texts_of(node: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((node.name, node.name.rsplit(".", 1)[-1])))
+
+
+def _sizes_of_names(sizes: Sizes) -> tuple[float, float, float]:
+    """Return the type sizes of a tensor's name, from the wanted to the least."""
+    least = 1.05 * sizes.artboard.floor
+    return sizes.name, (sizes.name + least) / 2, least
+
+
+def _title(text: str, box: Box, size: float, side: float = 0.0) -> Title:
+    """Return a name over the middle of its block, or level with its left (-1) or right (1) side."""
+    x = box.x + (DEPTH_X * box.depth / 2 if not box.pad else 0)
+    x += side * (box.width / 2 + box.pad - text_width(text, size) / 2)
+    return Title(text, x, box.top - 0.68 * size, size)
+
+
+def _extent(title: Title) -> Rectangle:
+    """Return what a name takes up, with a little air at its ends."""
+    half, high = text_width(title.text, title.size) / 2 + 0.2 * title.size, 0.5 * title.size
+    return title.x - half, title.y - high, title.x + half, title.y + high
+
+
+def _room(box: Box, between: float) -> float:
+    return max(box.right - box.left + 0.7 * between, box.capsule)
+
+
 def _factors(
-    diagram: Diagram, boxes: Sequence[Box], curves: Sequence[Points], sizes: Sizes
-) -> dict[int, tuple[float, float, str]]:
-    """Return the place of each derivative: beside its link, on nothing else."""
-    taken: list[Rectangle] = [each for box in boxes for each in _rectangles(box)]
+    diagram: Diagram,
+    boxes: Sequence[Box],
+    curves: Sequence[Points],
+    titles: dict[int, Title],
+    sizes: Sizes,
+) -> dict[int, Title]:
+    """Return the derivative of each link, beside it and on nothing else: as large as is read well,
+    or smaller where only that has room; none where that has none."""
+    taken = [each for box in boxes for each in _rectangles(box)]
+    taken += map(_extent, titles.values())
     lines = [points_on(curve) for curve in curves]
     drawn = np.concatenate([np.zeros((0, 2)), *lines])
-    found: dict[int, tuple[float, float, str]] = {}
-    for number, link in enumerate(diagram.links):
-        text = factor_text(link.factor.value) if link.factor is not None else None
-        if text is None or not link.passes:
-            continue
-        width, height = text_width(text, sizes.read), 0.73 * sizes.read
-        best, least = None, 1.0
-        above = _outside(diagram, boxes, number)
-        for x, y in _beside(lines[number], height, sizes, above=above):
-            box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            if not sizes.artboard.holds(box):
+    found: dict[int, Title] = {}
+    for size in (sizes.read, sizes.artboard.floor):
+        for number, link in enumerate(diagram.links):
+            text = factor_text(link.factor.value) if link.factor is not None else None
+            if text is None or not link.passes or number in found:
                 continue
-            cost = 10.0 * sum(_share(box, other) for other in taken)
-            close, near = sizes.artboard.px(3), sizes.artboard.px(6)
-            tight = (box[0] - close, box[1] - close, box[2] + close, box[3] + close)
-            if _inside(drawn, tight):
-                continue
-            grown = (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near)
-            cost += 0.2 * _inside(drawn, grown)
-            if cost < least:
-                best, least = (x, y, box), cost
-        if best is not None:
-            found[number] = (best[0], best[1], text)
-            taken.append(best[2])
+            above = _outside(diagram, boxes, number)
+            places = _beside(lines[number], text, size, sizes, above=above)
+            title = _freest([Title(text, *place, size) for place in places], taken, drawn, sizes)
+            if title is not None:
+                found[number] = title
+                taken.append(_extent(title))
     return found
+
+
+def _freest(
+    titles: Sequence[Title], taken: Sequence[Rectangle], drawn: Points, sizes: Sizes
+) -> Title | None:
+    """Return the first text that covers nothing and has no line near, or else the one with the
+    least of lines near; None where each covers something."""
+    close, near = sizes.artboard.px(3), sizes.artboard.px(6)
+    there = np.array(taken).reshape(-1, 4)
+    best, least = None, math.inf
+    for title in titles:
+        half, high = text_width(title.text, title.size) / 2, 0.365 * title.size
+        box = (title.x - half, title.y - high, title.x + half, title.y + high)
+        tight = (box[0] - close, box[1] - close, box[2] + close, box[3] + close)
+        covered = (np.minimum(there[:, 2:], box[2:]) > np.maximum(there[:, :2], box[:2])).all(1)
+        if not sizes.artboard.holds(box) or covered.any() or _inside(drawn, tight):
+            continue
+        lines = _inside(drawn, (box[0] - 2, box[1] - near, box[2] + 2, box[3] + near))
+        if lines < least:
+            best, least = title, lines
+        if not lines:
+            break
+    return best
 
 
 def beside_capsule(
@@ -659,10 +763,7 @@ def beside_capsule(
     away = capsule[0] / 2 + board.px(9) + text[0] / 2
     others = (each for at, each in enumerate(placed.boxes) if at != number)
     taken = [*taken, *(each for other in others for each in _rectangles(other))]
-    for x, middle, words in placed.factors.values():
-        half = text_width(words, placed.sizes.read) / 2
-        height = 0.73 * placed.sizes.read / 2
-        taken.append((x - half, middle - height, x + half, middle + height))
+    taken += map(_extent, (*placed.titles.values(), *placed.factors.values()))
     lines = [points_on(curve) for curve in placed.curves]
     for x in (box.x - away, box.x + away):
         place = (x - text[0] / 2, y - text[1] / 2, x + text[0] / 2, y + text[1] / 2)
@@ -681,26 +782,38 @@ def _outside(diagram: Diagram, boxes: Sequence[Box], number: int) -> bool:
     return target.y <= source.y
 
 
-def _beside(line: Points, height: float, sizes: Sizes, *, above: bool) -> list[tuple[float, float]]:
+def _beside(
+    line: Points, text: str, size: float, sizes: Sizes, *, above: bool
+) -> list[tuple[float, float]]:
     """Return places beside a line, the best first: its middle on the outer side, then others."""
     places = []
-    clear = height / 2 + sizes.artboard.px(17)
+    height = 0.73 * size
+    clear, air = height / 2 + sizes.artboard.px(17), sizes.artboard.px(12)
     steep = abs(line[-1, 1] - line[0, 1]) > 0.5 * height
     sides = (-1, 1) if above else (1, -1)
     for side, share in itertools.product(sides, (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)):
         x, y = line[round(share * (len(line) - 1))]
         for slide in (0.0, 0.5, 0.9) if steep else (0.0,):
             places.append((float(x), float(y + side * clear * (1 + slide))))
+    if not steep:  # further away, over the nodes at its ends
+        x, y = line[len(line) // 2]
+        far = itertools.product((0.5, 0.9, 1.3), sides)
+        places += [(float(x), float(y + side * clear * (1 + slide))) for slide, side in far]
+    else:  # left and right of it
+        out = text_width(text, size) / 2 + air
+        for share, side in itertools.product((0.5, 0.4, 0.6, 0.3, 0.7), (-1, 1)):
+            x, y = line[round(share * (len(line) - 1))]
+            places += [(float(x + side * out * (1 + slide)), float(y)) for slide in (0.0, 0.3)]
     return places
 
 
 def _rectangles(box: Box) -> list[Rectangle]:
-    """Return what a node takes up: body, names, sum and capsule."""
+    """Return what a node takes up, but for a tensor's name: body, an op's names, sum, capsule."""
 
     def wide(width: float, top: float, bottom: float) -> Rectangle:
         return box.x - width / 2, top, box.x + width / 2, bottom
 
-    found = [(box.left, box.y - box.above, box.right, box.y + box.below)]
+    found = [(box.left, box.top, box.right, box.y + box.below)]
     found.append(wide(box.names, box.y - box.above, box.top))
     found.append(wide(box.plate, box.bottom, box.under))
     found.append(wide(box.capsule, box.under, box.y + box.below))

@@ -14,7 +14,7 @@ from torchreel.stage.colors import Color, mix
 from torchreel.stage.graph.diagram import Node
 from torchreel.stage.graph.part import Draw, Part
 from torchreel.stage.graph.pictures import Pictures
-from torchreel.stage.graph.placement import Box, Sizes, grid_of
+from torchreel.stage.graph.placement import Box, Sizes, grid_of, title_within
 from torchreel.stage.layout import SLAB
 from torchreel.stage.motion import BEAT, QUICK, SLOW, part
 from torchreel.stage.text import text_width
@@ -176,8 +176,8 @@ class GradientSums(VGroup):
             row.name.append(self._named(node, boxes[2], self.canvas.theme.grad))
             if text_width(f"{node.name}.grad", self._sizes.name) <= _NAMED * self._sizes.cell:
                 row.was.append(self._named(node, boxes[0], self.canvas.theme.muted))
-            name = self._pictures.name(node, tensor, self._pitch + apart)
-            row.tensor += [name] if name is not None else []
+            title = title_within(node, tensor, self._pitch + apart, self._sizes)
+            row.tensor += [] if title is None else [self._pictures.title(node, title)]
         self._show([*row.tensor, *row.was, *row.terms, *row.name, row.now])
         return row
 

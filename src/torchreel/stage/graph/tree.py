@@ -13,7 +13,7 @@ from torchreel.stage.colors import Color, identity, mix
 from torchreel.stage.graph.diagram import Link, Node, Wave, is_leaf, waves
 from torchreel.stage.graph.part import Draw, Part, Wire
 from torchreel.stage.graph.pictures import Pictures
-from torchreel.stage.graph.placement import Placed
+from torchreel.stage.graph.placement import Placed, Title
 from torchreel.stage.motion import BEAT, part
 from torchreel.stage.text import text_width
 
@@ -48,13 +48,16 @@ class GraphTree(VGroup):
         ]
         self.bodies = [self._body(number) for number in range(len(diagram.nodes))]
         self.names = {
-            number: name
+            number: self._pictures.title(diagram.nodes[number], title)
+            for number, title in placed.titles.items()
+        }
+        self.names |= {
+            number: names
             for number, node in enumerate(diagram.nodes)
-            if (name := self._pictures.name(node, placed.boxes[number], self._room(number)))
+            if (names := self._pictures.names_over(node, placed.boxes[number])) is not None
         }
         self.factors = {
-            number: self._factor(number, x, y, text)
-            for number, (x, y, text) in placed.factors.items()
+            number: self._factor(number, title) for number, title in placed.factors.items()
         }
         self.functions = self._functions()
         self._terms = self._parts_of_sums()
@@ -263,7 +266,7 @@ class GraphTree(VGroup):
                 if after is None:
                     capsule = self._pictures.emptied(node, box, step.number)
                 else:
-                    capsule = self._pictures.capsule(node, box, after, self._room(number))
+                    capsule = self._pictures.capsule(node, box, after, self.placed.room(number))
                 self.add(capsule)
                 new.append((capsule, self.capsules.get(number)))
                 self.capsules[number] = capsule
@@ -284,7 +287,9 @@ class GraphTree(VGroup):
         found = {}
         for number, node in enumerate(self.placed.diagram.nodes):
             if node.terms:
-                parts = self._pictures.terms(node, self.placed.boxes[number], self._room(number))
+                parts = self._pictures.terms(
+                    node, self.placed.boxes[number], self.placed.room(number)
+                )
                 found[number] = dict(zip(node.terms, parts, strict=False))
         return {number: parts for number, parts in found.items() if parts}
 
@@ -325,14 +330,13 @@ class GraphTree(VGroup):
         body, self._labels[number] = self._pictures.op(node, box)
         return body
 
-    def _factor(self, number: int, x: float, y: float, text: str) -> Part:
+    def _factor(self, number: int, title: Title) -> Part:
         factor = self.placed.diagram.links[number].factor
         assert factor is not None
         theme = self.canvas.theme
-        source = Drawn(0, text, "derivative", step=factor.step, index=factor.place)
+        source = Drawn(0, title.text, "derivative", step=factor.step, index=factor.place)
         ink = mix(theme.grad, theme.text, 0.35)
-        label = self.canvas.label(text, x, y, self.placed.sizes.read, ink, source=source)
-        return Part(label)
+        return Part(self.canvas.label(title.text, title.x, title.y, title.size, ink, source=source))
 
     def _functions(self) -> list[tuple[int, Part]]:
         """Return autograd's names under the columns, on an artboard that has room for them."""
@@ -348,7 +352,7 @@ class GraphTree(VGroup):
         for column, x in zip(self.placed.layers.columns, self.placed.columns, strict=True):
             there = [number for number in column if number < len(nodes)]
             names = {name for number in there for name in _functions_of(nodes[number])}
-            if len(names) != 1:
+            if len(names) != 1:  # in this column stand others too
                 continue
             text = names.pop()
             width = text_width(text, size)
@@ -380,7 +384,7 @@ class GraphTree(VGroup):
             if gradient is None:
                 continue
             node, box = self.placed.diagram.nodes[number], self.placed.boxes[number]
-            room = self._room(number)
+            room = self.placed.room(number)
             capsule = self._pictures.capsule(node, box, gradient, room)
             self.add(capsule)
             new.append((capsule, self.capsules.get(number)))
@@ -425,11 +429,6 @@ class GraphTree(VGroup):
     def _outline(self, op: int, color: Color, width: float) -> None:
         body = self.bodies[op]
         body.outline(body.submobjects[0], color, self.canvas.stroke(self.canvas.artboard.px(width)))
-
-    def _room(self, number: int) -> float:
-        """Return how wide a text above or below a node may be, in pixels."""
-        box = self.placed.boxes[number]
-        return max(box.right - box.left + 0.7 * self.placed.between, box.capsule)
 
 
 def _exchange(pairs: list[tuple[Part, Part | None]]) -> Callable[[float], None]:
@@ -491,5 +490,5 @@ def _is_data(node: Node) -> bool:
 
 def _functions_of(node: Node) -> tuple[str, ...]:
     if node.kind == "op":
-        return node.functions if len(node.functions) == 1 else ()
+        return node.functions
     return ("AccumulateGrad",) if node.parameter else ()
