@@ -14,6 +14,7 @@ from torchreel.plan.traces import run_script
 from torchreel.records import Problem, TorchReelError, Trace
 from torchreel.render.job import Job, Look
 from torchreel.render.worker import Worker
+from torchreel.returns import shown_runs
 from torchreel.tracer.process import Tail
 
 _ELSEWHERE = "Name another place with -o."
@@ -89,7 +90,7 @@ def _shown(trace: Trace, cell: str | None, problem: Problem | None) -> list[str]
                 trace.script, f"there is no cell {cell!r}", f"Its cells are: {', '.join(known)}."
             )
         )
-    shown = {run.cell for run in trace.runs if run.steps or run.printed}
+    shown = {run.cell for run in shown_runs(trace)}
     names = [name for name in known if name in shown and cell in (None, name)]
     if not names:
         what = "there is nothing to film: no torch op ran in a cell"

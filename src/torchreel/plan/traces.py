@@ -25,6 +25,7 @@ from torchreel.records import (
     Trace,
 )
 from torchreel.render.source import source_digest
+from torchreel.returns import shown_runs
 from torchreel.store import (
     Store,
     digest_of,
@@ -166,7 +167,7 @@ def _cells(trace: Trace) -> dict[str, CellSummary]:
             digest=trace_digest(part),
             line=cell.line,
             ops=tuple(sorted(_acts(part) | {step.op for step in part.steps})),
-            cues=any(run.steps or run.printed for run in part.runs),
+            cues=bool(shown_runs(part)),
         )
     return cells
 

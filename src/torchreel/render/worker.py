@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from torchreel.records import Clip, Problem, TorchReelError
 from torchreel.render.job import Job
+from torchreel.returns import shown_runs
 
 _T = TypeVar("_T")
 
@@ -184,7 +185,7 @@ def _stills(
 
 def _line(cues: int, job: Job) -> int:
     """Return the line of the statement that comes after this many cues."""
-    shown = [run.statement for run in job.trace.runs if run.steps or run.printed]
+    shown = [run.statement for run in shown_runs(job.trace)]
     first = min(job.lines.values(), default=1)
     return job.lines.get(shown[cues], first) if cues < len(shown) else first
 

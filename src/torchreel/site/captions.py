@@ -16,6 +16,7 @@ from torchreel.records import (
     TensorRecord,
     Trace,
 )
+from torchreel.returns import returned_calls
 from torchreel.site.facts import SIGNIFICANT
 from torchreel.site.literals import shape_text
 from torchreel.site.moments import State
@@ -84,6 +85,8 @@ class _Teller:
 
     def _sentences(self) -> Iterator[str]:
         told: set[int] = set()
+        if not self.run.steps and (call := self._returned()) is not None:
+            yield self._called(call)
         for step in (self.trace.steps[number] for number in self.run.steps):
             call = self._outermost(step)
             if call is not None and not step.clash:
@@ -142,6 +145,11 @@ class _Teller:
 
     def _say(self, template: str, step: Step, **facts: object) -> str:
         return _GAP.sub("", template.format(op=spell(step), **facts))
+
+    def _returned(self) -> ModuleCall | None:
+        """Return the call of a module whose result the run names, where it does nothing else."""
+        calls, runs = returned_calls(self.trace), self.trace.runs
+        return next((call for place, call in calls.items() if runs[place] is self.run), None)
 
     def _outermost(self, step: Step) -> ModuleCall | None:
         """Return the call of a module, in no other one, in which a step ran."""
@@ -232,6 +240,10 @@ def _shapes(tensors: Sequence[TensorRecord]) -> str:
 def _names_before(trace: Trace, run: Run) -> dict[int, str]:
     """Return the names of the tensors that a run found, by their records."""
     if not run.steps:
-        return {}
+        place = next((at for at, each in enumerate(trace.runs) if each is run), 0)
+        held = State(trace, place - 1).tensors.items()
+        # The names of the lines within the call are gone now.
+        ordered = sorted(held, key=lambda each: each[0] not in run.changed)
+        return {tensor: name for name, tensor in ordered}
     found = State(trace, trace.steps[run.steps[0]].run - 1).tensors
     return {tensor: name for name, tensor in found.items()}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchreel.records import Cell, Cue, Run, Statement, Trace
+from torchreel.returns import shown_runs
 
 _WORD = re.compile(r"\w+")
 
@@ -20,10 +21,8 @@ class Shown:
 
 
 def shown_statements(trace: Trace, cell: Cell) -> tuple[Shown, ...]:
-    """Return the statements that make cues: they ran a step or printed; a loop holds its body."""
-    active = {
-        run.statement for run in trace.runs if run.cell == cell.name and (run.steps or run.printed)
-    }
+    """Return the statements that make cues; a loop holds its body."""
+    active = {run.statement for run in shown_runs(trace) if run.cell == cell.name}
 
     def shown(parent: int | None) -> Iterator[Shown]:
         for statement in cell.statements:

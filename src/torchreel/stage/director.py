@@ -19,6 +19,7 @@ from torchreel.records import (
     TorchReelError,
     Trace,
 )
+from torchreel.returns import shown_runs
 from torchreel.stage import motion, numerals, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS, Zone
@@ -130,7 +131,7 @@ class LessonScene(Scene):
         theme = self.canvas.theme
         assert isinstance(self.camera, Camera), "TorchReel draws with Manim's cairo renderer"
         self.camera.background_color = ManimColor.from_rgb(tuple(theme.bg))
-        self._runs = [run for run in self.trace.runs if run.steps or run.printed]
+        self._runs = shown_runs(self.trace)
         self.stage = Stage(self, self.trace, self.canvas)
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
@@ -209,8 +210,9 @@ class LessonScene(Scene):
                 self.stage.made |= dict.fromkeys(step.results, step)
                 self._check_at_rest()
             if not steps:
-                if (sentence := self.autograd.sentence_of_printed(run)) is not None:
-                    self._say(sentence, meanwhile=True)
+                told = self.autograd.sentence_of_printed(run) or self.network.returned(run)
+                if told is not None:
+                    self._say(told, meanwhile=True)
                 self.autograd.printed(run)
             self._show_printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
@@ -366,6 +368,10 @@ class LessonScene(Scene):
             self._meanwhile.append(FadeOut(self._strip, run_time=motion.QUICK))
             self._gone.append(self._strip)
             self._strip = None
+
+    def say(self, sentence: Sentence) -> None:
+        """Say a sentence in the strip, along with what is played next."""
+        self._say(sentence, meanwhile=True)
 
     def _say(self, sentence: Sentence, *, meanwhile: bool = False) -> None:
         """Say a sentence in the strip, before what is played next or along with it; memory that

@@ -148,12 +148,15 @@ def _op(step: Step, text: str) -> Drawn:
 
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
-    """Drop what has no room in the strip: code, then the shapes of operands that have names, then
-    operands, the first ones first; a name that is too long is cut."""
+    """Drop what has no room in the strip: code, then a module's own parameters, the last ones
+    first, then the shapes of operands that have names, then operands, the first ones first; a name
+    that is too long is cut."""
     shown = sentence
     room = canvas.artboard.strip.width - lap_width(canvas, sentence.lap)
     if _width(canvas, shown) > room:
         shown = _shorter(shown)
+    while _width(canvas, shown) > room and _has_own(shown):
+        shown = replace(shown, operands=shown.operands[:-1])
     if _width(canvas, shown) > room and shown.results:
         named = tuple(replace(each, alone=not each.nothing) for each in shown.operands)
         shown = replace(shown, operands=named)
@@ -167,6 +170,13 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
             break
         shown = replace(shown, results=(replace(shown.results[0], name=name[:-2] + "…"),))
     return shown
+
+
+def _has_own(sentence: Sentence) -> bool:
+    """Tell whether the last operand is a parameter of the module that is called."""
+    called = sentence.word is not None and sentence.word.source == "module"
+    own = [bool(each.record.name) for each in sentence.operands]
+    return called and bool(own) and own[-1] and not all(own)
 
 
 def _shorter(sentence: Sentence) -> Sentence:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Literal
 
 from manim import FadeOut, Group, Scene
 
 from torchreel.records import Drawn, ModuleCall, Run, Step, Trace
-from torchreel.spelling import bare_name
+from torchreel.returns import returned_calls
+from torchreel.spelling import arguments_of, bare_name
 from torchreel.stage.artboard import Zone
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas
@@ -58,6 +60,8 @@ class Network:
         self._overview: ModuleChain | NodeView | None = None
         self._there: Group | None = None
         self._ends: dict[int, int] = {}
+        self._returned = returned_calls(trace)
+        self._by_line = {call.number for call in self._returned.values()}
 
     def covers(self, step: Step) -> bool:
         """Tell whether a step ran in the call of a module that is drawn, built one, or left one
@@ -75,20 +79,32 @@ class Network:
         chain = self._chain(root) if root is not None else None
         if root is None or chain is None:
             return None
-        if self._is_brief(root, chain):
-            name = self.trace.modules[root.module].name
-            return self._told(step, name, root.module, chain.operand, root.results[0])
+        by_line = root.number in self._by_line
+        if self._is_brief(root, chain) and not by_line:
+            return self._whole(root, step)
         place = self._place(chain, step)
         if place is None:
             return None
         link = chain.links[place]
-        operand = chain.tensor_at(link.sources[0])
-        if link.module is None:
-            if step.number != root.last:
-                return None
-            name = self.trace.modules[root.module].name or self.trace.modules[root.module].kind
-            return self._told(step, name, root.module, chain.operand, root.results[0])
-        return self._told(step, link.name, link.module, operand, link.result)
+        given = [self._given(step, each) for each in dict.fromkeys(link.operands)]
+        if link.call == root.number:
+            return self._whole(root, step)
+        if link.module is not None:
+            word = Drawn(0, link.name, "module", module=link.module)
+            return Sentence(tuple(given), step, self._made(link.result), word)
+        if self._own_line(chain, place):
+            return Sentence(tuple(given), step, self._made(link.result))
+        return self._whole(root, step) if step.number == root.last and not by_line else None
+
+    def returned(self, run: Run) -> Sentence | None:
+        """Return what the strip says of a line that names what a call gave, after the lines of its
+        module; None of any other line."""
+        place = next((at for at, each in enumerate(self.trace.runs) if each is run), -1)
+        root = self._returned.get(place)
+        if root is None or root.last is None:
+            return None
+        gone = {name for name, tensor in run.changed.items() if tensor is None}
+        return self._whole(root, self.trace.steps[root.last], gone)
 
     def word(self, step: Step) -> Drawn | None:
         """Return the name of the module whose call a step is alone, where its op tells it; None of
@@ -116,13 +132,20 @@ class Network:
         if root.number != self._call:
             self._enter(root, chain)
         place = self._place(chain, step)
+        by_line = root.number in self._by_line
         if place is not None and not self._brief:
             self._explain(chain, place)
-        if step.number == root.last:
-            self._end(chain)
+        elif place is not None and by_line:
+            self._advance(place)
+        if step.number == root.last and not by_line:
+            self._end(root, step)
 
     def printed(self, run: Run) -> None:
-        """Change nothing: a network has nothing to add to what is printed."""
+        """Show the whole chain where the line names what came out of it."""
+        place = next((at for at, each in enumerate(self.trace.runs) if each is run), -1)
+        root = self._returned.get(place)
+        if root is not None and root.number == self._call:
+            self._show_overview()
 
     def leave(self) -> None:
         """Take the chain off the stage."""
@@ -255,14 +278,50 @@ class Network:
         small = all(each.features <= ALL for each in layers_of(self.trace, chain))
         return self.view == "nodes" or small
 
-    def _told(self, step: Step, text: str, module: int, operand: int, result: int) -> Sentence:
-        word = Drawn(0, text, "module", module=module)
-        return Sentence((self._named(operand),), step, (self._named(result),), word)
+    def _whole(self, root: ModuleCall, step: Step, gone: Collection[str] = ()) -> Sentence:
+        """Return the sentence of a whole call, by the names that are not ``gone``."""
+        module = self.trace.modules[root.module]
+        word = Drawn(0, module.name or module.kind, "module", module=module.number)
+        given = dict.fromkeys(each.tensor for each in root.operands if each.tensor is not None)
+        names = tuple(self._named(each, gone) for each in given)
+        return Sentence(names, step, self._made(*root.results), word)
 
-    def _named(self, tensor: int) -> Named:
-        names = getattr(self.scene, "stage").names  # noqa: B009
-        found = [name for name, held in names.items() if held == tensor]
-        return Named(found[-1] if found else None, self.trace.tensor(tensor))
+    def _made(self, *results: int) -> tuple[Named, ...]:
+        """Return results as the line names them: the first, and further ones that have names."""
+        named = [self._named(each) for each in dict.fromkeys(results)]
+        return tuple(each for place, each in enumerate(named) if each.name or not place)
+
+    def _given(self, step: Step, tensor: int) -> Named:
+        """Return an operand by the name that it has in the line which is lit: what a call's
+        parentheses say, else what it goes by now."""
+        run = self.trace.runs[step.run]
+        line = next(
+            each.text for each in self.trace.cells[0].statements if each.number == run.statement
+        )
+        names = arguments_of(step) if step.expression in line else ()
+        known = self._operands_of(step)
+        if len(names) != len(known) or tensor not in known:
+            return self._named(tensor)
+        name = names[known.index(tensor)]
+        if name is None:
+            return self._named(tensor)
+        former = run.changed.get(name, tensor) != tensor
+        return Named(name, self.trace.tensor(tensor), former=former)
+
+    def _operands_of(self, step: Step) -> list[int]:
+        """Return the tensors that a step worked on, or the call whose only step it is."""
+        call = None if step.call is None else self.trace.calls[step.call]
+        operands = step.operands
+        if call is not None and call.first == call.last == step.number:
+            operands = call.operands
+        return [each.tensor for each in operands if each.tensor is not None]
+
+    def _named(self, tensor: int, gone: Collection[str] = ()) -> Named:
+        stage = getattr(self.scene, "stage")  # noqa: B009
+        found = [name for name, held in stage.names.items() if held == tensor and name not in gone]
+        former = stage.former.get(tensor) if not found else None
+        name = found[-1] if found else former
+        return Named(name, self.trace.tensor(tensor), former=former is not None)
 
     # What is played.
 
@@ -327,7 +386,24 @@ class Network:
         same = [step for step in self.trace.runs[run].steps if step in self._ends]
         return len(same) == 1
 
-    def _end(self, chain: Chain) -> None:
+    def _advance(self, place: int) -> None:
+        """Let what came out of a link appear in the picture of the whole."""
+        overview = self._overview
+        if isinstance(overview, NodeView):
+            before, after = overview.shares(place)
+            if after > before:
+                time = min(_NODE * overview.count, _LONGEST) * (after - before)
+                draw = partial(_between, overview.reveal, before, after)
+                self.scene.play(BlockAnimation(overview, draw, time))
+        elif overview is not None and place in overview.activations:
+            self._reveal(overview, place)
+
+    def _show_overview(self) -> None:
+        """Show the whole chain, where a link of it was shown large."""
+        if isinstance(self._overview, ModuleChain) and len(self._overview.chain.links) > 1:
+            self._show(self._overview)
+
+    def _end(self, root: ModuleCall, step: Step) -> None:
         """Show the whole chain with all that came out."""
         overview = self._overview
         if isinstance(overview, NodeView):
@@ -341,8 +417,9 @@ class Network:
                 if place > INPUT:
                     self._reveal(overview, place)
             return
-        if len(chain.links) > 1:
-            self._show(overview)
+        if len(overview.chain.links) > 1:
+            getattr(self.scene, "say")(self._whole(root, step))  # noqa: B009
+            self._show_overview()
 
     def _reveal(self, overview: ModuleChain, place: int) -> None:
         """Let what comes out of a link appear, row by row of its weight, which is lit."""
@@ -371,6 +448,10 @@ class Network:
             leaving = FadeOut(self._there, run_time=QUICK)
             getattr(self.scene, "let_go")([self._there], [leaving])  # noqa: B009
             self._there = None
+
+
+def _between(reveal: Callable[[float], None], first: float, last: float, t: float) -> None:
+    reveal(first + (last - first) * t)
 
 
 def _is_told_by_its_op(steps: Sequence[Step]) -> bool:

@@ -114,6 +114,14 @@ class NodeView(Group):
             nodes.light(share >= 1)
             before += len(nodes.full)
 
+    def shares(self, place: int) -> tuple[float, float]:
+        """Return which share of the nodes is there before a link of the chain ran, and after it."""
+        ends = _ends(self.trace, self.chain)
+        done = [sum(each < at for each in ends) for at in (place, place + 1)]
+        sizes = [len(layer.ys) for layer in self.layers[1:]]
+        before, after = (sum(sizes[:layers]) / self.count for layers in done)
+        return before, after
+
     def _edges(self, at: int) -> list[Edge]:
         """Return one line for each weight between two layers, the heaviest painted last."""
         weight = self._matrix(self.matrices[at])
@@ -288,15 +296,22 @@ def layers_of(trace: Trace, chain: Chain) -> list[Sample]:
 
     A gate after a matrix works on its nodes: the layer shows what came out of the gate.
     """
-    samples = [sample_of(trace, chain.operand)]
+    results = (chain.links[place].result for place in _ends(trace, chain))
+    return [sample_of(trace, each) for each in (chain.operand, *results)]
+
+
+def _ends(trace: Trace, chain: Chain) -> list[int]:
+    """Return the links out of which the layers after the first one come: matrices, or the last gate
+    after each."""
+    ends: list[int] = []
     for place, link in enumerate(chain.links):
         if link.weight is not None:
-            samples.append(sample_of(trace, link.result))
-        elif place and chain.links[place - 1].result in link.operands:
-            after = sample_of(trace, link.result)
-            if after.features == samples[-1].features and len(samples) > 1:
-                samples[-1] = after
-    return samples
+            ends.append(place)
+        elif ends and chain.links[place - 1].result in link.operands:
+            before, after = (chain.links[each].result for each in (ends[-1], place))
+            if sample_of(trace, after).features == sample_of(trace, before).features:
+                ends[-1] = place
+    return ends
 
 
 def _best(sample: Sample) -> int | None:

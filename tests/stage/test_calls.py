@@ -1,0 +1,166 @@
+"""The line that calls a model: it is lit once the lines of ``forward`` have run, and the strip
+names what each line names."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.stage.conftest import play_cell
+from torchreel.records import Trace
+from torchreel.returns import returned_calls, shown_runs
+from torchreel.site.captions import statement_caption
+from torchreel.site.words import LANGUAGES
+from torchreel.stage.artboard import ARTBOARDS
+from torchreel.tracer import trace_script
+
+SCRIPT = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+# %% own
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(40, 20)
+        self.out = nn.Linear(20, 3)
+
+    def forward(self, x):
+        x = F.relu(self.hidden(x))
+        return self.out(x)
+
+
+model = Net()
+images = torch.rand(4, 40)
+logits = model(images)
+alias = logits
+
+# %% elsewhere
+pictures = torch.rand(2, 40)
+scores = model(pictures)
+other = scores
+
+# %% small
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(2, 3)
+        self.two = nn.Linear(3, 1)
+
+    def forward(self, a):
+        a = torch.tanh(self.one(a))
+        return self.two(a)
+
+
+small = Small()
+points = torch.rand(4, 2)
+guess = small(points)
+
+# %% looped
+class Half(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.only = nn.Linear(40, 20)
+
+    def forward(self, x):
+        return self.only(x)
+
+
+half = Half()
+for _ in range(2):
+    y = half(images)
+
+# %% several
+pair = torch.rand(1, 5, 40)
+memory = nn.LSTM(40, 20, batch_first=True)
+out, (state, cell) = memory(pair)
+
+# %% window
+photo = torch.rand(1, 1, 6, 6)
+conv = nn.Conv2d(1, 1, 3)
+maps = conv(photo)
+"""
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "calls.py").write_text(SCRIPT)
+    traced = trace_script(folder / "calls.py", root=Path(folder))
+    assert traced.error is None
+    return traced
+
+
+def _told(trace: Trace, cell: str, artboard: str = "film") -> list[tuple[str, set[str]]]:
+    """Return each cue's line, and the names and shapes that stand on stage at its end."""
+    scene = play_cell(trace, cell, artboard)
+    lines = {each.number: each.text for each in trace.of_cell(cell).cells[0].statements}
+    kinds = ("name", "shape", "module", "op")
+    return [
+        (
+            lines[cue.statement],
+            {each.text for each in scene.drawn if each.cue == cue.number and each.source in kinds},
+        )
+        for cue in scene.cues
+    ]
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_each_line_is_told_by_the_names_that_stand_in_it(trace: Trace, artboard: str) -> None:
+    told = dict(_told(trace, "own", artboard))
+    assert {"x", "(4, 40)", "hidden", "(4, 20)"} <= told["x = F.relu(self.hidden(x))"]
+    assert {"x", "(4, 20)", "out", "(4, 3)"} <= told["return self.out(x)"]
+    assert {"images", "(4, 40)", "model", "logits", "(4, 3)"} <= told["logits = model(images)"]
+    assert "x" not in told["logits = model(images)"]
+    assert "alias = logits" not in told
+
+
+def test_a_call_whose_lines_are_elsewhere_is_told_whole_at_its_end(trace: Trace) -> None:
+    told = _told(trace, "elsewhere")
+    assert [line for line, _ in told] == [
+        "pictures = torch.rand(2, 40)",
+        "scores = model(pictures)",
+    ]
+    assert {"pictures", "(2, 40)", "model", "(2, 3)"} <= told[-1][1]
+
+
+def test_nodes_are_told_line_by_line(trace: Trace) -> None:
+    told = dict(_told(trace, "small"))
+    assert {"a", "(4, 2)", "one", "(4, 3)"} <= told["a = torch.tanh(self.one(a))"]
+    assert {"a", "(4, 3)", "two", "(4, 1)"} <= told["return self.two(a)"]
+    assert {"points", "(4, 2)", "small", "guess", "(4, 1)"} <= told["guess = small(points)"]
+
+
+def test_the_line_of_a_call_makes_one_cue_and_none_in_a_loop(trace: Trace) -> None:
+    calls = returned_calls(trace)
+    lines = {
+        (cell.name, each.number): each.text for cell in trace.cells for each in cell.statements
+    }
+    called = [lines[str(trace.runs[at].cell), trace.runs[at].statement] for at in calls]
+    assert called == ["logits = model(images)", "guess = small(points)"]
+    assert all(trace.runs[at] in shown_runs(trace) for at in calls)
+    assert [line for line, _ in _told(trace, "looped")].count("y = half(images)") == 0
+
+
+def test_captions_tell_a_call_by_the_names_of_its_line(trace: Trace) -> None:
+    run = next(trace.runs[at] for at in returned_calls(trace))
+    for words in LANGUAGES.values():
+        caption = statement_caption(trace, run, words)
+        assert "images (4, 40)" in caption
+        assert "logits (4, 3)" in caption
+
+
+def test_all_that_a_module_gives_is_told(trace: Trace) -> None:
+    pair, memory = torch.rand(1, 5, 40), torch.nn.LSTM(40, 20, batch_first=True)
+    out, (state, cell) = memory(pair)
+    _, told = _told(trace, "several")[-1]
+    assert {"pair", "out", "state", "cell"} <= told
+    assert {str(tuple(each.shape)) for each in (pair, out, state, cell)} <= told
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_a_module_is_told_with_what_went_in(trace: Trace, artboard: str) -> None:
+    _, told = _told(trace, "window", artboard)[-1]
+    assert {"photo", "(1, 1, 6, 6)", "conv", "maps", "(1, 1, 4, 4)"} <= told
