@@ -123,6 +123,44 @@ class Meeting(nn.Module):
         return self.head(torch.cat([self.look(x), noise], dim=1))
 
 
+class Inception(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(3, 4, 1)
+        self.three = nn.Conv2d(3, 4, 3, padding=1)
+        self.five = nn.Conv2d(3, 4, 5, padding=2)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+        self.proj = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        narrow, middle, wide = self.one(x), self.three(x), self.five(x)
+        return torch.cat([narrow, middle, wide, self.proj(self.pool(x))], dim=1)
+
+
+class Answers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(16, 12)
+        self.age = nn.Linear(12, 1)
+        self.kind = nn.Linear(12, 2)
+        self.job = nn.Linear(12, 20)
+        self.city = nn.Linear(12, 30)
+
+    def forward(self, x):
+        x = torch.relu(self.body(x))
+        return self.age(x), self.kind(x), self.job(x), self.city(x)
+
+
+class Gathered(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(20, 3)
+
+    def forward(self, a, b, c, d):
+        return self.head(torch.cat([a, b, c, d], dim=1))
+
+
+inception, answers, gathered = Inception(), Answers(), Gathered()
 towers, branches, unet, block = Towers(), Branches(), UNet(), Block()
 shared, heads, meeting, projected = Shared(), Heads(), Meeting(), Projected()
 bag = nn.EmbeddingBag(50, 8)
@@ -139,6 +177,9 @@ CELLS = {
     "heads": "out = heads(x)",
     "meeting": "out = meeting(torch.rand(2, 6), torch.rand(2, 3))",
     "projected": "out = projected(torch.rand(2, 4, 10, 10))",
+    "inception": "out = inception(torch.rand(2, 3, 12, 12))",
+    "answers": "age, kind, job, city = answers(x)",
+    "gathered": "out = gathered(*(torch.rand(2, 5) for _ in range(4)))",
     "bag": "out = bag(torch.randint(0, 50, (2, 5)))",
     "tiny": "out = tiny(torch.rand(3, 8))",
     "attention": "layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)\n"
@@ -166,7 +207,10 @@ for lap in range(3):
     loss.backward()
     optimizer.step()
 """
-MODELS = ["towers", "branches", "unet", "block", "shared", "heads", "meeting", "projected"]
+MODELS = [
+    *("towers", "branches", "unet", "block", "shared", "heads", "meeting", "projected"),
+    *("inception", "answers", "gathered"),
+]
 
 Play = Callable[..., LessonScene]
 
@@ -222,6 +266,9 @@ def test_links_work_on_what_torch_fx_says(trace: Trace, models: dict[str, Any], 
         ("projected", [["conv1", "relu", "conv2"], ["shortcut"]], True),
         ("heads", [["mean"], ["spread"]], False),
         ("meeting", [["look"], []], True),
+        ("inception", [["one"], ["three"], ["five"], ["pool", "proj"]], True),
+        ("answers", [["age"], ["kind"], ["job"], ["city"]], False),
+        ("gathered", [[], [], [], []], True),
     ],
 )
 def test_what_runs_side_by_side_stands_so(
@@ -255,6 +302,8 @@ def test_nothing_is_cut_or_on_top_of_another(play: Play, cell: str, artboard: st
         ("branches", {"wide", "head"}),
         ("unet", {"down1", "down2", "mid", "up", "out"}),
         ("attention", {"self_attn", "norm1", "linear1", "linear2", "norm2"}),
+        ("inception", {"one", "three", "five", "proj"}),
+        ("answers", {"body", "age", "kind", "job", "city"}),
     ],
 )
 def test_every_module_with_parameters_is_named(

@@ -149,8 +149,8 @@ def _op(step: Step, text: str) -> Drawn:
 
 def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     """Drop what has no room in the strip: code, then a module's own parameters, the last ones
-    first, then the shapes of operands that have names, then operands, the first ones first; a name
-    that is too long is cut."""
+    first, then the shapes of operands that have names, and of several results, then operands, the
+    first ones first; a name that is too long is cut."""
     shown = sentence
     room = canvas.artboard.strip.width - lap_width(canvas, sentence.lap)
     if _width(canvas, shown) > room:
@@ -160,6 +160,8 @@ def _fit(canvas: Canvas, sentence: Sentence) -> Sentence:
     if _width(canvas, shown) > room and shown.results:
         named = tuple(replace(each, alone=not each.nothing) for each in shown.operands)
         shown = replace(shown, operands=named)
+    if _width(canvas, shown) > room and len(shown.results) > 1:
+        shown = replace(shown, results=tuple(replace(each, alone=True) for each in shown.results))
     while _width(canvas, shown) > room and shown.operands:
         shown = replace(shown, operands=shown.operands[1:])
     while _width(canvas, shown) > room and len(shown.results) > 1:

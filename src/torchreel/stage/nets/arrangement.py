@@ -15,11 +15,16 @@ Kind = Literal[
 CELLS_MAX = 12
 """A last layer of up to so many features is drawn as cells, each with its index and a bar."""
 
+LARGE_LANES = 3
+"""Of more rows one below the other each is so low that what is written is as small as may be."""
+
 _TALLEST = 784
 _POWER, _OWN_POWER = 0.28, 0.12
 _AIR = 1.25
-_SHORT = 0.17
+_SHORT, _SHORT_LOW = 0.17, 0.5
 _CELL = 0.17
+_NAME, _SIZE, _LEAST_LOW = 1.3, 1.15, 1.8
+"""Room for a name over a low row and for sizes below it, and its least height, in small texts."""
 _NATURAL: dict[Kind, tuple[float, float]] = {
     "picture": (212, 120),
     "arrow": (58, 44),
@@ -54,7 +59,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a part stands, in pixels: ``left`` and ``right`` are its heights at both ends."""
+    """Where a part stands, in pixels: ``left`` and ``right`` are its heights at both ends.
+
+    ``low`` is how high a row is that has little room for what is written, and None of any other.
+    """
 
     part: Part
     x: float
@@ -62,6 +70,7 @@ class Slot:
     center_y: float
     left: float
     right: float
+    low: float | None = None
 
     @property
     def zone(self) -> Zone:
@@ -105,6 +114,14 @@ def body(zone: Zone, artboard: Artboard) -> Zone:
     return zone.inset(top=artboard.type_title * 1.05, bottom=artboard.type_size * 1.9)
 
 
+def _low_body(zone: Zone, artboard: Artboard) -> Zone:
+    """Return the same of a low row; where not even small sizes have room, they are not written."""
+    top = artboard.floor * _NAME
+    whole = zone.inset(top=top, bottom=artboard.px(4))
+    sized = zone.inset(top=top, bottom=artboard.floor * _SIZE)
+    return sized if sized.height >= _LEAST_LOW * artboard.floor else whole
+
+
 def fits(segments: Sequence[Sequence[Sequence[Part]]], zone: Zone, *, easily: bool = False) -> bool:
     """Tell whether segments of rows fit side by side, narrowed as far as they may be; ``easily``:
     as wide as they would like to be."""
@@ -138,14 +155,28 @@ def arrange_rows(
     for rows, width in zip(segments, widths, strict=True):
         height = zone.height / len(rows)
         for place, row in enumerate(rows):
-            room = body(Zone(x, zone.y + place * height, width, height), artboard)
+            low = len(rows) > LARGE_LANES
+            room = Zone(x, zone.y + place * height, width, height)
+            room = _low_body(room, artboard) if low else body(room, artboard)
             slots = _row(row, room, most)
+            if low:
+                slots = [_lowered(slot, rows, room) for slot in slots]
             if len(rows) == 1:
                 alone += slots
             else:
                 others.append([_beside_maps(slots, index) for index in range(len(slots))])
         x += width
     return [[_beside_maps(alone, index) for index in range(len(alone))], *others]
+
+
+def _lowered(slot: Slot, rows: Sequence[Sequence[Part]], room: Zone) -> Slot:
+    """Return a slot of a low row: as high as the row is where most features of all rows are."""
+    most = max(count for row in rows for part in row for count in part.features)
+    shares = [max(_SHORT_LOW, (count / most) ** _POWER) for count in slot.part.features]
+    before, after = (share * room.height for share in shares)
+    if slot.part.kind in ("picture", "maps", "cells"):
+        before = after = room.height
+    return replace(slot, left=before, right=after, low=room.height)
 
 
 def _row(parts: Sequence[Part], room: Zone, most: int) -> list[Slot]:
@@ -159,10 +190,9 @@ def _row(parts: Sequence[Part], room: Zone, most: int) -> list[Slot]:
     first, last = parts[0].kind == "fork", parts[-1].kind == "join"
     widths = [width * grown for width in widths]
     spare = room.width - sum(widths)
-    if first:
-        widths[0] += spare / (1 + last)
     if last:
         widths[-1] += spare / (1 + first)
+        widths[0] += spare / 2 * first
     x = room.x + (spare / 2 if not first and not last else 0.0)
     slots = []
     for part, width in zip(parts, widths, strict=True):

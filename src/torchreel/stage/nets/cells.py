@@ -81,9 +81,9 @@ class Cells(VGroup):
             empty.turn(place >= there)
             lit.turn(share >= 1)
 
-    def label(self, y: float, color: Color) -> VGroup:
+    def label(self, y: float, color: Color, size: float | None = None) -> VGroup:
         """Return how many features there are, to be written below."""
-        return size_label(self.canvas, self.sample, self.middle_x, y, color)
+        return size_label(self.canvas, self.sample, self.middle_x, y, color, size)
 
     def _row(
         self,

@@ -12,9 +12,19 @@ from manim import Mobject, VGroup
 from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.nets.arrangement import CELLS_MAX, Kind, Part, Slot, arrange_rows, body, fits
+from torchreel.stage.nets.arrangement import (
+    CELLS_MAX,
+    LARGE_LANES,
+    Kind,
+    Part,
+    Slot,
+    arrange_rows,
+    body,
+    fits,
+)
 from torchreel.stage.nets.cells import Cells
 from torchreel.stage.nets.column import Column, Maps, Portrait, batch_of
+from torchreel.stage.nets.dots import dots_of
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_labels
 from torchreel.stage.nets.gate import Gate, has_picture
 from torchreel.stage.nets.handover import Identified
@@ -30,6 +40,7 @@ Activation = Column | Maps | Cells
 _NO_ENDS = ("arrow", "dots", "fork", "join")
 _OVER = 1.2
 """A name may be so much wider than its funnel."""
+_LOW_CELLS, _LOW_AIR = 1, 0.72
 _NAMES = 4
 """So many names of what is left out are written at most."""
 
@@ -67,7 +78,8 @@ class ModuleChain(Identified):
             self._draw(slot)
             place = slot.part.place
             if slot.part.kind in ("column", "maps", "cells"):
-                sizes[place] = self.activations[place].label(size_y, self.canvas.theme.text)
+                size = self._size(slot)
+                sizes[place] = self.activations[place].label(size_y, self.canvas.theme.text, size)
         self.add(self._skips(row))
         crowded = _crowded(sizes)
         for place, label in sizes.items():
@@ -76,11 +88,16 @@ class ModuleChain(Identified):
         written = [label for place, label in sizes.items() if place not in crowded]
         self._write_weights(row, written)
 
+    def _size(self, slot: Slot) -> float | None:
+        """Return how large sizes are written below a slot; None: as large as they like to be."""
+        return None if slot.low is None else self.canvas.artboard.floor
+
     def _size_y(self, row: Sequence[Slot]) -> float:
         """Return the y of the sizes below the columns of a row."""
         tall = [slot for slot in row if slot.part.kind not in ("gate", *_NO_ENDS)] or row
         lowest = max(slot.zone.bottom for slot in tall)
-        return lowest + self.canvas.artboard.type_title * 1.05
+        board = self.canvas.artboard
+        return lowest + (board.type_title * 1.05 if row[0].low is None else board.floor * 0.7)
 
     def reveal(self, place: int, share: float) -> None:
         """Show the first ``share`` of what comes out of a link."""
@@ -103,7 +120,7 @@ class ModuleChain(Identified):
                 )
             )
         elif kind == "dots":
-            self.add(_dots(self.canvas, slot), *self._hidden(slot))
+            self.add(dots_of(self.canvas, slot.center_x, slot.center_y), *self._hidden(slot))
         elif kind in ("fork", "join"):
             self.add(_way(self.canvas, slot, body(self.zone, self.canvas.artboard).center_y))
         elif kind in ("funnel", "gate"):
@@ -127,7 +144,9 @@ class ModuleChain(Identified):
         if lines:
             wide = max(text_width(line, 1.0) for line in lines)
             size = max(artboard.floor, min(artboard.type_size, slot.width / wide))
-            top = slot.top_over(wide * size) - size * (0.62 + 0.95 * (len(lines) - 1))
+            size = self._size(slot) or size
+            air = 0.62 if slot.low is None else _LOW_AIR
+            top = slot.top_over(wide * size) - size * (air + 0.95 * (len(lines) - 1))
             y = max(top, self.zone.y + size * 0.5)
             source = Drawn(0, link.name, "module", module=link.module)
             name = VGroup(
@@ -161,7 +180,7 @@ class ModuleChain(Identified):
         size_y = self._size_y(row)
         for slot in row:
             link = self.chain.links[slot.part.place] if slot.part.kind == "funnel" else None
-            if link is not None and link.weight is not None:
+            if slot.low is None and link is not None and link.weight is not None:
                 records = [self.trace.tensor(each) for each in (link.weight, *link.others)]
                 label = weight_labels(self.canvas, records, slot.center_x, size_y, slot.width)
                 labels.append((records[0].name, label))
@@ -291,7 +310,8 @@ def _rows(
     for number, segment in enumerate(segments):
         rows = []
         for lane in segment.lanes:
-            row = _some_parts(chain, samples, lane.places, floor, most, every=every)
+            low = len(segment.lanes) > LARGE_LANES
+            row = _some_parts(chain, samples, lane.places, floor, most, every=every, low=low)
             if lane.head is not None:
                 row = [*_head(samples[lane.head], lane.head), *row]
             elif number == 0 and not segment.forks:
@@ -319,8 +339,10 @@ def _some_parts(
     most: int | None = None,
     *,
     every: bool = False,
+    low: bool = False,
 ) -> list[Part]:
-    """Return the parts of links one after the other, of at most so many from both ends."""
+    """Return the parts of links one after the other, of at most so many from both ends; in a
+    ``low`` row there is no room for many cells."""
     count = len(places)
     kept = count if most is None else min(most, count)
     first, last = (kept + 1) // 2, count - kept // 2
@@ -335,7 +357,8 @@ def _some_parts(
         final = place in chain.ends
         parts.append(_link_part(link, place, (before, after), floor))
         if every or link.has_parameters or final or link.kind in RESHAPES:
-            parts.append(Part(kind_of(sample, last=final), place, (after, after)))
+            cells = final and (not low or after <= _LOW_CELLS)
+            parts.append(Part(kind_of(sample, last=cells), place, (after, after)))
     return parts
 
 
@@ -403,24 +426,6 @@ def _is_clear(label: VGroup, others: Sequence[VGroup], air: float) -> bool:
     x = label.get_center()[0]
     return bool(len(label)) and all(
         abs(each.get_center()[0] - x) > air + (label.width + each.width) / 2 for each in others
-    )
-
-
-def _dots(canvas: Canvas, slot: Slot) -> VGroup:
-    px = canvas.artboard.px
-    r, step = px(4.5), px(17)
-    return VGroup(
-        *(
-            canvas.rectangle(
-                slot.center_x + place * step - r,
-                slot.center_y - r,
-                2 * r,
-                2 * r,
-                radius=r,
-                fill=canvas.theme.muted,
-            )
-            for place in (-1, 0, 1)
-        )
     )
 
 

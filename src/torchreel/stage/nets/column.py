@@ -22,7 +22,7 @@ from torchreel.stage.text import text_width
 _FRONT = 0.64
 _SLOPE = 0.72
 _EDGE = 2.0
-_PLATES = 4
+_PLATES, _CLOSER = 4, 0.5
 _SHEETS, _SHEET = 3, 9.0
 """So many further samples are seen behind a picture, so many pixels apart."""
 _AWAY = 1.25
@@ -59,9 +59,9 @@ class Column(Group):
         """Show the first ``share`` of the features; the rest are empty."""
         self.picture.paint(wiped(self._colors, self.canvas.theme.surface, share))
 
-    def label(self, y: float, color: Color) -> VGroup:
+    def label(self, y: float, color: Color, size: float | None = None) -> VGroup:
         """Return how many features there are, to be written below."""
-        return size_label(self.canvas, self.sample, self.front.center_x, y, color)
+        return size_label(self.canvas, self.sample, self.front.center_x, y, color, size)
 
 
 class Maps(Group):
@@ -75,9 +75,9 @@ class Maps(Group):
         theme, px = canvas.theme, canvas.artboard.px
         numbers = sample.numbers
         count = min(_PLATES, sample.features)
-        step = px(11)
-        side = slot.width * 0.86 - step * (count - 1)
-        x = slot.x + slot.width * 0.04
+        step = px(11) if slot.low is None else px(11) * _CLOSER
+        side = min(slot.width * 0.86, slot.left * 0.92) - step * (count - 1)
+        x = slot.center_x - slot.width * 0.03 - (side + step * (count - 1)) / 2
         y = slot.center_y - side / 2 + step * (count - 1) / 2
         self.front = Zone(x, y, side, side)
         self._plates: list[tuple[Picture, Colors]] = []
@@ -97,9 +97,9 @@ class Maps(Group):
         for picture, colors in self._plates:
             picture.paint(wiped(colors, self.canvas.theme.surface, share))
 
-    def label(self, y: float, color: Color) -> VGroup:
+    def label(self, y: float, color: Color, size: float | None = None) -> VGroup:
         """Return the sizes of one sample, to be written below."""
-        return size_label(self.canvas, self.sample, self.front.center_x, y, color)
+        return size_label(self.canvas, self.sample, self.front.center_x, y, color, size)
 
 
 class Portrait(Group):
@@ -194,20 +194,23 @@ def slab_of(canvas: Canvas, front: Zone, depth: float) -> VGroup:
     )
 
 
-def size_label(canvas: Canvas, sample: Sample, x: float, y: float, color: Color) -> VGroup:
-    """Return the sizes of one sample, ``784`` or ``8×26×26``."""
+def size_label(
+    canvas: Canvas, sample: Sample, x: float, y: float, color: Color, size: float | None = None
+) -> VGroup:
+    """Return the sizes of one sample, ``784`` or ``8×26×26``, ``size`` pixels large."""
     record = sample.record
     if len(record.shape) == 4:
         text = "×".join(str(size) for size in sample.sizes)
         source = Drawn(0, text, "shape", record.id)
         board = canvas.artboard
-        size = min(board.type_size, board.type_chip)
+        size = size or min(board.type_size, board.type_chip)
         least = board.margin + text_width(text, size) / 2
         x = min(max(x, least), board.width - least)  # wider than what stands at the edge
         return VGroup(canvas.label(text, x, y, size, color, source=source))
     text = str(sample.features)
     source = Drawn(0, text, "size", record.id, (len(record.shape) - 1,))
-    return VGroup(canvas.label(text, x, y, canvas.artboard.type_title, color, source=source))
+    size = size or canvas.artboard.type_title
+    return VGroup(canvas.label(text, x, y, size, color, source=source))
 
 
 def _colors(canvas: Canvas, sample: Sample, front: Zone, limit: float, *, paper: bool) -> Colors:

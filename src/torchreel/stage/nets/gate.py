@@ -78,7 +78,7 @@ class Gate(VGroup):
         text = source.text
         theme, px = canvas.theme, canvas.artboard.px
         x, y = slot.center_x, slot.center_y
-        r = radius or min(slot.width * 0.42, px(52))
+        r = radius or min(slot.width * 0.42, px(52), *(() if slot.low is None else (slot.low / 2,)))
         line = theme.focus if lit else theme.muted
         stroke = px(5 if lit else 3)
         name = curve_name(kind)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torchreel.stage.nets.links import INPUT, Chain
 
-MOST_LANES = 3
+MOST_LANES = 6
 """More lanes would be too low to be read: the links stand in one row, with arrows around them."""
 
 

@@ -13,6 +13,7 @@ from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, paint
 from torchreel.stage.colors import Color, mix
 from torchreel.stage.nets.arrangement import Part, Slot, tall
+from torchreel.stage.nets.dots import dots_of
 from torchreel.stage.nets.funnel import Funnel, module_label, weight_label
 from torchreel.stage.nets.handover import Identified
 from torchreel.stage.nets.sample import Floats, sample_of, weight_of
@@ -21,6 +22,8 @@ from torchreel.stage.picture import Picture
 from torchreel.stage.text import text_width
 
 _WEIGHTS = 3
+_DOTS = 0.07
+"""Width of the dots for weights that are left out, as a share of the model's."""
 _SHEETS = 3
 _BLOCK = 0.08
 """Width of a block without parameters, as a share of the model's."""
@@ -108,9 +111,10 @@ class TensorThing(Thing):
 
 
 class ModelThing(Thing):
-    """A model as the funnels of its first weights; ``weights`` are the records shown.
+    """A model as the funnels of its weights; ``weights`` are the records shown.
 
-    A block between two funnels stands for what has no parameters between these modules.
+    Of many weights the first ones and the last one are shown, with dots between. A block between
+    two funnels stands for what has no parameters between these modules.
     """
 
     def __init__(
@@ -118,15 +122,21 @@ class ModelThing(Thing):
     ) -> None:
         super().__init__(canvas, zone, label, canvas.theme.param)
         self.trace, self.funnels = trace, list[Funnel]()
-        shown = self.weights = weights[:_WEIGHTS]
+        many = len(weights) > _WEIGHTS
+        shown = self.weights = [*weights[: _WEIGHTS - 1], weights[-1]] if many else weights
         root = label.module if label.module is not None else 0
         between = [_without_parameters(trace, root, *pair) for pair in pairwise(shown)]
-        block = zone.width * _BLOCK
-        width = (zone.width - block * sum(between)) / len(shown)
+        block, dots = zone.width * _BLOCK, zone.width * _DOTS * many
+        if many:
+            between[-1] = False  # the dots stand there
+        width = (zone.width - block * sum(between) - dots) / len(shown)
         shapes = [trace.tensor(each).shape for each in shown]
         most = max(size for shape in shapes for size in shape[:2])
         x = zone.x
         for place, (tensor, shape) in enumerate(zip(shown, shapes, strict=True)):
+            if many and place == len(shown) - 1:
+                self.add(dots_of(canvas, x + dots / 2, zone.center_y))
+                x += dots
             ends = (shape[1] if len(shape) > 1 else shape[0], shape[0])
             heights = [tall(each, most, zone.height) for each in ends]
             slot = Slot(
