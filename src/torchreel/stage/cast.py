@@ -134,6 +134,13 @@ class Cast(Following, Labels, Lights, Landing):
             return block
         return self.arrange("in_place", [record], bare=False)[0]
 
+    def bring(self, records: Sequence[TensorRecord]) -> None:
+        """Let tensors be on stage: as it is where all of them are there, else they take it."""
+        there = {block.record.id for block in self.blocks}
+        if not there.issuperset(each.id for each in records):
+            family = self.roomier(records, line=False) if len(records) > 1 else "in_place"
+            self.arrange(family, records, bare=len(records) > 1)
+
     def merge(self, record: TensorRecord, home: Placement, starts: Points) -> None:
         """Let a tensor take the place of all that are on stage: its cells stand at ``starts``
         (n, 2), where those of the others did, and slide to their own places."""

@@ -16,10 +16,12 @@ from torchreel.records import (
     Problem,
     Run,
     Step,
+    TensorRecord,
     TorchReelError,
     Trace,
 )
 from torchreel.returns import shown_runs
+from torchreel.spelling import bare_name
 from torchreel.stage import motion, numerals, registry
 from torchreel.stage.act import Act
 from torchreel.stage.artboard import ARTBOARDS, Zone
@@ -39,7 +41,14 @@ from torchreel.stage.memory import reading
 from torchreel.stage.mismatch import Mismatch
 from torchreel.stage.nets.act import Network
 from torchreel.stage.pictures import Pictures
-from torchreel.stage.printout import Printout, lines_of, printout_of, room_below, rows_in
+from torchreel.stage.printout import (
+    Printout,
+    lines_of,
+    printed_by_name,
+    printout_of,
+    room_below,
+    rows_in,
+)
 from torchreel.stage.ranks import Ranks
 from torchreel.stage.recorded import recorded_label
 from torchreel.stage.stage import Stage
@@ -210,6 +219,7 @@ class LessonScene(Scene):
                 self.stage.made |= dict.fromkeys(step.results, step)
                 self._check_at_rest()
             if not steps:
+                self._bring_printed(run)
                 told = self.autograd.sentence_of_printed(run) or self.network.returned(run)
                 if told is not None:
                     self._say(told, meanwhile=True)
@@ -284,7 +294,7 @@ class LessonScene(Scene):
         self.stage.times, self._pace = times, _PACE[min(times, len(_PACE) - 1)]
         again = times > 0 or (told > 0 and registry.is_creation(step.op))
         self._speak(step, meanwhile=again or bool(self._parting))
-        self._meanwhile += self.stage.unlight_boxes()
+        self._meanwhile += [*self.stage.unlight_boxes(), *self.stage.unpoint()]
         plan.play(self.stage, step)
         self._pace = 1.0
         self._played.append(name)
@@ -320,6 +330,10 @@ class LessonScene(Scene):
             stage.tape, stage.beside = tape, old
             return
         if old is not None and not self._tape_waits:
+            tapes = {id(each) for each in stage.tapes}
+            for each in [each for each in self._meanwhile if id(each.mobject) in tapes]:
+                each.interpolate(1.0)  # what changes in memory that leaves
+                self._meanwhile.remove(each)
             self._meanwhile += stage.tape_leaving()
             self._gone += stage.tapes
             stage.outline_none()
@@ -416,6 +430,13 @@ class LessonScene(Scene):
         self.play()
         self.wait(min(motion.QUICK * printed.rows, 2 * motion.SLOW))
 
+    def _bring_printed(self, run: Run) -> None:
+        """Let the tensors come that a line prints by their names, where no act has the stage."""
+        records = printed_by_name(self.trace, run, self.stage.names)
+        if self._acting is None and records:
+            self._look_at_memory(None)
+            self.stage.bring([self.stage.record(each) for each in records])
+
     def _room_to_print(self, lines: list[str], lap: Drawn | None) -> Zone | None:
         """Return the zone for what a line printed; the tape makes room where more lines have it
         then."""
@@ -434,10 +455,10 @@ class LessonScene(Scene):
         return room_below(frame_of(Parts.of(others), self.canvas), self.canvas.artboard)
 
     def _enter(self, step: Step) -> None:
-        """Before the first line: what it works on is on stage already."""
+        """Let be on stage what a line works on: before the first one, and where nothing is."""
         operands = list(dict.fromkeys(self.stage.operands(step)))
-        if not operands or self.stage.blocks:
-            return
+        if not operands or self.stage.blocks or (self.cues and not step.results):
+            return  # what is only read comes as its choreography wants it
         self.stage.enter(operands[:_MOST])
         if self._parting:
             self.play(*self.stage.entering())
@@ -469,6 +490,8 @@ class LessonScene(Scene):
                 before[0] = Named(after[0].name, before[0].record)
         lap = None if self.playing is None else self.loops.counter(self.playing)
         given, made = (tuple(map(self._valued, each)) for each in (before, after))
+        if not made and bare_name(step.op) == "item":
+            made = tuple(self._number(self.stage.record(each)) for each in operands)
         return Sentence(given, step, made, self.network.word(step), lap)
 
     def _given(self, tensor: int, step: Step) -> Named:
@@ -495,6 +518,11 @@ class LessonScene(Scene):
             return named
         text = numerals.write(value.item(), _VALUE)
         return named if text is None else replace(named, name=text, valued=True)
+
+    def _number(self, record: TensorRecord) -> Named:
+        """Return the number that a tensor of one element holds, as ``item`` gives it to Python."""
+        number = self._valued(Named(None, record))
+        return replace(number, alone=number.valued)
 
     def _finish_sentence(self) -> None:
         if self._meanwhile:

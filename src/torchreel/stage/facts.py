@@ -83,9 +83,10 @@ class Facts:
 
     def provenance(self, step: Step) -> str | None:
         """Return how a step's first result came about: written in place, the same tensor as an
-        operand, moves, feeds, opaque, nothing where there is none, or None."""
+        operand, moves, feeds, opaque, or None; where there is none, whether it read a tensor, or
+        nothing."""
         if not step.results:
-            return "nothing"
+            return "read" if self.operands(step) else "nothing"
         if step.written:
             return "written"
         if step.results[0] in {each.tensor for each in step.operands}:

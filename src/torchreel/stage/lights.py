@@ -42,6 +42,7 @@ class Lights(Floor):
         super().__init__(scene, trace, canvas)
         self._lights: dict[int, Focus] = {}
         self._line: WrittenLine | None = None
+        self._pointed: list[TensorBlock] = []
 
     def light(
         self, block: TensorBlock, elements: Any = None, run_time: float = motion.QUICK
@@ -63,6 +64,16 @@ class Lights(Floor):
             block.dim_to(dims + (bright - dims) * motion.ease(alpha))
 
         return BlockAnimation(focus, draw, run_time)
+
+    def point(self, block: TensorBlock) -> Animation:
+        """Return the animation that puts the focus frame around a block until the next step."""
+        self._pointed.append(block)
+        return self.light(block)
+
+    def unpoint(self) -> list[Animation]:
+        """Return the animations in which goes what was pointed at."""
+        pointed, self._pointed = self._pointed, []
+        return self.unlight(*pointed) if pointed else []
 
     def lit_boxes(self, block: TensorBlock) -> Points:
         """Return the focus frames on a block: left, top, width, height and depth (n, 5) in

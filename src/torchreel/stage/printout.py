@@ -5,7 +5,8 @@ A line that is too long goes on in the next row, as long as rows are free; else 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,12 +17,19 @@ from torchreel.stage.checker import Frame
 from torchreel.stage.strip import Band
 from torchreel.stage.terminal import screen
 from torchreel.stage.text import ADVANCE, columns, cut, text_width, wrap
+from torchreel.syntax import parse
 
 _LINE = 1.2
 """From one line to the next, in em."""
 
 _PAD_X, _PAD_Y, _GAP = 20.0, 4.0, 12.0
 """Room around the text in its panel, and above the panel, in film pixels."""
+
+_NAMED = 3
+"""So many tensors that a line prints by their names are shown."""
+
+_NUMBERS = ("float", "int", "bool")
+"""What makes a plain number of a tensor."""
 
 _MORE = "⋮"
 _BETWEEN = 2
@@ -34,6 +42,34 @@ def lines_of(run: Run) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     return lines
+
+
+def printed_by_name(trace: Trace, run: Run, names: Mapping[str, int]) -> list[int]:
+    """Return the records of the tensors that a line printed by their names, at most three of them,
+    in order; ``names`` says what each name holds. What has no values to show is left out."""
+    texts = {each.number: each.text for each in trace.cells[0].statements}
+    if not lines_of(run):
+        return []
+    try:
+        line = parse(texts.get(run.statement, ""))
+    except SyntaxError:  # the header of a compound statement
+        return []
+    spoken = sorted(_told_whole(line), key=lambda each: (each.lineno, each.col_offset))
+    held = dict.fromkeys(names[each.id] for each in spoken if each.id in names)
+    return [each for each in held if each in trace.values or trace.tensor(each).texture][:_NAMED]
+
+
+def _told_whole(line: ast.AST) -> list[ast.Name]:
+    """Return the names that a call of ``print`` tells by themselves, in a text or as numbers."""
+    found: list[ast.Name] = []
+    for call in ast.walk(line):
+        told: list[ast.expr] = []
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("print", *_NUMBERS):
+            told = call.args
+        elif isinstance(call, ast.FormattedValue):
+            told = [call.value]
+        found += [each for each in told if isinstance(each, ast.Name)]
+    return found
 
 
 def room_below(frame: Frame, artboard: Artboard) -> Zone | None:

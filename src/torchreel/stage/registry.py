@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 STAGE = Path(__file__).parent
 FALLBACK = "fallback"
-WRITTEN, NOTHING = "written", "nothing"
-PROVENANCE = (WRITTEN, "same", "moves", "feeds")
+WRITTEN, READ, NOTHING = "written", "read", "nothing"
+PROVENANCE = (WRITTEN, READ, "same", "moves", "feeds")
 FOLDERS = {
     "graph": {"backward", "grad"},
     "nets": {"module", "optimizer", "clash", "to", "cuda", "cpu"},
@@ -87,14 +87,15 @@ def sources(ops: Iterable[str]) -> dict[str, Path]:
 
 def find(op: str, provenance: str | None = None) -> Choreography:
     """Return the choreography of a qualified op: its own, that of what was seen of the step
-    ("written", "same", "moves", "feeds"), or the named box.
+    ("written", "read", "same", "moves", "feeds"), or the named box.
 
     What is written in place is told as that, by whatever op: ``add_``, ``relu(inplace=True)``,
-    ``add(out=)``; what made "nothing" is the named box.
+    ``add(out=)``; so is what only "read" (``item``); what made "nothing" of nothing is the named
+    box.
     """
     known = _modules_once()
     seen = provenance if provenance in PROVENANCE else FALLBACK
-    own = () if provenance in (WRITTEN, NOTHING) else (bare_name(op),)
+    own = () if provenance in (WRITTEN, READ, NOTHING) else (bare_name(op),)
     name = next((each for each in (*own, seen) if each in known), FALLBACK)
     stem = known[name]
     module = importlib.import_module(f"torchreel.stage.ops.{stem}")

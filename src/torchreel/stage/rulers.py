@@ -182,7 +182,8 @@ def ruler_room(
 
 def touched(shape: Shape, places: NDArray[np.int64]) -> list[set[int]]:
     """Return which indices of each dimension of a tensor these row-major places have."""
-    return [set(axis.tolist()) for axis in np.unravel_index(places, shape)]
+    axes = np.unravel_index(places, shape) if shape else ()
+    return [set(axis.tolist()) for axis in axes]
 
 
 def told_of(axis: Axis, lit: Collection[int], size: float, apart: float) -> list[int]:

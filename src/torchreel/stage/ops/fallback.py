@@ -15,14 +15,11 @@ _MOST = 2
 def named_box(stage: Stage, step: Step) -> None:
     """Play a step as a named box: what goes in, what comes out, nothing in between."""
     operands, results = stage.operands(step)[:_MOST], stage.results(step)[:1]
-    if not operands and not results:
-        stage.clear()
-        stage.flash_box(step, motion.BEAT)
-        return
     if not operands or not results:
         stage.clear()
         stage.flash_box(step, motion.BEAT)
-        stage.exchange((results or operands)[0])
+        for each in results:
+            stage.exchange(each)
         return
     symbols = [""] * (len(operands) - 1) + [spell(step)]
     *_, block = stage.arrange("left_right", operands, results, symbols=symbols, box=step)
