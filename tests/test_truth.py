@@ -1,7 +1,8 @@
 """The truth test of the course: every number that a clip of a lesson draws is PyTorch's own.
 
 Each script of the lessons runs twice: once traced, and every cell is played on both artboards; once
-more without the tracer. Then each text of the manifests is compared with what the second run held.
+more without the tracer. Then each text of the frames, of those within a line too, is compared with
+what the second run held, and so are the curves, the bars and the tiles of a training loop.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,18 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.replay import Held, Moment, Replay
-from tests.stage.conftest import play_cell
+from tests.stage.conftest import Watching, play_cell
 from tests.stage.test_autograd import _reads
 from torchreel.records import Backward, Cue, Drawn, Run, Trace
 from torchreel.render.scenes import find_scene
 from torchreel.render.stock import scene_class
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.canvas import Label
+from torchreel.stage.director import LessonScene
+from torchreel.stage.nets.shades import boxed, shade
 from torchreel.stage.numerals import MINUS
+from torchreel.stage.training.curve import LossCurve, ShareBar
+from torchreel.stage.training.tiles import Tile, TileShelf
 from torchreel.tracer import parse_cells, trace_script
 
 ROOT = Path(__file__).parent.parent
@@ -53,11 +60,13 @@ def test_every_text_of_a_lessons_clip_is_true(script: str, cell: str) -> None:
     oracle = Oracle(trace.of_cell(cell), replay, (ROOT / script).read_text(encoding="utf-8"))
     kind = scene_class(find_scene(ROOT / "scenes", script, cell))
     for artboard in ARTBOARDS:
-        scene = play_cell(trace, cell, artboard, kind=kind)
+        watching = Watching()
+        scene = play_cell(trace, cell, artboard, kind=kind, watching=watching)
         oracle.cues = scene.cues
-        wrong = [drawn for drawn in scene.drawn if not oracle.agrees(drawn)]
+        wrong = [drawn for drawn in watching.seen if not oracle.agrees(drawn)]
         assert not wrong, f"{wrong[0]} is drawn on {artboard}, which is not what PyTorch has"
         assert {each.source for each in scene.drawn} - {"code", "sign"}
+        assert set(scene.drawn) <= set(watching.seen)
 
 
 def test_the_oracle_knows_a_lie() -> None:
@@ -76,6 +85,87 @@ def test_the_oracle_knows_a_lie() -> None:
             text = re.sub(r"\d(?=\D*$)", lambda found: str(int(found[0]) ^ 1), drawn.text)
             lie = Drawn(**{**vars(drawn), "text": text if text != drawn.text else f"{text}Q"})
             assert not oracle.agrees(lie), lie
+
+
+class _Drawing(Watching):
+    """Notes where the curves and the bars of a loop have come to on each frame, and how the tiles
+    of its weights look on the last of each cue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dots: dict[tuple[Drawn, int, float], float] = {}
+        self.shares: dict[Drawn, float] = {}
+        self.tiles: dict[int, list[tuple[int, Tile]]] = {}
+
+    def look(self, scene: LessonScene) -> None:
+        """Look at the pictures, too."""
+        super().look(scene)
+        family = [each for mobject in scene.mobjects for each in mobject.get_family()]
+        for each in family:
+            if isinstance(each, LossCurve) and each.told is not None:
+                first = each.bins.first[each.bins.last == each.told.index[1]]
+                self.dots[each.told, int(first[0]), _value_at(each)] = _off_by_one(each)
+            if isinstance(each, ShareBar) and len(each.shown) == 3:
+                bar, told = each.shown[0], each.shown[1]
+                assert isinstance(told, Label)
+                assert told.source is not None
+                self.shares[told.source] = float(bar.width / each.frame.width)
+        shelves = [each for each in family if isinstance(each, TileShelf)]
+        if shelves:
+            self.tiles[len(scene.cues) + 1] = list(
+                zip(shelves[0].rows, deepcopy(shelves[0].tiles), strict=True)
+            )
+
+
+def _value_at(curve: LossCurve) -> float:
+    """Return the value at a curve's dot, by the numbers beside its axis."""
+    labels = [each for each in curve.get_family() if isinstance(each, Label)]
+    ticks = [each for each in labels if each.source is not None and each.source.source == "tick"]
+    marks = [(each.get_y(), each.text) for each in ticks]
+    heights, texts = zip(*marks, strict=True)
+    values = [float(text.replace(MINUS, "-")) for text in texts]
+    return float(np.polyval(np.polyfit(heights, values, 1), curve.dot.get_y()))
+
+
+def _off_by_one(curve: LossCurve) -> float:
+    """Return how much of a curve's value three pixels of its height are."""
+    return 3 * (curve.extent.top - curve.extent.bottom) / curve.plot.height
+
+
+LOOPS = [each for each in CELLS if each[1] in ("train", "hot", "forgot")]
+
+
+@pytest.mark.parametrize(("script", "cell"), LOOPS, ids=["-".join(each) for each in LOOPS])
+def test_curves_bars_and_tiles_are_where_the_numbers_are(script: str, cell: str) -> None:
+    trace, replay = _runs(script)
+    own = trace.of_cell(cell)
+    for artboard in ARTBOARDS:
+        watching = _Drawing()
+        scene = play_cell(trace, cell, artboard, watching=watching)
+        assert watching.dots
+        highest = max(value for _, _, value in watching.dots)
+        for (told, first, value), step in watching.dots.items():
+            mean = np.mean(_laps(own, replay, told, first))
+            assert value == pytest.approx(min(mean, highest), abs=step)
+        for told, share in watching.shares.items():
+            assert share == pytest.approx(_laps(own, replay, told, told.index[1])[-1], abs=0.03)
+        # A lap that is not kept has no weights: then they are those of the last that is.
+        kept = max((key for key in replay.moments if key[0] == cell), key=lambda key: key[::-1])
+        for cue in scene.cues:
+            key = (cell, cue.statement, cue.lap)
+            weight = replay.moments[key if cue.laps == 1 else kept].after["layer1.weight"].value
+            for row, tile in watching.tiles.get(cue.number, []):
+                picture = weight[row].reshape(28, 28).numpy()
+                reduced = boxed(picture, tile.zone.height, tile.zone.width)
+                colors = shade(reduced, tile.limit, scene.canvas.theme)
+                assert np.abs(tile.picture.pixel_array[..., :3] / 255 - colors).max() < 1 / 255
+
+
+def _laps(trace: Trace, replay: Replay, told: Drawn, first: int) -> list[float]:
+    """Return what a series is without the tracer, from a lap to the one that is told."""
+    series = trace.series[told.index[0]]
+    laps = replay.laps[trace.cells[0].name, series.statement][first - 1 : told.index[1]]
+    return [lap[series.name] for lap in laps]
 
 
 class Oracle:

@@ -2,16 +2,18 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from manim import tempconfig
+from manim import Scene, tempconfig
 from manim.renderer.cairo_renderer import CairoRenderer
 
-from torchreel.records import Trace
+from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.director import LessonScene
+from torchreel.stage.frame import Parts
 from torchreel.tracer import trace_script
 
 CELLS = {
@@ -134,6 +136,29 @@ class _Blind(CairoRenderer):
         pass
 
 
+class Watching(_Blind):
+    """Draws nothing either, but looks at a few frames a second: ``seen`` is all that was written
+    on them, each with the number of its cue."""
+
+    RATE = 4
+
+    def __init__(self) -> None:
+        super().__init__(skip_animations=False)
+        self.seen: dict[Drawn, None] = {}
+
+    def update_frame(self, scene: Scene, *_: Any, **__: Any) -> None:
+        """Look at this frame."""
+        if isinstance(scene, LessonScene):
+            self.look(scene)
+
+    def look(self, scene: LessonScene) -> None:
+        """Note what is written on a frame."""
+        labels = Parts.of(scene.mobjects).labels
+        assert all(each.source is not None and each.source.text == each.text for each in labels)
+        for source in scene.sources_on_stage():
+            self.seen[replace(source, cue=len(scene.cues) + 1)] = None
+
+
 def play_cell(
     trace: Trace,
     cell: str,
@@ -141,13 +166,14 @@ def play_cell(
     theme: str = "dark",
     until: str | None = None,
     kind: type[LessonScene] = LessonScene,
+    watching: Watching | None = None,
 ) -> LessonScene:
     """Play a cell of a trace, up to a line where one is given, without drawing any frame;
-    ``kind`` is its scene."""
+    ``kind`` is its scene. ``watching`` looks at frames between the ends of animations, too."""
     board = ARTBOARDS[artboard]
     options = {
         "dry_run": True,
-        "frame_rate": 30,
+        "frame_rate": 30 if watching is None else watching.RATE,
         "pixel_width": board.width // 4,
         "pixel_height": board.height // 4,
         "frame_height": 8.0,
@@ -156,7 +182,7 @@ def play_cell(
         "verbosity": "ERROR",
     }
     with tempconfig(options):
-        renderer = _Blind(skip_animations=True)
+        renderer = watching or _Blind(skip_animations=True)
         scene = (kind if until is None else _until(until))(
             trace.of_cell(cell), artboard, theme, renderer=renderer
         )
