@@ -12,14 +12,13 @@ from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas, paint, polyline
 from torchreel.stage.focus import part_of_slab
-from torchreel.stage.form import DEPTH_X, DEPTH_Y
+from torchreel.stage.form import DEEP, DEPTH_X, DEPTH_Y
 from torchreel.stage.slab import Pixels, Sight
 
 Places = NDArray[np.int64]
 Front = Callable[[tuple[int, ...]], Pixels | None]
 
 _WIRE = 3.0
-_DEEP = 3
 _PASSED = 64
 """So many slices at most are passed one by one on the way into a slab."""
 
@@ -29,7 +28,7 @@ def in_the_way(block: TensorBlock, places: Places) -> NDArray[np.bool_]:
     several slices are chosen, the rows above and the columns to the right."""
     form, shape = block.placement.form, block.record.shape
     none = np.zeros(len(block.elements), dtype=bool)
-    if form.mode != "solid" or len(form.sizes) < 3 or form.sizes[-3] == 1 or not len(places):
+    if form.mode != "solid" or len(form.sizes) < DEEP or form.sizes[-3] == 1 or not len(places):
         return none
     cells, chosen = (
         [np.unravel_index(each, shape)[dim] for dim in form.dims]
@@ -94,7 +93,7 @@ def sight(block: TensorBlock, places: Places, front_of: Front) -> Sight | None:
     rows = rows if len(form.dims) > 1 else np.ones(1, dtype=bool)
     first = [int(each.min()) for each in at]
     passed = [tuple(first)] if any(first[dim] for dim in _outer(form.dims, first)) else []
-    if len(form.sizes) == _DEEP and form.sizes[0] > 1 and passed:
+    if len(form.sizes) == DEEP and form.sizes[0] > 1 and passed:
         depth = form.dims[0]
         slices = range(max(0, first[depth] - _PASSED), first[depth] + 1)
         passed = [(*first[:depth], each, *first[depth + 1 :]) for each in slices]

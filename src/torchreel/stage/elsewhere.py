@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchreel.records import Array, TensorRecord
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.memory import memory_positions
+from torchreel.stage.memory import memory_positions, share_memory
 from torchreel.stage.stage import Stage
 from torchreel.stage.tape import MemoryTape
 
@@ -57,12 +57,6 @@ def _differing(one: Array, other: Array) -> int:
     return int(np.count_nonzero(~same))
 
 
-def _is_memory(record: TensorRecord, other: TensorRecord) -> bool:
-    """Tell whether two tensors are of the same memory, read as the same type."""
-    known = len(record.stride) == len(record.shape)
-    return known and (record.storage, record.dtype) == (other.storage, other.dtype)
-
-
 def others(
     stage: Stage, block: TensorBlock | None, result: TensorRecord
 ) -> list[tuple[TensorBlock, NDArray[np.int64], NDArray[np.int64]]]:
@@ -72,7 +66,8 @@ def others(
         return []
     written, found = memory_positions(result).ravel(), []
     for other in stage.blocks:
-        if other is block or not _is_memory(other.record, result):
+        known = len(other.record.stride) == len(other.record.shape)
+        if other is block or not (known and share_memory(other.record, result)):
             continue
         places = memory_positions(other.record).ravel()[other.elements]
         cells = np.flatnonzero(np.isin(places, written))

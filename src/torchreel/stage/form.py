@@ -22,6 +22,9 @@ CELLS_MAX = 400
 FIRST, LAST = 4, 3
 """How many cells of a long row are drawn before and after the dots."""
 
+DEEP = 3
+"""A tensor of so many dimensions has depth."""
+
 PLANK = 0.24
 """Thickness of a shelf, in cells."""
 

@@ -23,6 +23,11 @@ def reading(record: TensorRecord) -> tuple[object, ...]:
     return record.storage, record.offset, record.shape, record.stride
 
 
+def share_memory(one: TensorRecord, other: TensorRecord) -> bool:
+    """Tell whether two tensors are of the same memory, read as the same type."""
+    return (one.storage, one.dtype) == (other.storage, other.dtype)
+
+
 def values_of(trace: Trace, record: TensorRecord) -> Array | None:
     """Return a tensor's values in its shape, None where they were not kept whole; a trace holds
     complex numbers as pairs."""

@@ -25,8 +25,8 @@ _THREADS = 8
 def reading_room(stage: Stage, source: TensorRecord, result: TensorRecord) -> Margins:
     """Return the room that a view needs to say how it reads the memory of its source: left, top,
     right, bottom in pixels; none where it is no view, or its memory is not on stage."""
-    tape = stage.tape_with(result)
-    if tape is None or not _is_view(stage, source, result):
+    tape = _tape_of_view(stage, source, result)
+    if tape is None:
         return 0.0, 0.0, 0.0, 0.0
     if len(result.shape) == _TABLE:
         return stride_room(stage.canvas.artboard, brief=True)
@@ -36,16 +36,18 @@ def reading_room(stage: Stage, source: TensorRecord, result: TensorRecord) -> Ma
 
 def leave_unread(stage: Stage, source: TensorRecord, result: TensorRecord) -> list[Animation]:
     """Return the animations in which the slots that a view does not read go dark."""
-    if not _is_view(stage, source, result):
+    tape = _tape_of_view(stage, source, result)
+    if tape is None:
         return []
-    tape, slots = stage.tape_with(result), memory_positions(result).ravel()
-    return [] if tape is None or len(np.unique(slots)) == tape.count else [tape.read(slots)]
+    slots = memory_positions(result).ravel()
+    return [] if len(np.unique(slots)) == tape.count else [tape.read(slots)]
 
 
 def tell_reading(stage: Stage, source: TensorRecord, after: TensorBlock) -> None:
     """Tell the strides of a view beside its block, and walk along them over its memory."""
-    record, tape = after.record, stage.tape_with(after.record)
-    if tape is None or not _is_view(stage, source, record):
+    record = after.record
+    tape = _tape_of_view(stage, source, record)
+    if tape is None:
         return
     hops = Hops(stage.canvas, tape, after, stage.zone.bottom, walk=True)
     stage.keep(hops)
@@ -68,11 +70,13 @@ def _is_written_below(stage: Stage, tape: MemoryTape, record: TensorRecord) -> b
     return rank > _TABLE or (rank == 1 and not hangs(stage.canvas, tape))
 
 
-def _is_view(stage: Stage, source: TensorRecord, result: TensorRecord) -> bool:
+def _tape_of_view(stage: Stage, source: TensorRecord, result: TensorRecord) -> MemoryTape | None:
+    """Return the memory on stage that a view reads; None where there is none, or it is no view."""
     tape = stage.tape_with(result)
     if tape is None or not result.numel or len(result.stride) != len(result.shape):
-        return False
-    return source.storage == result.storage and tape.record.dtype == result.dtype
+        return None
+    is_view = source.storage == result.storage and tape.record.dtype == result.dtype
+    return tape if is_view else None
 
 
 def _threads(stage: Stage, block: TensorBlock, tape: MemoryTape) -> SlotThreads | None:

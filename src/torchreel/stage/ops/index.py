@@ -19,7 +19,7 @@ from torchreel.stage.canvas import polyline
 from torchreel.stage.cast import between
 from torchreel.stage.colors import mix
 from torchreel.stage.cut import cut, in_the_way, outline, sight
-from torchreel.stage.form import DEPTH_X, DEPTH_Y, Mode
+from torchreel.stage.form import DEEP, DEPTH_X, DEPTH_Y, Mode
 from torchreel.stage.layout import Margins, Pose
 from torchreel.stage.line import Part
 from torchreel.stage.reading import leave_unread, reading_room, tell_reading
@@ -47,7 +47,6 @@ _FAINT = 0.6
 
 _MANY = 100_000
 _SPECK = 4.0
-_DEEP = 3
 _NO_PAD: Margins = (0.0, 0.0, 0.0, 0.0)
 
 _FRAMED = 8
@@ -192,7 +191,8 @@ def _show(
         axes = zip(touched(block.record.shape, places), block.record.shape, strict=True)
         whole = all(len(axis) == size for axis, size in axes)
         block.sight = None if whole else _sight(stage, block, places)
-        _wire(stage, block, cut_away=block.sight is not None and block.sight.near > 0)
+        if block.sight is not None and block.sight.near > 0:
+            _wire(stage, block)
         stage.play(stage.dim(block, share=float(block.sight is not None)), *meanwhile)
         _rule(stage, block, places)
         stage.play(stage.light(block, places))
@@ -214,22 +214,20 @@ def _show(
 
 def _is_solid(block: TensorBlock) -> bool:
     """Tell whether some cells of a block hide others."""
-    return block.mode == "solid" and len(block.placement.form.sizes) >= _DEEP
+    return block.mode == "solid" and len(block.placement.form.sizes) >= DEEP
 
 
 def _cut_open(stage: Stage, block: TensorBlock, hidden: NDArray[np.bool_]) -> None:
     """Let cells leave that hide what is asked for, and their outline stay."""
-    if hidden.any():
-        _wire(stage, block, cut_away=True)
-        stage.play(cut(block, hidden, motion.BEAT))
+    _wire(stage, block)
+    stage.play(cut(block, hidden, motion.BEAT))
 
 
-def _wire(stage: Stage, block: TensorBlock, *, cut_away: bool) -> None:
+def _wire(stage: Stage, block: TensorBlock) -> None:
     """Put the outline of a whole block behind it, before a part of it is cut away."""
-    if cut_away:
-        wire = outline(stage.canvas, block)
-        stage.keep(wire)
-        stage.scene.bring_to_back(wire)
+    wire = outline(stage.canvas, block)
+    stage.keep(wire)
+    stage.scene.bring_to_back(wire)
 
 
 def _sight(stage: Stage, block: TensorBlock, places: Places) -> Sight | None:
@@ -250,7 +248,7 @@ def _on_slab(block: TensorBlock, places: Places) -> Points:
     deep, down, across = [np.zeros(len(places)), np.full(len(places), 0.5), *shares][-3:]
     front = np.stack([left + across * (right - left), top + down * (bottom - top)], axis=1)
     lean = np.array([DEPTH_X, DEPTH_Y]) * block.pose.depth
-    found: Points = front + np.outer(deep, lean) * (len(shares) == _DEEP)
+    found: Points = front + np.outer(deep, lean) * (len(shares) == DEEP)
     return found
 
 
@@ -289,12 +287,12 @@ def _choose(
         stage.play(stage.land(after, run_time=motion.SLOW))
         return
     places = moves[:, 1].astype(np.int64)
-    if _is_solid(block):
-        _cut_open(stage, block, in_the_way(block, places))
-    else:
+    if (hidden := in_the_way(block, places)).any():
+        _cut_open(stage, block, hidden)
+    elif not _is_solid(block):
         stage.play(*_framed(stage, block, places))
     stage.play(_fly(stage, block, after, places, np.arange(len(moves))))
-    if 1 < len(moves) <= _FRAMED and len(source.shape) < _DEEP:
+    if 1 < len(moves) <= _FRAMED and len(source.shape) < DEEP:
         threads = _threads(stage, block, after, places)
         stage.keep(threads)
         stage.play(threads.growing(motion.SLOW, together=False))

@@ -7,7 +7,7 @@ import numpy as np
 from torchreel.records import Step, TensorRecord
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.elsewhere import elsewhere, others
-from torchreel.stage.memory import memory_positions, reading
+from torchreel.stage.memory import memory_positions, reading, share_memory
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 from torchreel.stage.writing import written
@@ -24,7 +24,7 @@ def write(stage: Stage, step: Step) -> None:
     block, changed, places = _block(stage, source), stage.changed(step), written(stage, step)
     slots = memory_positions(source).ravel()[places] if source.stride else places[:0]
     known = stage.follows(slots)
-    if not len(changed) and any(_is_memory(each, source) for each in stage.operands(step)[1:]):
+    if not len(changed) and any(share_memory(each, source) for each in stage.operands(step)[1:]):
         return  # ``x[::2] += 1`` has written already when Python sets what it got
     # What rests beside it, a copy for one, is still true: not that the two are equal.
     lit = [*stage.part(), stage.light(block, places)]
@@ -42,7 +42,7 @@ def write(stage: Stage, step: Step) -> None:
 def _leave_untrue(stage: Stage, source: TensorRecord) -> None:
     """Let go what will no longer be true beside the memory that is written."""
     records = [block.record for block in stage.blocks]
-    own = [each for each in records if _is_memory(each, source)]
+    own = [each for each in records if share_memory(each, source)]
     rest = [each for each in records if each in own or not _is_bound(stage, each, own)]
     if not own or len(rest) == len(records):
         return
@@ -50,10 +50,6 @@ def _leave_untrue(stage: Stage, source: TensorRecord) -> None:
         stage.exchange(rest[0])
     else:
         stage.arrange("left_right", rest)
-
-
-def _is_memory(record: TensorRecord, source: TensorRecord) -> bool:
-    return (record.storage, record.dtype) == (source.storage, source.dtype)
 
 
 def _is_bound(stage: Stage, record: TensorRecord, own: list[TensorRecord]) -> bool:
