@@ -102,12 +102,12 @@ def source_of(step: Step) -> str | None:
     return _short(step.expression) if isinstance(_parsed(step.expression), ast.Expr) else None
 
 
-def arguments_of(step: Step) -> tuple[str | None, ...]:
+def arguments_of(step: Step, called: str) -> tuple[str | None, ...]:
     """Return what stands by position in the parentheses of a step's call: the names, and None for
-    anything else; nothing where it is no call."""
+    anything else; nothing where it is no call of something ``called`` so (``self.layer1`` is)."""
     line = _parsed(step.expression)
     call = line.value if isinstance(line, ast.Expr) else None
-    if not isinstance(call, ast.Call):
+    if not isinstance(call, ast.Call) or ast.unparse(call.func).split(".")[-1] != called:
         return ()
     return tuple(each.id if isinstance(each, ast.Name) else None for each in call.args)
 

@@ -72,6 +72,20 @@ half = Half()
 for _ in range(2):
     y = half(images)
 
+# %% nested
+class Folded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(40, 16), nn.ReLU(), nn.Linear(16, 8))
+
+    def forward(self, x):
+        x = self.encoder(x)
+        return torch.sigmoid(x * 2)
+
+
+folded = Folded()
+code = folded(images)
+
 # %% several
 pair = torch.rand(1, 5, 40)
 memory = nn.LSTM(40, 20, batch_first=True)
@@ -117,6 +131,22 @@ def test_each_line_is_told_by_the_names_that_stand_in_it(trace: Trace, artboard:
     assert "alias = logits" not in told
 
 
+def test_the_line_of_the_call_shows_all_that_it_went_through(trace: Trace) -> None:
+    told = dict(_told(trace, "own"))
+    assert not {"hidden", "out"} <= told["return self.out(x)"]
+    assert {"hidden", "out", "relu"} <= told["logits = model(images)"]
+
+
+def test_a_line_without_a_picture_of_its_own_shows_the_chain_and_tells_its_last_op(
+    trace: Trace,
+) -> None:
+    told = dict(_told(trace, "nested"))
+    line = told["return torch.sigmoid(x * 2)"]
+    assert {"sigmoid", "(4, 8)"} <= line
+    assert told["x = self.encoder(x)"] & {"(4, 16)", "(4, 8)"} == {"(4, 16)", "(4, 8)"}
+    assert told["x = self.encoder(x)"].isdisjoint({"(4, 40)"})
+
+
 def test_a_call_whose_lines_are_elsewhere_is_told_whole_at_its_end(trace: Trace) -> None:
     told = _told(trace, "elsewhere")
     assert [line for line, _ in told] == [
@@ -139,7 +169,7 @@ def test_the_line_of_a_call_makes_one_cue_and_none_in_a_loop(trace: Trace) -> No
         (cell.name, each.number): each.text for cell in trace.cells for each in cell.statements
     }
     called = [lines[str(trace.runs[at].cell), trace.runs[at].statement] for at in calls]
-    assert called == ["logits = model(images)", "guess = small(points)"]
+    assert called == ["logits = model(images)", "guess = small(points)", "code = folded(images)"]
     assert all(trace.runs[at] in shown_runs(trace) for at in calls)
     assert [line for line, _ in _told(trace, "looped")].count("y = half(images)") == 0
 

@@ -224,6 +224,7 @@ class LessonScene(Scene):
                 if told is not None:
                     self._say(told, meanwhile=True)
                 self.autograd.printed(run)
+                self.network.show_whole(run)
             self._show_printed(run)
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         self._end_cue(run, start)

@@ -17,10 +17,10 @@ from torchreel.stage.canvas import Canvas
 from torchreel.stage.chips import Named
 from torchreel.stage.motion import BEAT, HOLD, QUICK, SLOW, ease
 from torchreel.stage.nets.cells import Cells
-from torchreel.stage.nets.chain import ModuleChain
+from torchreel.stage.nets.chain import ModuleChain, gate_text
 from torchreel.stage.nets.funnel import Funnel
 from torchreel.stage.nets.handover import hand_over
-from torchreel.stage.nets.links import INPUT, Chain, chain_of
+from torchreel.stage.nets.links import INPUT, Chain, Link, chain_of
 from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
 from torchreel.stage.nets.selection import ALL
 from torchreel.stage.nets.spotlight import Spotlight
@@ -86,21 +86,19 @@ class Network:
         if place is None:
             return None
         link = chain.links[place]
-        given = [self._given(step, each) for each in dict.fromkeys(link.operands)]
         if link.call == root.number:
             return self._whole(root, step)
-        if link.module is not None:
+        if self._is_explained(chain, place) or self._told(root, chain, step):
+            given = [self._given(step, link, each) for each in dict.fromkeys(link.operands)]
             word = Drawn(0, link.name, "module", module=link.module)
-            return Sentence(tuple(given), step, self._made(link.result), word)
-        if self._own_line(chain, place):
-            return Sentence(tuple(given), step, self._made(link.result))
+            own = word if link.module is not None else None
+            return Sentence(tuple(given), step, self._made(link.result), own)
         return self._whole(root, step) if step.number == root.last and not by_line else None
 
     def returned(self, run: Run) -> Sentence | None:
         """Return what the strip says of a line that names what a call gave, after the lines of its
         module; None of any other line."""
-        place = next((at for at, each in enumerate(self.trace.runs) if each is run), -1)
-        root = self._returned.get(place)
+        root = self._call_before(run)
         if root is None or root.last is None:
             return None
         gone = {name for name, tensor in run.changed.items() if tensor is None}
@@ -134,18 +132,27 @@ class Network:
         place = self._place(chain, step)
         by_line = root.number in self._by_line
         if place is not None and not self._brief:
-            self._explain(chain, place)
+            self._explain(chain, place, at_end=not by_line)
+            if self._told(root, chain, step):
+                self._show_overview()
         elif place is not None and by_line:
             self._advance(place)
         if step.number == root.last and not by_line:
             self._end(root, step)
 
-    def printed(self, run: Run) -> None:
-        """Show the whole chain where the line names what came out of it."""
-        place = next((at for at, each in enumerate(self.trace.runs) if each is run), -1)
-        root = self._returned.get(place)
+    def show_whole(self, run: Run) -> None:
+        """Show the whole chain where a line names what came out of it."""
+        root = self._call_before(run)
         if root is not None and root.number == self._call:
             self._show_overview()
+
+    def _call_before(self, run: Run) -> ModuleCall | None:
+        """Return the call whose result a line names, after the lines of its module."""
+        place = next((at for at, each in enumerate(self.trace.runs) if each is run), -1)
+        return self._returned.get(place)
+
+    def printed(self, run: Run) -> None:
+        """Change nothing: what is printed has its own room."""
 
     def leave(self) -> None:
         """Take the chain off the stage."""
@@ -291,15 +298,16 @@ class Network:
         named = [self._named(each) for each in dict.fromkeys(results)]
         return tuple(each for place, each in enumerate(named) if each.name or not place)
 
-    def _given(self, step: Step, tensor: int) -> Named:
+    def _given(self, step: Step, link: Link, tensor: int) -> Named:
         """Return an operand by the name that it has in the line which is lit: what a call's
         parentheses say, else what it goes by now."""
         run = self.trace.runs[step.run]
         line = next(
             each.text for each in self.trace.cells[0].statements if each.number == run.statement
         )
-        names = arguments_of(step) if step.expression in line else ()
-        known = self._operands_of(step)
+        called = gate_text(link) if link.module is None else link.name
+        names = arguments_of(step, called) if step.expression in line else ()
+        known = list(link.operands)
         if len(names) != len(known) or tensor not in known:
             return self._named(tensor)
         name = names[known.index(tensor)]
@@ -307,14 +315,6 @@ class Network:
             return self._named(tensor)
         former = run.changed.get(name, tensor) != tensor
         return Named(name, self.trace.tensor(tensor), former=former)
-
-    def _operands_of(self, step: Step) -> list[int]:
-        """Return the tensors that a step worked on, or the call whose only step it is."""
-        call = None if step.call is None else self.trace.calls[step.call]
-        operands = step.operands
-        if call is not None and call.first == call.last == step.number:
-            operands = call.operands
-        return [each.tensor for each in operands if each.tensor is not None]
 
     def _named(self, tensor: int, gone: Collection[str] = ()) -> Named:
         stage = getattr(self.scene, "stage")  # noqa: B009
@@ -359,20 +359,32 @@ class Network:
         self.scene.remove(unroll)
         column.reveal(1.0)
 
-    def _explain(self, chain: Chain, place: int) -> None:
-        """Show one link large, where there is something to see, and let its result appear."""
+    def _is_explained(self, chain: Chain, place: int) -> bool:
+        """Tell whether a link is shown large: there is something to see."""
         lights = [at for at, link in enumerate(chain.links) if link.has_parameters]
+        return place in lights[: _SPOTLIGHTS - 1] + lights[-1:] or self._own_line(chain, place)
+
+    def _told(self, root: ModuleCall, chain: Chain, step: Step) -> bool:
+        """Tell whether a step ends a line of the module's own, of whose links none is shown large:
+        then the chain is, as far as it is known."""
+        steps = self.trace.runs[step.run].steps
+        places = [self._ends[each] for each in steps if each in self._ends]
+        none = not any(self._is_explained(chain, each) for each in places)
+        return root.number in self._by_line and step.number == steps[-1] and none
+
+    def _explain(self, chain: Chain, place: int, *, at_end: bool) -> None:
+        """Show one link large, where there is something to see, and let its result appear; the last
+        one for a while, where all ``at_end`` follow."""
         overview = self._overview
         assert isinstance(overview, ModuleChain)
-        wanted = place in lights[: _SPOTLIGHTS - 1] + lights[-1:] or self._own_line(chain, place)
-        if wanted and len(chain.links) > 0:
+        if self._is_explained(chain, place):
             zone = self.canvas.artboard.stage
             spot = Spotlight(self.canvas, self.trace, chain, place, overview.limit, zone)
             spot.reveal(0.0)
             self._show(spot)
             self.scene.play(BlockAnimation(spot, lambda t: spot.reveal(ease(t)), _SWEEP))
             spot.reveal(1.0)
-            if place == len(chain.links) - 1:
+            if at_end and place == len(chain.links) - 1:
                 self.scene.wait(HOLD)  # the overview comes next
         overview.reveal(place, 1.0)
 
@@ -439,7 +451,7 @@ class Network:
         """Let a picture take the stage from the one before; a clip begins with it."""
         if self._there is None and self.scene.renderer.time == 0:
             self.scene.add(group)
-        else:
+        elif self._there is not group:
             hand_over(self.scene, self._there, group)
         self._there = group
 

@@ -178,6 +178,8 @@ class ModuleChain(Identified):
         """Write the sizes of all weights below their funnels, where those of the columns let it."""
         unit, labels = self.canvas.artboard.unit, list[tuple[str, VGroup]]()
         size_y = self._size_y(row)
+        if any(target.part.kind == "funnel" for _, target in self._ways(row)):
+            return  # the way there ends where they would be written
         for slot in row:
             link = self.chain.links[slot.part.place] if slot.part.kind == "funnel" else None
             if slot.low is None and link is not None and link.weight is not None:
@@ -191,20 +193,26 @@ class ModuleChain(Identified):
 
     def _skips(self, row: Sequence[Slot]) -> VGroup:
         """Return the ways around links of a row, as arcs below it."""
-        group = VGroup()
+        below = self._size_y(row) + self.canvas.artboard.type_title * 0.62  # what the sizes take
+        low = min(self.zone.bottom + self.canvas.artboard.px(4), below)
+        return VGroup(*(_arc(self.canvas, *ends, low) for ends in self._ways(row)))
+
+    def _ways(self, row: Sequence[Slot]) -> list[tuple[Slot, Slot]]:
+        """Return where the ways around links of a row begin and end."""
         order = list(dict.fromkeys(slot.part.place for slot in row))
         hidden = {at: slot for slot in row for at in slot.part.hidden}
         ends = hidden | {slot.part.place: slot for slot in row if slot.part.kind not in _NO_ENDS}
         into = {
             slot.part.place: slot for slot in row if slot.part.kind in ("funnel", "gate", "arrow")
         }
-        below = self._size_y(row) + self.canvas.artboard.type_title * 0.62  # what the sizes take
-        low = min(self.zone.bottom - self.canvas.artboard.px(6), below)
-        for source, target in self.chain.skips:
-            there = source in ends and target in into and target in self.parts
-            if there and (source in hidden or order.index(target) > order.index(source) + 1):
-                group.add(_arc(self.canvas, ends[source], into[target], low))
-        return group
+        return [
+            (ends[source], into[target])
+            for source, target in self.chain.skips
+            if source in ends
+            and target in into
+            and target in self.parts
+            and (source in hidden or order.index(target) > order.index(source) + 1)
+        ]
 
 
 def samples_of(trace: Trace, chain: Chain) -> dict[int, Sample]:
