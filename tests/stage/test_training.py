@@ -19,6 +19,7 @@ from torchreel.stage.colors import THEMES
 from torchreel.stage.director import LessonScene
 from torchreel.stage.numerals import MINUS
 from torchreel.stage.training.axis import Guess, below, crossed, scale_of
+from torchreel.stage.training.byhand import with_steps_by_hand
 from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.curve import LossCurve
 from torchreel.stage.training.facts import classes_of, points_of, training_of, versions_of
@@ -158,6 +159,95 @@ for lap in range({laps}):
     loss.backward()
 """
 SOURCES = ("value", "norm", "module", "op")
+BY_HAND = """w = torch.zeros(4, 1, requires_grad=True)
+b = torch.zeros(1, requires_grad=True)
+lr, ws, losses = 0.125, [], []
+for lap in range(12):
+    loss = (x @ w + b - 2).square().mean()
+    loss.backward()
+{update}
+    ws.append(w.tolist())
+    losses.append(loss.item())
+"""
+UPDATES = {
+    "places": """
+    with torch.no_grad():
+        b -= lr * b.grad
+        w -= lr * w.grad
+        w.grad.zero_()
+        b.grad.zero_()
+""",
+    "data": """
+    w.data -= lr * w.grad
+    b.data = b.data - lr * b.grad
+    w.grad = None
+    b.grad = None
+""",
+    "listed": """
+    with torch.no_grad():
+        for p in [w, b]:
+            p.add_(p.grad, alpha=-lr)
+            p.grad = None
+""",
+    "anew": """
+    w = (w - lr * w.grad).detach().requires_grad_()
+    b = (b - lr * b.grad).detach().requires_grad_()
+""",
+    "momentum": """
+    moved = 0.5 * moved + w.grad if lap else w.grad.clone()
+    with torch.no_grad():
+        w.sub_(lr * moved)
+        w.grad.zero_()
+        b.copy_(b - b.grad * lr)
+        b.grad.zero_()
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    cells = {name: BY_HAND.format(update=update.strip("\n")) for name, update in UPDATES.items()}
+    script = write_cells(tmp_path_factory.mktemp("hand"), cells, SETUP)
+    traced = trace_script(script, root=script.parent)
+    assert traced.error is None
+    return traced
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_weights_that_lines_move_by_gradients_are_trained(by_hand: Trace, name: str) -> None:
+    """Replays it: after each lap that is known the matrix is what it is without the tracer."""
+    trace = with_steps_by_hand(by_hand.of_cell(name))
+    names: dict[str, Any] = {}
+    exec(SETUP + BY_HAND.format(update=UPDATES[name].strip("\n")), names)
+    training = training_of(trace)
+    assert training is not None
+    assert (training.laps, training.share) == (12, None)
+    (loss,), (learner,) = training.losses, training.learners
+    assert points_of(trace, loss)[:, 1].tolist() == pytest.approx(names["losses"], rel=1e-6)
+    versions = versions_of(trace, training, learner)
+    assert [lap for lap, _ in versions] == [0, 1, 2, 3, 10, 12]
+    for lap, weight in versions[1:]:
+        np.testing.assert_allclose(weight, np.array(names["ws"][lap - 1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_a_step_by_hand_is_in_the_ring(by_hand: Trace, board: str) -> None:
+    """It is called as in the code, and its picture is the gradient times the rate of the code."""
+    scene = play_cell(by_hand, "places", board)
+    assert scene.warnings == []
+    part = by_hand.of_cell("places")
+    stations = {
+        next(s.text for s in part.cells[0].statements if s.number == cue.statement): {
+            (d.source, d.text) for d in scene.drawn if d.cue == cue.number
+        }
+        for cue in scene.cues[2:]
+    }
+    assert {("op", "-="), ("setting", f"{MINUS}0.12×")} <= stations["w -= lr * w.grad"]
+    assert ("op", "zero_") in stations["w.grad.zero_()"]
+    assert ("op", "backward") in stations["loss.backward()"]
+    assert [cue.laps for cue in scene.cues if cue.laps > 1] == [9]
+
+
 RIVALS = """maker = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4))
 critic = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
 m_opt = torch.optim.SGD(maker.parameters(), lr=0.1)
@@ -503,7 +593,7 @@ def test_a_step_in_a_function_that_a_loop_calls_is_in_the_ring(tmp_path: Path, b
     assert "end 40" in last
 
 
-RIVALS = """first, second = nn.Linear(4, 4), nn.Linear(4, 1)
+TURNS = """first, second = nn.Linear(4, 4), nn.Linear(4, 1)
 one = torch.optim.SGD(first.parameters(), lr=0.1)
 other = torch.optim.SGD(second.parameters(), lr=0.1)
 for lap in range(20):
@@ -519,7 +609,7 @@ for lap in range(20):
 
 
 def test_on_film_two_losses_have_a_curve_each_beside_the_ring(tmp_path: Path) -> None:
-    trace = _cell(tmp_path, "rivals", RIVALS)
+    trace = _cell(tmp_path, "rivals", TURNS)
     series = trace.of_cell("rivals").series
     curves: list[dict[str, Any]] = []
 
@@ -536,7 +626,7 @@ def test_on_film_two_losses_have_a_curve_each_beside_the_ring(tmp_path: Path) ->
     scene = play_cell(trace, "rivals", "film", kind=Watched)
     assert scene.warnings == []
     names: dict[str, Any] = {}
-    exec(SETUP + RIVALS, names)
+    exec(SETUP + TURNS, names)
     last = {name: norm_text(names[name].item()) for name in ("judged", "fooled")}
     assert all(each.keys() == last.keys() for each in curves)
     assert curves[-1] == last

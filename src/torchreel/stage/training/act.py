@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
-from torchreel.records import Backward, Drawn, OptimizerStep, Run, Trace
-from torchreel.spelling import bare_name
+from torchreel.records import Backward, Drawn, Operand, OptimizerStep, Run, Trace
+from torchreel.spelling import bare_name, spell
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.chips import lap_width
@@ -17,6 +17,7 @@ from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import weight_of
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.printout import lines_of, printout_of
+from torchreel.stage.training.byhand import BY_HAND, with_steps_by_hand
 from torchreel.stage.training.changes import Change, change_of
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve
@@ -37,6 +38,7 @@ from torchreel.stage.training.passes import (
     first_matrix,
     gradients_of,
     loss_of,
+    norm_of,
     norm_text,
     pass_of,
     path_of,
@@ -72,7 +74,8 @@ class TrainingLoop:
     """
 
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
-        self.scene, self.trace, self.canvas = scene, trace, canvas
+        self.scene, self.canvas = scene, canvas
+        self.trace = trace = with_steps_by_hand(trace)
         self.training = training_of(trace)
         self._laps = laps_of(trace, self.training.statement) if self.training is not None else {}
         self._there: list[Mobject] = []
@@ -184,7 +187,8 @@ class TrainingLoop:
         called = emptied or Drawn(0, bare_name(trace.steps[began.step].op), "op", step=began.step)
         stepped = Drawn(0, "step", "sign")
         if step is not None:
-            stepped = replace(stepped, source="op", step=step.step)
+            text = spell(trace.steps[step.step]) if step.kind == BY_HAND else stepped.text
+            stepped = replace(stepped, text=text, source="op", step=step.step)
         return Moment(
             station,
             {
@@ -209,11 +213,19 @@ class TrainingLoop:
         return Drawn(0, text, "module", module=module)
 
     def _emptied(self, run: Run) -> Drawn | None:
-        """Return the name of the op that empties the gradients in a run, if there is one."""
+        """Return the name of the op that empties gradients in a run, if there is one."""
+        left = {each.memory for each in self._gradients.values()}
         for number in run.steps:
             step = self.trace.steps[number]
-            if bare_name(step.op) == "zero_grad":
-                return Drawn(0, bare_name(step.op), "op", step=number)
+            name, first = bare_name(step.op), next(iter(step.operands), None)
+            of = first.tensor if first is not None else None
+            by_hand = name == "zero_" and of is not None and self.trace.tensor(of).storage in left
+            if name == "zero_grad" or by_hand:
+                return Drawn(0, name, "op", step=number)
+            if step.op.endswith("grad.__set__") and step.operands[1:2] == (
+                Operand(literal="None"),
+            ):
+                return Drawn(0, "grad = None", "op", step=number)
         return None
 
     def _empty(self, step: int) -> None:
@@ -224,7 +236,9 @@ class TrainingLoop:
             if each.tensor is not None
         }
         self._gradients = {
-            memory: left for memory, left in self._gradients.items() if left.memory not in thrown
+            memory: left
+            for memory, left in self._gradients.items()
+            if thrown.isdisjoint((memory, left.memory))
         }
 
     def _kept(self, training: Training) -> Kept:
@@ -377,7 +391,7 @@ class TrainingLoop:
             moment,
             station=None,
             loss=loss,
-            gradient=self._norm_at(training, lap),
+            gradient=self._norm_at(training, lap) or self._norm_moved(steps[-1:]),
             passes=max(1, moment.passes),
             emptied=False,
             change=change or moment.change,
@@ -386,6 +400,12 @@ class TrainingLoop:
 
     def _lap_of(self, laps: Mapping[int, int], step: int) -> int:
         return laps.get(id(self.trace.runs[self.trace.steps[step].run]), 0)
+
+    def _norm_moved(self, steps: list[OptimizerStep]) -> Drawn | None:
+        """Return the norm of the gradient by which a step by hand moved its first matrix."""
+        updates = [first_matrix(self.trace, each) for each in steps if each.kind == BY_HAND]
+        gradients = (each.gradient for each in updates if each is not None)
+        return next((norm_of(self.trace, each) for each in gradients if each is not None), None)
 
     def _norm_at(self, training: Training, lap: int) -> Drawn | None:
         """Return the norm of the gradient of the matrix that the ring tells of, the last one kept

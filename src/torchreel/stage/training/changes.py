@@ -15,6 +15,7 @@ from torchreel.stage.colors import Color
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.text import text_width
+from torchreel.stage.training.byhand import BY_HAND
 from torchreel.stage.training.passes import first_matrix
 from torchreel.stage.training.tiles import Tile, liveliest, tiles_of
 
@@ -123,7 +124,7 @@ def _descent(
         rate = float(step.settings.get("lr", "nan"))
     except ValueError:
         return None
-    if step.kind != "SGD" or gradient is None or gradient.shape != before.shape:
+    if step.kind not in ("SGD", BY_HAND) or gradient is None or gradient.shape != before.shape:
         return None
     rounded = float(np.abs(before).max(initial=0.0)) * 1e-6
     if not np.allclose(before - rate * gradient, after, rtol=1e-4, atol=rounded):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,6 +12,7 @@ from torchreel.records import Backward, Drawn, ParameterUpdate, Run, Statement, 
 from torchreel.spelling import bare_name
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.printout import lines_of
+from torchreel.stage.training.byhand import BY_HAND
 from torchreel.stage.training.passes import first_matrix, weight_left
 
 SLOW_LAPS = 3
@@ -57,7 +58,8 @@ def training_of(trace: Trace) -> Training | None:
         (each.step, False) for each in trace.backwards
     ]
     for number, steps in moments:
-        loop = _loop_of(trace, statements, trace.steps[number].run)
+        loops = _loops_of(trace, statements, trace.steps[number].run)
+        loop = next((each for each in loops if _has_pass(trace, each)), None)
         if loop is None:
             continue
         runs = {at for at, run in enumerate(trace.runs) if id(run) in laps_of(trace, loop)}
@@ -170,7 +172,8 @@ def _updates(
         inside = id(trace.runs[trace.steps[step.step].run]) in laps
         for update in step.updates if inside else ():
             storages = {_memory(trace, each) for each in (update.before, update.after)}
-            if update.name == learner.name and memories & storages:
+            follows = memories & storages or (step.kind == BY_HAND and update.name)
+            if update.name == learner.name and follows:
                 memories |= storages
                 found.append((step.step, update))
     return found
@@ -260,22 +263,25 @@ def _is_header(trace: Trace, run: Run, training: Training) -> bool:
     return own or _inside(statements, training.statement, run.statement)
 
 
-def _loop_of(trace: Trace, statements: dict[int, Statement], at: int) -> int | None:
-    """Return the innermost loop that a run, the one at a position of ``Trace.runs``, is in: its
-    function's, else that of the statement that called the function."""
-    run = trace.runs[at]
-    found = _loop_around(statements, run.statement)
-    if found is not None:
-        return found
+def _loops_of(trace: Trace, statements: dict[int, Statement], at: int) -> Iterator[int]:
+    """Yield the loops that a run, the one at a position of ``Trace.runs``, is in, the innermost
+    first: its function's, then those of the statements that called the function."""
+    run, cell = trace.runs[at], trace.cells[0]
     known = {_definition(statements, run.statement)}
+    yield from cell.loops_around(run.statement)
     for each in trace.runs[at:]:  # who calls has a part after what it called
         definition = _definition(statements, each.statement)
-        if definition not in known or definition is None:
-            found = _loop_around(statements, each.statement)
-            if found is not None or definition is None:
-                return found
+        if None in known:
+            return
+        if definition not in known:
+            yield from cell.loops_around(each.statement)
         known.add(definition)
-    return None
+
+
+def _has_pass(trace: Trace, loop: int) -> bool:
+    """Tell whether a backward pass is in the laps of a loop."""
+    laps = laps_of(trace, loop)
+    return any(id(trace.runs[trace.steps[each.step].run]) in laps for each in trace.backwards)
 
 
 def _definition(statements: dict[int, Statement], number: int) -> int | None:
@@ -291,15 +297,6 @@ def _definitions(statements: dict[int, Statement], number: int) -> list[int]:
             found.append(at)
         at = statements[at].parent
     return found
-
-
-def _loop_around(statements: dict[int, Statement], number: int) -> int | None:
-    at = statements[number].parent if number in statements else None
-    while at is not None:
-        if statements[at].kind == "loop":
-            return at
-        at = statements[at].parent
-    return None
 
 
 def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
@@ -361,7 +358,8 @@ def _learners(
         if update is None or trace.steps[step.step].run not in runs:
             continue
         memories = {_memory(trace, each) for each in (update.before, update.after)}
-        if known.isdisjoint(memories):
+        namesake = step.kind == BY_HAND and update.name in {each.name for each in found}
+        if known.isdisjoint(memories) and not namesake:
             before = [each for each in passes if each.step < step.step]
             memory = _memory(trace, update.before)
             loss = _loss(trace, [each for each in before if _moves(trace, each, memory)], losses)
@@ -389,11 +387,23 @@ def _loss(trace: Trace, passes: list[Backward], losses: tuple[int, ...]) -> int 
 
 def _share(trace: Trace, loop: int, losses: tuple[int, ...]) -> int | None:
     """Return a series of the loop, no loss, whose values all are from 0 to 1."""
-    began = _names(trace.backwards)
+    others = {*_names(trace.backwards), *_moved_names(trace)}
     for at, each in enumerate(trace.series):
-        named = each.kind == "name" and each.name not in began
+        named = each.kind == "name" and each.name not in others
         if named and each.statement == loop and at not in losses:
             values = points_of(trace, at)[:, 1]
             if len(values) and values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0:
                 return at
     return None
+
+
+def _moved_names(trace: Trace) -> set[str]:
+    """Return the names that hold what steps move: parameters, however small."""
+    moved = {
+        _memory(trace, made)
+        for each in trace.optimizers
+        for update in each.updates
+        for made in (update.before, update.after)
+    }
+    changed = (pair for run in trace.runs for pair in run.changed.items())
+    return {name for name, held in changed if held is not None and _memory(trace, held) in moved}

@@ -160,7 +160,7 @@ def gradients_of(trace: Trace, began: Backward, before: Mapping[int, Left]) -> d
     """
     found = {}
     for each in began.accumulations:
-        told = _norm_of(trace, each.after)
+        told = norm_of(trace, each.after)
         memory = trace.tensor(each.tensor).storage
         empty = each.before is None or not trace.values.get(each.before, np.ones(1)).any()
         passes = 1 if empty or memory not in before else before[memory].passes + 1
@@ -174,13 +174,13 @@ def rewritten(trace: Trace, run: Run, before: Mapping[int, Left]) -> dict[int, L
     steps = [trace.steps[number] for number in run.steps]
     made = {trace.tensor(each).storage: each for step in steps for each in step.results}
     return {
-        memory: replace(left, norm=_norm_of(trace, made[left.memory]))
+        memory: replace(left, norm=norm_of(trace, made[left.memory]))
         for memory, left in before.items()
         if left.memory in made
     }
 
 
-def _norm_of(trace: Trace, gradient: int) -> Drawn | None:
+def norm_of(trace: Trace, gradient: int) -> Drawn | None:
     """Return the norm of a gradient as it is written: as an optimizer met it, or of its values."""
     updates = (update for step in trace.optimizers for update in step.updates)
     norm = next((each.gradient_norm for each in updates if each.gradient == gradient), None)
@@ -193,11 +193,12 @@ def _norm_of(trace: Trace, gradient: int) -> Drawn | None:
 def station_of(trace: Trace, run: Run) -> int | None:
     """Return the station of a run: 0 forward, 1 loss, 2 backward, 3 step; None: none of them."""
     stepping = {each.step for each in trace.optimizers}
+    moved = {update.after for each in trace.optimizers for update in each.updates}
     roots = {
         each.nodes[root].tensor for each in trace.backwards for root in each.roots if each.nodes
     }
     for number in run.steps:
-        if number in stepping:
+        if number in stepping or moved & {*trace.steps[number].results}:
             return 3
         if bare_name(trace.steps[number].op) == "backward":
             return 2
@@ -206,7 +207,8 @@ def station_of(trace: Trace, run: Run) -> int | None:
         return 1
     called = any(trace.steps[number].call is not None for number in run.steps)
     learning = any(trace.tensor(tensor).requires_grad for tensor in results)
-    return 0 if called and learning else None
+    leads = any(node.tensor in results for each in trace.backwards for node in each.nodes)
+    return 0 if (called or leads) and learning else None
 
 
 def first_matrix(trace: Trace, step: OptimizerStep) -> ParameterUpdate | None:
