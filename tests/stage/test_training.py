@@ -22,7 +22,13 @@ from torchreel.stage.training.axis import Guess, below, crossed, scale_of
 from torchreel.stage.training.byhand import with_steps_by_hand
 from torchreel.stage.training.changes import change_of
 from torchreel.stage.training.curve import LossCurve
-from torchreel.stage.training.facts import classes_of, points_of, training_of, versions_of
+from torchreel.stage.training.facts import (
+    _are_shares,
+    classes_of,
+    points_of,
+    training_of,
+    versions_of,
+)
 from torchreel.stage.training.passes import norm_text, path_of
 from torchreel.stage.training.ring import BACKWARD, TrainingRing
 from torchreel.tracer import trace_script
@@ -405,7 +411,7 @@ def test_what_a_lap_prints_is_to_be_read(tmp_path: Path, board: str) -> None:
     scene = play_cell(_cell(tmp_path, "told", HASTE.format(kind="SGD", rate=0.05)), "told", board)
     assert scene.warnings == []
     printed = {each.text for each in scene.drawn if each.source == "printed"}
-    assert printed == {"lap 0", "lap 1", "lap 2"}
+    assert printed == {"lap 0", "lap 1", "lap 2", "lap 3"}
 
 
 def test_the_code_is_lit_as_soon_as_the_station_is(tmp_path: Path) -> None:
@@ -591,6 +597,21 @@ def test_a_step_in_a_function_that_a_loop_calls_is_in_the_ring(tmp_path: Path, b
         assert told[lap] == [norm_text(left), norm_text(clipped)]
     last = {each.text for each in scene.drawn if each.cue == scene.cues[-1].number}
     assert "end 40" in last
+
+
+def test_a_loss_is_no_share_and_a_learning_rate_is_none() -> None:
+    random = np.random.default_rng(0)
+    losses: Any = np.sort(random.uniform(0.1, 1.0, 30))[::-1]
+    right = np.minimum(np.arange(30) * 3, 64).astype(np.float64)
+    assert _are_shares(right / 64)
+    assert _are_shares(np.asarray((right / 97).astype(np.float32), dtype=np.float64))
+    assert _are_shares(np.cumsum(right) / (np.arange(1, 31) * 64))
+    assert not _are_shares(losses)
+    assert not _are_shares(losses[::-1])
+    assert not _are_shares(losses[::-1].astype(np.float32).astype(np.float64))
+    assert not _are_shares(np.array([0.1, 0.05, 0.025]))
+    assert not _are_shares(np.full(3, 0.5))
+    assert not _are_shares(np.array([0.5, 1.5]))
 
 
 TURNS = """first, second = nn.Linear(4, 4), nn.Linear(4, 1)

@@ -331,3 +331,97 @@ def test_a_cell_that_updates_what_another_computed(training: Trace) -> None:
     whole = named(training, "Adam")[-1]
     for mine, true in zip(made.updates, whole.updates, strict=True):
         assert (cell.values[mine.after] == training.values[true.after]).all()
+
+
+LAST = """
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(12, 3)
+begun, left = [], []
+
+def made(kind, weight, rate):
+    return getattr(torch.optim, kind)([weight], lr=rate)
+
+def one(weight, optimizer):
+    loss = (x @ weight - 1).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    begun.append(weight.tolist())
+    left.append(weight.grad.tolist())
+    optimizer.step()
+    return loss.item()
+
+# %% while
+weight = torch.zeros(3, requires_grad=True)
+optimizer = made("Adam", weight, 0.1)
+lap = 0
+while lap < 45:
+    one(weight, optimizer)
+    lap += 1
+
+# %% break
+weight = torch.zeros(3, requires_grad=True)
+optimizer = made("SGD", weight, 0.05)
+for lap in range(1000):
+    if one(weight, optimizer) < 0.0 or lap == 40:
+        break
+
+# %% generator
+weight = torch.zeros(3, requires_grad=True)
+optimizer = made("SGD", weight, 0.05)
+def batches():
+    for part in x.split(2):
+        yield part
+for epoch in range(5):
+    for part in batches():
+        cost = (part @ weight - 1).square().mean()
+        optimizer.zero_grad()
+        cost.backward()
+        begun.append(weight.tolist())
+        left.append(weight.grad.tolist())
+        optimizer.step()
+
+# %% summed
+weight = torch.zeros(3, requires_grad=True)
+optimizer = made("SGD", weight, 0.05)
+for lap in range(23):
+    (x @ weight - 1).square().mean().backward()
+    if lap % 4 == 3:
+        begun.append(weight.tolist())
+        left.append(weight.grad.tolist())
+        optimizer.step()
+        optimizer.zero_grad()
+    after = weight.tolist()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "lap"), [("while", 45), ("break", 41), ("generator", 30), ("summed", 20)]
+)
+def test_the_last_step_of_a_loop_is_told_though_nobody_knew_that_it_is(
+    trace: Callable[..., Trace], cell: str, lap: int
+) -> None:
+    """Replays it: the weight before and after the last step, the gradient where it is left."""
+    traced = trace(LAST)
+    assert traced.error is None
+    names: dict[str, Any] = {}
+    exec(LAST[: LAST.find("# %%", LAST.find(f"# %% {cell}") + 4)], names)
+    part = traced.of_cell(cell)
+    last = part.optimizers[-1]
+    (update,) = last.updates
+    step = part.steps[last.step]
+    run = part.runs[step.run]
+    assert (run.lap, step.expression) == (lap, "optimizer.step()")
+    assert update.gradient is not None
+    expected = names["begun"][-1], names["weight"].tolist(), names["left"][-1]
+    for record, numbers in zip(
+        (update.before, update.after, update.gradient), expected, strict=True
+    ):
+        assert part.values[record].tolist() == pytest.approx(numbers, rel=1e-5)
+    assert part.tensor(update.before).storage == part.tensor(update.after).storage
+    text = next(s.text for s in part.cells[0].statements if s.number == run.statement)
+    assert text == {
+        "break": "if one(weight, optimizer) < 0.0 or lap == 40:",
+        "summed": "if lap % 4 == 3:",
+    }.get(cell, "one(weight, optimizer)" if cell == "while" else "optimizer.step()")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Literal
@@ -96,19 +97,29 @@ class Laps:
     def begin(self, name: str, root: torch.Tensor, frame: FrameType) -> None:
         """A backward pass begins at what is called ``name`` in a frame of the script: a number of
         the lap's, though no name of the loop's own may hold it at its end."""
-        loop = self._running[-1]
+        loop = self._innermost()
+        if loop is None:
+            return
         if loop.frame != id(frame) or name not in self._names[loop.place]:
             self._begun[loop.place, name] = root.detach()
 
     @property
     def number(self) -> int:
         """The number of the lap that is running, in the innermost loop; 0 outside of loops."""
-        return self._counts[self._running[-1].place] if self._running else 0
+        loop = self._innermost()
+        return 0 if loop is None else self._counts[loop.place]
+
+    def running(self) -> tuple[int, int, int] | None:
+        """Return the innermost loop that is running: its statement's index, its frame's id, the
+        number of its lap; None outside of loops."""
+        loop = self._innermost()
+        return None if loop is None else (loop.place, loop.frame, self._counts[loop.place])
 
     def add(self, kind: Kind, name: str, number: float, of: int) -> None:
         """Add a number to a series of the innermost loop, that of parameter number ``of``."""
-        place = self._running[-1].place
-        self._curve(place, kind, name, of).add(self._counts[place], number)
+        loop = self._innermost()
+        if loop is not None:
+            self._curve(loop.place, kind, name, of).add(self._counts[loop.place], number)
 
     def loops(self) -> tuple[Loop, ...]:
         """Return the loops that ran, in the order of the source."""
@@ -130,6 +141,17 @@ class Laps:
             arrays[array] = self._curves[key].points()
             series.append(Series(at.cell, at.statement.number, name, kind, array))
         return tuple(series), arrays
+
+    def _innermost(self) -> _Running | None:
+        """Return the innermost loop that runs now; a generator's, which waits in it, does not."""
+        if len(self._running) < 2:
+            return self._running[0] if self._running else None
+        frames: set[int] = set()
+        at: FrameType | None = sys._getframe(1)
+        while at is not None:
+            frames.add(id(at))
+            at = at.f_back
+        return next((each for each in reversed(self._running) if each.frame in frames), None)
 
     def _find(self, place: int, frame: FrameType) -> _Running | None:
         for loop in reversed(self._running):

@@ -7,6 +7,7 @@ import math
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +19,7 @@ from torchreel.records import Operand, OptimizerStep, ParameterUpdate
 from torchreel.tracer.literals import literal, tensors_in
 
 if TYPE_CHECKING:
-    from torchreel.tracer.recorder import Recorder
+    from torchreel.tracer.recorder import Asleep, Recorder
 
 
 class Listener(Protocol):
@@ -34,6 +35,17 @@ class Listener(Protocol):
         of its gradient and of what the step changed of it."""
 
 
+@dataclass(frozen=True)
+class _Unkept:
+    """A step that is not kept: where it was, the parameters before it, and their gradients, with
+    the versions that they had."""
+
+    where: Asleep
+    before: list[torch.Tensor]
+    gradients: list[torch.Tensor | None]
+    written: list[int | None]
+
+
 PLAIN = (bool, int, float, str, list, tuple, type(None))
 
 
@@ -45,6 +57,7 @@ class Optimizers:
         self.listener: Listener | None = None
         self._recorder = recorder
         self._tensors = recorder.tensors
+        self._unkept: weakref.WeakKeyDictionary[Optimizer, _Unkept] = weakref.WeakKeyDictionary()
         self._stepping: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._scratch: weakref.WeakKeyDictionary[Optimizer, list[torch.Tensor]] = (
             weakref.WeakKeyDictionary()
@@ -76,10 +89,13 @@ class Optimizers:
         @functools.wraps(step)
         def observed(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
             listened = self.listener is not None and self.listener.wanted()
-            if recorder.sleeper is not None and not listened:
-                return step(optimizer, *args, **kwargs)
             if optimizer in self._stepping:  # the step() of a base is part of its own
                 return step(optimizer, *args, **kwargs)
+            asleep = recorder.sleeper is not None and recorder.is_own_thread
+            if asleep:
+                self._remember(optimizer, sys._getframe(1))
+                if not listened:
+                    return step(optimizer, *args, **kwargs)
             frame = recorder.caller(sys._getframe(1))
             if frame is None and not listened:
                 return step(optimizer, *args, **kwargs)
@@ -94,7 +110,8 @@ class Optimizers:
         return observed
 
     def _listened(self, step: Any, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
-        before = self._copies(optimizer)
+        last = self._unkept.get(optimizer)
+        before = self._copies(optimizer) if last is None else last.before
         result = step(optimizer, *args, **kwargs)
         self._tell(optimizer, before)
         return result
@@ -167,7 +184,7 @@ class Optimizers:
         return scratch
 
     def _tell(self, optimizer: Optimizer, before: list[torch.Tensor]) -> None:
-        """Tell the listener the norms; what ``before`` holds is overwritten."""
+        """Tell the listener the norms."""
         if self.listener is None:
             return
         with torch.no_grad(), torch._C.DisableTorchFunction():
@@ -179,11 +196,62 @@ class Optimizers:
             if not pairs:
                 return
             olds = [old for _, old in pairs]
-            torch._foreach_sub_(olds, [parameter for parameter, _ in pairs])
+            moved = torch._foreach_sub(olds, [parameter for parameter, _ in pairs])
             gradients = [_dense(each.grad) for each, _ in pairs if each.grad is not None]
-            norms = torch._foreach_norm([*gradients, *olds])
+            norms = torch._foreach_norm([*gradients, *moved])
             numbers = [norm.item() for norm in norms]
         self.listener(optimizer, numbers[: len(pairs)], numbers[len(pairs) :])
+
+    # -- steps that are not kept ---------------------------------------------------------------
+
+    def _remember(self, optimizer: Optimizer, frame: FrameType) -> None:
+        """Keep what a step begins with that is not kept: it may be the last of its loop."""
+        where = self._recorder.asleep_at(frame)
+        if where is None:
+            return
+        parameters = _parameters(optimizer)
+        with torch._C.DisableTorchFunction():
+            gradients = [each.grad for each in parameters]
+            written = [None if each is None else each._version for each in gradients]
+        self._unkept[optimizer] = _Unkept(where, self._copies(optimizer), gradients, written)
+
+    def settle(self) -> None:
+        """Tell the last steps that were not kept: nothing is, from here on, what they left."""
+        for optimizer, last in [*self._unkept.items()]:
+            parameters = _parameters(optimizer)
+            if _fit(last.before, parameters) and not self._recorder.budget.full:
+                self._tell_unkept(optimizer, last, parameters)
+        self._unkept.clear()
+
+    def _tell_unkept(
+        self, optimizer: Optimizer, last: _Unkept, parameters: list[torch.Tensor]
+    ) -> None:
+        updates = []
+        ids = [self._tensors.record(parameter) for parameter in parameters]
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            olds = zip(parameters, ids, last.before, last.gradients, last.written, strict=True)
+            for parameter, after, old, gradient, written in olds:
+                if gradient is None:
+                    continue
+                known = gradient if gradient._version == written else None
+                updates.append(
+                    ParameterUpdate(
+                        name=self._tensors.name_of(parameter),
+                        before=self._tensors.record_before(old, after),
+                        after=after,
+                        gradient=None if known is None else self._tensors.record(known),
+                        norm=_norm(old),
+                        gradient_norm=None if known is None else _norm(known),
+                        update_norm=_norm(parameter.detach() - old),
+                    )
+                )
+        if updates:
+            op, before = _op(optimizer, "step"), [update.before for update in updates]
+            results = [update.after for update in updates]
+            number = self._recorder.add_unkept(op, last.where, _operands(before), results)
+            name = type(optimizer).__name__
+            self.steps.append(OptimizerStep(number, name, _settings(optimizer), tuple(updates)))
+            self._recorder.budget.optimizer(self.steps[-1])
 
     # -- gradients -------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -88,6 +88,21 @@ class _Open:
     probes: int = 0
     steps: list[int] = field(default_factory=list)
     printed: str = ""
+
+
+Instruction = tuple[CodeType, int, int]
+"""Where a frame is: its code, the instruction, its line."""
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """Where a call is that is not kept: the loop it is in (its statement's index), the lap, the
+    instruction of the loop's own frame and that of the script's innermost."""
+
+    loop: int
+    lap: int
+    own: Instruction
+    call: Instruction
 
 
 @dataclass(frozen=True)
@@ -390,12 +405,18 @@ class Recorder(TorchFunctionMode):
         if self.sleeper is not None:
             self.sleeper = None
             self.tensors.slept()
+            self.optimizers.settle()
         while self._stack:
             run = self._stack.pop()
             self._write_part(run, None if self._stack else frame)
         self.provenances.measure(self.steps)
 
     # -- steps -----------------------------------------------------------------------------------
+
+    @property
+    def is_own_thread(self) -> bool:
+        """Whether this is the thread of the script, and no forked child."""
+        return threading.get_ident() == self._thread
 
     @property
     def awake(self) -> bool:
@@ -481,6 +502,43 @@ class Recorder(TorchFunctionMode):
         if self._is_spent():
             self.sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
         return number
+
+    def asleep_at(self, frame: FrameType) -> Asleep | None:
+        """Return where the script calls from ``frame`` while nothing is kept; None where that is
+        in no loop of its own."""
+        running, call = self.laps.running(), self._places.innermost(frame)
+        own = call
+        while running is not None and own is not None and id(own) != running[1]:
+            own = own.f_back
+        if running is None or own is None or call is None:
+            return None
+        return Asleep(running[0], running[2], _instruction(own), _instruction(call))
+
+    def add_unkept(
+        self, op: str, at: Asleep, operands: tuple[Operand, ...], results: Sequence[int]
+    ) -> int:
+        """Write a step of a lap that is not kept, as of the statement of the loop's body that did
+        it, and return its number."""
+        place = self._places.find_at(*at.own)[0]
+        while place is not None and self._parents[place] != at.loop:
+            place = self._parents[place]
+        run = _Open(at.loop if place is None else place, at.lap, 0, 0)
+        expression = self._places.find_at(*at.call)[1]
+        step = Step(
+            number=len(self.steps),
+            run=-1,
+            op=op,
+            expression=expression,
+            operands=operands,
+            results=tuple(results),
+            written=True,
+            line=at.call[2],
+        )
+        self.steps.append(step)
+        self.budget.step(step)
+        run.steps.append(step.number)
+        self._write_part(run, None)
+        return step.number
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -601,9 +659,14 @@ class Recorder(TorchFunctionMode):
     def _wake(self) -> None:
         self.sleeper = None
         self.tensors.slept()
+        self.optimizers.settle()
         if self._off:
             self._off = False
             self.__enter__()  # type: ignore[no-untyped-call]
+
+
+def _instruction(frame: FrameType) -> Instruction:
+    return frame.f_code, frame.f_lasti, frame.f_lineno
 
 
 def _reading(pending: Pending, written: Mapping[int, int]) -> Pending:

@@ -130,6 +130,18 @@ class Tensors:
         with unseen():
             return self._record(tensor, written=written)
 
+    def record_before(self, held: torch.Tensor, now: int) -> int:
+        """Return the id of a record of an earlier version of the tensor whose record is ``now``:
+        of what it held then."""
+        made = self.record(held.clone())
+        self.records[made] = replace(
+            self.records[now],
+            id=made,
+            texture=self.records[made].texture,
+            statistics=self.records[made].statistics,
+        )
+        return made
+
     def differ_in_values(self, one: int, other: int) -> bool:
         """Tell of two records whether nothing but the values is another."""
         shown = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 
 import numpy as np
@@ -14,6 +15,9 @@ from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.printout import lines_of
 from torchreel.stage.training.byhand import BY_HAND
 from torchreel.stage.training.passes import first_matrix, weight_left
+
+_LOOKED_AT = 200
+"""So many different values of a series are looked at to tell what it is."""
 
 SLOW_LAPS = 3
 """So many laps are shown station by station."""
@@ -390,11 +394,31 @@ def _share(trace: Trace, loop: int, losses: tuple[int, ...]) -> int | None:
     others = {*_names(trace.backwards), *_moved_names(trace)}
     for at, each in enumerate(trace.series):
         named = each.kind == "name" and each.name not in others
-        if named and each.statement == loop and at not in losses:
-            values = points_of(trace, at)[:, 1]
-            if len(values) and values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0:
-                return at
+        own = named and each.statement == loop and at not in losses
+        if own and _are_shares(points_of(trace, at)[:, 1]):
+            return at
     return None
+
+
+def _are_shares(values: Floats) -> bool:
+    """Tell whether numbers say which part of how many, of rows that are right for one: all are
+    fractions from 0 to 1 with whole numbers below, as a loss or a weight is not, and they do not
+    fall, as a learning rate does."""
+    if not len(values) or not (values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0):
+        return False
+    some = np.unique(values)[:_LOOKED_AT]
+    half = (len(values) + 1) // 2
+    rises = values[-half:].mean() >= values[:half].mean()
+    return bool(rises) and all(_is_fraction(float(each)) for each in some)
+
+
+def _is_fraction(value: float) -> bool:
+    """Tell whether a number, a double or rounded to a float32, has a whole number below that is
+    small for its precision: chance finds one for few of others."""
+    return any(
+        abs(value - Fraction(value).limit_denominator(below)) <= precision
+        for below, precision in ((100_000, 1e-13), (1_000, 6e-8))
+    )
 
 
 def _moved_names(trace: Trace) -> set[str]:
