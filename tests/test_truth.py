@@ -286,8 +286,15 @@ class Oracle:
         return held is not None and _reads(drawn.text, held.value[drawn.index].item())
 
     def _norm(self, drawn: Drawn) -> bool:
-        held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
-        return held is not None and _reads(drawn.text, held.value.norm().item())
+        if drawn.tensor is None:
+            lap, *numbers = drawn.index
+            series = [self.trace.series[each] for each in numbers]
+            laps = [self.replay.laps[self.cell, each.statement][lap - 1] for each in series]
+            norms = [told[f"{each.name}.grad"] for each, told in zip(series, laps, strict=True)]
+            return _reads(drawn.text, math.hypot(*norms))
+        held = [self.held.get(each) for each in (drawn.tensor, *drawn.index)]
+        norms = [each.value.norm().item() for each in held if each is not None]
+        return len(norms) == len(held) and _reads(drawn.text, math.hypot(*norms))
 
     def _count(self, drawn: Drawn) -> bool:
         """Tell whether a step joins so many tensors, or parts one into so many."""

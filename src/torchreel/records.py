@@ -619,8 +619,10 @@ class Drawn:
     operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
-    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor, or how far from
-    0 its elements "reach" (those of row ``index``, or all; with a ``step``: what that step changed
+    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor, of it and those
+    in ``index`` as if they were one, or (no tensor) of the gradients whose norms are series, at a
+    lap (``index`` holds it, then their positions in ``Trace.series``). How far from 0 a tensor's
+    elements "reach" (those of row ``index``, or all; with a ``step``: what that step changed
     of them; one element alone with its sign).
     A "setting" of the optimizer of step ``step``. The device and the date of a trace that
     was "recorded". A "tick", a round number beside the axis of a series (``index`` holds its

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
 from torchreel.records import Backward, Drawn, Operand, OptimizerStep, Run, Trace
@@ -26,26 +25,29 @@ from torchreel.stage.training.facts import (
     Training,
     laps_of,
     loss_from,
-    points_of,
     printed_by,
     seen_after,
     seen_at,
     shown_runs,
     training_of,
 )
-from torchreel.stage.training.passes import (
+from torchreel.stage.training.gradients import (
     Left,
-    first_matrix,
+    as_met,
     gradients_of,
+    moved,
+    rewritten,
+    together,
+    together_at,
+    weight_moved,
+)
+from torchreel.stage.training.passes import (
+    first_matrix,
     loss_of,
-    norm_of,
-    norm_text,
     pass_of,
     path_of,
-    rewritten,
     station_of,
     step_of,
-    weight_moved,
 )
 from torchreel.stage.training.progress import Progress
 from torchreel.stage.training.ring import BACKWARD, FORWARD, LOSS, STEP, Moment, TrainingRing
@@ -180,7 +182,8 @@ class TrainingLoop:
             self._gradients |= gradients_of(trace, began, self._gradients)
         else:
             self._gradients |= rewritten(trace, run, self._gradients)
-        left = self._gradients.get(weight_moved(trace, began))
+        there = self._gradients
+        left = there.get(weight_moved(trace, began))
         name, loss = loss_of(trace, began, max(run.steps, default=-1))
         forward = path_of(trace, began, run if station == FORWARD else None)
         step = step_of(trace, began)
@@ -200,7 +203,9 @@ class TrainingLoop:
             forward.features,
             path_of(trace, began).features,
             loss,
-            None if left is None else left.norm,
+            together(
+                [self._gradients[each] for each in moved(trace, began) if each in self._gradients]
+            ),
             0 if left is None else left.passes,
             emptied is not None,
             self._change(training, run),
@@ -402,30 +407,20 @@ class TrainingLoop:
         return laps.get(id(self.trace.runs[self.trace.steps[step].run]), 0)
 
     def _norm_moved(self, steps: list[OptimizerStep]) -> Drawn | None:
-        """Return the norm of the gradient by which a step by hand moved its first matrix."""
-        updates = [first_matrix(self.trace, each) for each in steps if each.kind == BY_HAND]
-        gradients = (each.gradient for each in updates if each is not None)
-        return next((norm_of(self.trace, each) for each in gradients if each is not None), None)
+        """Return the norm of the gradients by which a step by hand moved its weights."""
+        updates = [update for each in steps if each.kind == BY_HAND for update in each.updates]
+        used = (each.gradient for each in updates)
+        return together([as_met(self.trace, each) for each in used if each is not None])
 
     def _norm_at(self, training: Training, lap: int) -> Drawn | None:
-        """Return the norm of the gradient of the matrix that the ring tells of, the last one kept
-        before a lap."""
-        memory = None if self._pass is None else weight_moved(self.trace, self._pass)
-        own = next((each for each in training.learners if each.memory == memory), None)
-        namesakes = [each for each in training.learners if own and each.name == own.name]
-        found = [
-            number
-            for number, each in enumerate(self.trace.series)
-            if each.kind == "gradient"
-            and own is not None
-            and each.name == own.name
-            and each.statement == training.statement
-        ]
-        if own is None or len(found) != len(namesakes):
+        """Return the norm of the gradients that the ring tells of, the last one kept before a
+        lap."""
+        if self._pass is None:
             return None
-        number = found[namesakes.index(own)]
-        points = points_of(self.trace, number)
-        at = int(np.searchsorted(points[:, 0], lap, side="right")) - 1
-        text = None if at < 0 else norm_text(float(points[at, 1]))
-        kept = int(points[at, 0])
-        return None if text is None else Drawn(0, text, "series", index=(number, kept, kept))
+        memory = weight_moved(self.trace, self._pass)
+        own = next((each for each in training.learners if each.memory == memory), None)
+        if own is None:
+            return None
+        namesakes = [each for each in training.learners if each.name == own.name]
+        names, place = moved(self.trace, self._pass).values(), namesakes.index(own)
+        return together_at(self.trace, training, names, lap, (place, len(namesakes)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torchreel.records import (
     Backward,
@@ -124,70 +122,10 @@ def loss_of(trace: Trace, began: Backward, now: int) -> tuple[Drawn | None, Draw
     return name, None if text is None else Drawn(0, text, "value", tensor=root.tensor, index=index)
 
 
-@dataclass(frozen=True)
-class Left:
-    """A gradient that a pass left: its memory, its norm as it is written, if it is known, and how
-    many passes are in it."""
-
-    memory: int
-    norm: Drawn | None
-    passes: int = 1
-
-
-def weight_moved(trace: Trace, began: Backward) -> int:
-    """Return the memory of the weight that the gradients of a pass move first; where no optimizer
-    steps, of the first matrix that has one (-1: there is none)."""
-    step = step_of(trace, began)
-    update = None if step is None else first_matrix(trace, step)
-    if update is not None:
-        return trace.tensor(update.before).storage
-    found = weight_left(trace, began)
-    return -1 if found is None else found.storage
-
-
 def weight_left(trace: Trace, began: Backward) -> TensorRecord | None:
     """Return the first matrix to which a pass adds a gradient, else the first parameter."""
     left = [trace.tensor(each.tensor) for each in reversed(began.accumulations)]
     return next((each for each in left if len(each.shape) > 1), next(iter(left), None))
-
-
-def gradients_of(trace: Trace, began: Backward, before: Mapping[int, Left]) -> dict[int, Left]:
-    """Return the gradients that a pass left, by the memories of the weights that have them;
-    ``before`` are those that were there when it began.
-
-    Between the pass and the step a gradient may have changed (clipped, added to): then the norm
-    that the optimizer met is not the pass's, and there is one only where all values are known.
-    """
-    found = {}
-    for each in began.accumulations:
-        told = norm_of(trace, each.after)
-        memory = trace.tensor(each.tensor).storage
-        empty = each.before is None or not trace.values.get(each.before, np.ones(1)).any()
-        passes = 1 if empty or memory not in before else before[memory].passes + 1
-        found[memory] = Left(trace.tensor(each.after).storage, told, passes)
-    return found
-
-
-def rewritten(trace: Trace, run: Run, before: Mapping[int, Left]) -> dict[int, Left]:
-    """Return those of the gradients that are there that a run writes to (clips them, for one), as
-    they are then; by the memories of their weights."""
-    steps = [trace.steps[number] for number in run.steps]
-    made = {trace.tensor(each).storage: each for step in steps for each in step.results}
-    return {
-        memory: replace(left, norm=norm_of(trace, made[left.memory]))
-        for memory, left in before.items()
-        if left.memory in made
-    }
-
-
-def norm_of(trace: Trace, gradient: int) -> Drawn | None:
-    """Return the norm of a gradient as it is written: as an optimizer met it, or of its values."""
-    updates = (update for step in trace.optimizers for update in step.updates)
-    norm = next((each.gradient_norm for each in updates if each.gradient == gradient), None)
-    if norm is None and gradient in trace.values:
-        norm = float(np.linalg.norm(trace.values[gradient].astype(float)))
-    text = None if norm is None else norm_text(norm)
-    return None if text is None else Drawn(0, text, "norm", tensor=gradient)
 
 
 def station_of(trace: Trace, run: Run) -> int | None:

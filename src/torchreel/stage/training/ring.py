@@ -29,7 +29,7 @@ _HEAP = 3
 """At most so many arrows, one above the other, show passes that were added up."""
 
 _NORM = "|grad|"
-"""The length of a gradient, as mathematics writes it."""
+"""The length of all gradients together, as mathematics writes it."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Moment:
     ``names`` are what the code calls at each station (texts of the trace); ``forward`` and
     ``backward`` the features before and after the layers that data and gradients pass. An unknown
     ``loss`` is ``?``. ``passes`` tells how many passes are in the gradients that are there,
-    ``gradient`` the norm of one, if it is known; ``emptied`` that it has just been thrown away: its
-    card is lit then.
+    ``gradient`` the norm of all of them together, if it is known; ``emptied`` that they have just
+    been thrown away: their card is lit then.
     ``change`` is what the last step changed; ``kept`` the weight that no step changes, where the
     loop has none. ``all_run`` tells that many laps pass at once: no card is lit, and none is dim.
     """
@@ -229,7 +229,7 @@ class TrainingRing(Group):
         return group
 
     def _gradient(self, zone: Zone) -> VGroup | None:
-        """Return the norm of the gradient that is there, and what it is of."""
+        """Return the norm of the gradients that are there, and what it is of."""
         source = self.moment.gradient
         if source is None:
             return None
