@@ -456,6 +456,8 @@ class Run:
 
 TIME_LIMIT, HARD_EXIT, HIDDEN = "time limit", "os._exit", "hidden module"
 """What may end a script, or keep it from running, beside an exception."""
+ENDS = (TIME_LIMIT, HARD_EXIT, HIDDEN, "SystemExit", "KeyboardInterrupt")
+"""The types of errors that no line raised by mistake."""
 
 
 @dataclass(frozen=True)
@@ -619,11 +621,12 @@ class Drawn:
     operands (``index`` holds the operand and the place in it, twice). What one row shows of a line
     that was "printed" (``index`` holds the run's position and the line's; a long line goes on in
     the rows that follow, and ends with ``…`` where it is cut), or how many lines are left out
-    (``⋮ +3``; ``index`` holds the first of them). The Euclidean "norm" of a tensor, of it and those
-    in ``index`` as if they were one, or (no tensor) of the gradients whose norms are series, at a
-    lap (``index`` holds it, then their positions in ``Trace.series``). How far from 0 a tensor's
-    elements "reach" (those of row ``index``, or all; with a ``step``: what that step changed
-    of them; one element alone with its sign).
+    (``⋮ +3``; ``index`` holds the first of them); what one row shows, likewise, of the class and
+    the message that step ``step`` "raised", or that ended the script (no ``step``). The Euclidean
+    "norm" of a tensor, of it and those in ``index`` as if they were one, or (no tensor) of the
+    gradients whose norms are series, at a lap (``index`` holds it, then their positions in
+    ``Trace.series``). How far from 0 a tensor's elements "reach" (those of row ``index``, or all;
+    with a ``step``: what that step changed of them; one element alone with its sign).
     A "setting" of the optimizer of step ``step``. The device and the date of a trace that
     was "recorded". A "tick", a round number beside the axis of a series (``index`` holds its
     position in ``Trace.series``). What a loss is for a "guess" that gives each class the same
@@ -654,6 +657,7 @@ class Drawn:
         "series",
         "plain",
         "clash",
+        "raised",
         "count",
         "lap",
         "sign",
@@ -761,7 +765,7 @@ def _slice(trace: Trace, name: str) -> Trace:
             recorded=trace.environment.recorded,
         ),
         inputs={},
-        error=None,
+        error=_error_of(trace, name),
         source="",
     )
     run_of_step = {step: index for index, run in enumerate(made.runs) for step in run.steps}
@@ -774,6 +778,14 @@ def _slice(trace: Trace, name: str) -> Trace:
         values={new: trace.values[old] for old, new in new_ids.items() if old in trace.values},
         arrays={f"array{new}": trace.arrays[old] for old, new in new_arrays.items()},
     )
+
+
+def _error_of(trace: Trace, cell: str) -> ScriptError | None:
+    """Return the exception that ended the script in a statement of a cell, if one did."""
+    error = trace.error
+    if error is None or error.type in ENDS or trace.runs[-1:] == () or trace.runs[-1].cell != cell:
+        return None
+    return replace(error, line=0)
 
 
 def _names_before(trace: Trace, cell: str) -> dict[str, int]:

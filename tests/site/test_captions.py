@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from torchreel.site.literals import data_text
 from torchreel.site.payload import payload
 from torchreel.site.references import Moment, Target
 from torchreel.site.statements import last_run
-from torchreel.site.words import ENGLISH, JAPANESE
+from torchreel.site.words import ENGLISH, JAPANESE, Words
 from torchreel.tracer import trace_script
 
 TRAIN = """\
@@ -312,3 +315,44 @@ def test_beside_a_line_stands_what_it_names_or_writes(tmp_path: Path) -> None:
     assert [each["name"] for each in told["y = x.clone()"]["vars"]] == ["y", "x"]
     assert [each["name"] for each in told["u = w + 1"]["vars"]] == ["u", "w"]
     assert all("sharing" not in each for each in told["u = w + 1"]["vars"])
+
+
+CAUGHT = """import torch
+
+# %% caught
+a = torch.ones(2, 3)
+try:
+    b = a @ a
+except RuntimeError as error:
+    print(error)
+for row in (0, 1, 2):
+    try:
+        c = a[
+            row
+        ]
+    except IndexError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("words", [ENGLISH, JAPANESE])
+def test_a_line_that_raised_is_marked_and_says_what(tmp_path: Path, words: Words) -> None:
+    (tmp_path / "script.py").write_text(CAUGHT)
+    trace = trace_script(tmp_path / "script.py", root=tmp_path)
+    cell = trace.cell("caught")
+    a = torch.ones(2, 3)
+    told = []
+    calls: tuple[Callable[[], torch.Tensor], ...] = (lambda: a @ a, lambda: a[2])
+    for call in calls:
+        with pytest.raises((RuntimeError, IndexError)) as raised:
+            call()
+        told.append(f"{type(raised.value).__name__}: {raised.value}")
+    html = code(trace, cell, words, lambda _: ())
+    lines = re.findall(r'<span class="(tr-line[^"]*)" data-line="(\d+)"', html)
+    assert [int(number) for kind, number in lines if "tr-failed" in kind.split()] == [3, 10]
+    notes = re.findall(r'tr-spoken">([^<]*)</span>([^<]*)</span></span>', html)
+    assert notes == [(f"{words.raises} ", escape(each)) for each in told]
+    steps = {each.number: each.text.strip() for each in cell.statements}
+    (number,) = [each for each, text in steps.items() if text.startswith("c = a[")]
+    errors = [payload(trace, cell, Cue(1, 0, 1, number, lap=lap)).get("error") for lap in (1, 3)]
+    assert errors == [None, told[1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
+from torchreel.stage.code import CodeBand
 from torchreel.stage.director import LessonScene
 from torchreel.tracer import trace_script
 
@@ -76,3 +78,59 @@ def test_what_is_red_goes_with_the_next_line_and_the_operand_stays(clashes: Trac
     strokes = [each for each in lines if isinstance(each, VMobject) and each.stroke_width]
     assert error not in {tuple(each.stroke_rgbas[0, :3].round(3)) for each in strokes}
     assert scene.block("a").record.shape == MADE["columns"][0]
+
+
+PYTHON = "x = torch.arange(4)\ny = x * 2\nfor lap in range(5):\n    z = x + lap\n"
+ENDED = {
+    "key": ("z = x * {}['lr']", "KeyError: 'lr'"),
+    "method": ("y.reshap(2, 2)", "AttributeError: 'Tensor' object has no attribute 'reshap'"),
+    "loop": ("for n in [1, 0]:\n    z = x * (1 // n)", "ZeroDivisionError: integer division"),
+    "torch": ("y.view(3)", "RuntimeError: shape '[3]' is invalid for input of size 4"),
+}
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_what_ends_a_script_is_told_at_its_line(name: str, tmp_path: Path) -> None:
+    code, message = ENDED[name]
+    (tmp_path / "s.py").write_text(f"import torch\n# %% end\n{PYTHON}{code}\nw = x + 1\n")
+    traced = trace_script(tmp_path / "s.py", root=tmp_path)
+    assert traced.error is not None
+    with pytest.raises(Exception, match=re.escape(message.partition(": ")[2])):
+        exec((tmp_path / "s.py").read_text(), {})
+    scene = play_cell(traced, "end", "film")
+    assert scene.warnings == []
+    texts = {each.number: each.text for each in traced.cell("end").statements}
+    assert texts[scene.cues[-1].statement].strip() == code.splitlines()[-1].strip()
+    told = "".join(each.text for each in scene.drawn if each.source == "raised")
+    assert told.startswith(message)
+    assert {each.cue for each in scene.drawn if each.source == "raised"} == {len(scene.cues)}
+    (band,) = [each for each in scene.mobjects if isinstance(each, CodeBand)]
+    assert band.failed == 1.0
+    assert scene.cues[-1].lap == (2 if name == "loop" else 1)
+
+
+def test_what_no_act_draws_is_told_by_the_class_and_on_film_by_the_message(tmp_path: Path) -> None:
+    code = "x = torch.arange(12).reshape(3, 4)\ny = x.T\nz = y.view(12)\n"
+    (tmp_path / "s.py").write_text(f"import torch\n# %% view\n{code}")
+    traced = trace_script(tmp_path / "s.py", root=tmp_path)
+    with pytest.raises(RuntimeError) as raised:
+        torch.arange(12).reshape(3, 4).T.view(12)
+    for artboard in ARTBOARDS:
+        scene = play_cell(traced, "view", artboard)
+        assert scene.warnings == []
+        seen = scene.sources_on_stage()
+        told = "".join(each.text for each in seen if each.source == "raised")
+        chips = [each.text for each in seen if each.source == "clash"]
+        if artboard == "film":
+            assert told == f"RuntimeError: {raised.value}"
+        else:
+            assert (told, chips) == ("", ["RuntimeError"])
+            assert ("y", "name") in {(each.text, each.source) for each in seen}
+
+
+def test_a_message_that_is_printed_is_whole(clashes: Trace) -> None:
+    scene = play_cell(clashes, "columns", until="print(error)")
+    with pytest.raises(RuntimeError) as raised:
+        torch.ones(3, 2) + torch.ones(4)
+    rows = [each.text for each in scene.sources_on_stage() if each.source == "printed"]
+    assert " ".join(row.strip() for row in rows) == str(raised.value)

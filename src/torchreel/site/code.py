@@ -1,4 +1,5 @@
-"""The code of a cell as HTML: one element a line, its number before it, what it made behind it."""
+"""The code of a cell as HTML: one element a line, its number before it, what it made behind it, or
+below it what it raised."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from torchreel.records import Cell, Statement, Trace
+from torchreel.records import Cell, Run, Statement, Trace
 from torchreel.site.literals import shape_text
 from torchreel.site.statements import last_run, words_of
 from torchreel.site.words import Words
@@ -18,17 +19,19 @@ from torchreel.site.words import Words
 def code(trace: Trace, cell: Cell, words: Words, cues_of: Callable[[int], Sequence[int]]) -> str:
     """Return the lines of a cell; ``cues_of`` gives the cues that show a statement."""
     source = highlight(cell.source, PythonLexer(stripnl=False), HtmlFormatter[str](nowrap=True))
-    owners, made = _owners(cell), _made(trace, cell)
+    owners, made, raised = _owners(cell), _made(trace, cell), _raised(trace, cell)
     rows = zip(cell.source.split("\n"), source.removesuffix("\n").split("\n"), strict=True)
     lines = []
     for number, (plain, text) in enumerate(rows, 1):
         owner = owners.get(number)
         cues = cues_of(owner) if owner is not None else ()
         shape = f'<span class="tr-shape">{made.get(number, "")}</span>' if owner else ""
+        kind = "tr-line tr-failed" if number in raised else "tr-line"
         lines.append(
-            f'<span class="tr-line" data-line="{number}"{_data(owner, cues)}{_indent(plain)}>'
+            f'<span class="{kind}" data-line="{number}"{_data(owner, cues)}{_indent(plain)}>'
             f"{_gutter(number, cell, owner, cues, words)}"
-            f'<span class="tr-text">{_indented(text)}</span>{shape}</span>'
+            f'<span class="tr-text">{_indented(text)}</span>{shape}'
+            f"{_error(raised.get(number, ''), words)}</span>"
         )
     label = escape(f"{words.code}: {trace.script}, {cell.name}")
     return (
@@ -89,6 +92,30 @@ def _made(trace: Trace, cell: Cell) -> dict[int, str]:
             line = header_lines(statement)[1]
             notes[line] = " ".join([*filter(None, [notes.get(line)]), *texts])
     return notes
+
+
+def _raised(trace: Trace, cell: Cell) -> dict[int, str]:
+    """Return what a statement raised last, the class and the message, by its own last line."""
+    lines = {each.number: header_lines(each)[1] for each in cell.statements}
+    return {
+        lines[run.statement]: error
+        for run in trace.runs
+        if run.cell == cell.name and (error := error_of(trace, run))
+    }
+
+
+def error_of(trace: Trace, run: Run) -> str:
+    """Return the class and the message of what the last torch call of a run that failed raised;
+    nothing where none did."""
+    found = [clash for step in run.steps if (clash := trace.steps[step].clash) is not None]
+    return f"{found[-1].type}: {found[-1].message}" if found else ""
+
+
+def _error(text: str, words: Words) -> str:
+    if not text:
+        return ""
+    label = f'<span class="tr-spoken">{escape(words.raises)} </span>'
+    return f'<span class="tr-raised">{label}{escape(text)}</span>'
 
 
 def _names_below(trace: Trace, cell: Cell, number: int) -> set[str]:

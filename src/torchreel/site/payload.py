@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from torchreel.records import Cell, Cue, Trace
-from torchreel.site.code import header_lines
+from torchreel.site.code import error_of, header_lines
 from torchreel.site.literals import DATA_LIMIT
 from torchreel.site.moments import State
 from torchreel.site.statements import names_of_cell, run_index, words_of
@@ -46,9 +46,8 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     }
     if run and run.printed.strip():
         made["printed"] = run.printed.rstrip("\n")
-    clashes = [trace.steps[step].clash for step in run.steps] if run else []
-    if errors := [f"{clash.type}: {clash.message}" for clash in clashes if clash]:
-        made["error"] = errors[-1]
+    if run and (error := error_of(trace, run)):
+        made["error"] = error
     return made
 
 

@@ -600,6 +600,7 @@
         const now = first <= number && number <= last;
         line.classList.toggle("tr-now", now);
         line.classList.toggle("tr-later", Boolean(line.dataset.cues) && !seen.has(number) && !now);
+        line.classList.toggle("tr-passed", now && !step.error); // a later lap may go through
         if (now) line.setAttribute("aria-current", "step");
         else line.removeAttribute("aria-current");
       }
@@ -672,7 +673,6 @@
     for (const each of changed.slice(0, 2)) {
       if (each.data !== undefined) parts.push(grid(each.data));
     }
-    if (step.error) parts.push(element("p", "tr-raised", step.error));
     if (step.printed) parts.push(printed(panel.dataset.prints, step.printed));
     panel.replaceChildren(...parts, list);
   }

@@ -21,6 +21,7 @@ class Words:
     after_line: str
     shared_memory: str
     prints: str
+    raises: str
     player: str
     play: str
     pause: str
@@ -83,6 +84,7 @@ ENGLISH = Words(
     after_line="After this line",
     shared_memory="same memory:",
     prints="Printed",
+    raises="Raises",
     player="Player",
     play="Play",
     pause="Pause",
@@ -146,6 +148,7 @@ JAPANESE = Words(
     after_line="この行のあと",
     shared_memory="同じメモリ:",
     prints="表示",
+    raises="エラー",
     player="プレーヤー",
     play="再生",
     pause="一時停止",

@@ -44,10 +44,13 @@ from torchreel.stage.pictures import Pictures
 from torchreel.stage.printout import (
     Printout,
     lines_of,
+    message_lines,
+    message_of,
     printed_by_name,
     printout_of,
     room_below,
     rows_in,
+    rows_of,
 )
 from torchreel.stage.ranks import Ranks
 from torchreel.stage.recorded import recorded_label
@@ -140,16 +143,17 @@ class LessonScene(Scene):
         theme = self.canvas.theme
         assert isinstance(self.camera, Camera), "TorchReel draws with Manim's cairo renderer"
         self.camera.background_color = ManimColor.from_rgb(tuple(theme.bg))
-        self._runs = shown_runs(self.trace)
+        end = self._end()
+        self._runs = [*shown_runs(self.trace), *([] if end is None else [end])]
         self.stage = Stage(self, self.trace, self.canvas)
         self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
-        devices = Devices(self.stage)
+        self._devices = Devices(self.stage)
         errors = self._errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)
         self._mismatch, self._ranks = Mismatch(self.stage), Ranks(self.stage)
         self._acts: list[Act] = [
-            devices,
+            self._devices,
             self._mismatch,
             errors,
             self._ranks,
@@ -226,6 +230,8 @@ class LessonScene(Scene):
                 self.autograd.printed(run)
                 self.network.show_whole(run)
             self._show_printed(run)
+            if run is self._end():
+                self._show_end()
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         self._end_cue(run, start)
 
@@ -272,12 +278,14 @@ class LessonScene(Scene):
                 self._say_nothing()  # what is said there is of an earlier line
             self._tell_failure(step)
             act.play(step)
+            self._show_message(step)
         else:
             self._leave(None)
             self._look_at_memory(self.stage.tape_of_step(step))
             self._name_memory(step)
             self._tell_failure(step)
             self._play_op(step)
+            self._show_message(step)
             self.stage.fill_memory(step)
 
     def _tell_failure(self, step: Step) -> None:
@@ -418,11 +426,41 @@ class LessonScene(Scene):
             act.printed(run)
         lap = self.loops.counter(run)
         room = self._room_to_print(lines, lap)
-        if room is None:
+        if room is not None:
+            self._print(printout_of(self.canvas, self.trace, run, room, lap))
+
+    def _show_message(self, step: Step) -> None:
+        """Show the message of what a step raised, where no page does, in the place of the strip."""
+        if step.clash is None or self._code is None or self.playing is None:
             return
-        printed = printout_of(self.canvas, self.trace, run, room, lap)
-        old = self._strip
-        self._strip = printed
+        self._finish_sentence()
+        self.wait(motion.BEAT)
+        if self._acting is self._devices:
+            self._devices.printed(self.playing)
+        lap = self.loops.counter(self.playing)
+        room = self._room_to_print(message_lines(step.clash), lap)
+        if room is not None:
+            self._print(message_of(self.canvas, step.clash, step.number, room, lap))
+
+    def _end(self) -> Run | None:
+        """Return the run that ended the script where no torch call but Python raised."""
+        last = self.trace.runs[-1] if self.trace.error is not None else None
+        idle = last is not None and not (last.steps or last.printed or last.changed or last.plain)
+        return last if idle else None
+
+    def _show_end(self) -> None:
+        """Show what ended the script: its line red, its message in the place of the strip."""
+        assert self.trace.error is not None
+        if self._code is not None:
+            self._meanwhile.append(self._code.fail(motion.QUICK))
+        self._finish_sentence()
+        room = self._room_to_print(message_lines(self.trace.error), None)
+        if room is not None:
+            self._print(message_of(self.canvas, self.trace.error, None, room, None))
+
+    def _print(self, printed: Printout) -> None:
+        """Let lines of text take the place of the strip."""
+        old, self._strip = self._strip, printed
         if old is None:
             self._meanwhile.append(FadeIn(printed, run_time=motion.QUICK))
         else:
@@ -439,11 +477,12 @@ class LessonScene(Scene):
             self.stage.bring([self.stage.record(each) for each in records])
 
     def _room_to_print(self, lines: list[str], lap: Drawn | None) -> Zone | None:
-        """Return the zone for what a line printed; the tape makes room where more lines have it
+        """Return the zone for lines of text; the tape makes room where more of them have it
         then."""
+        rows = rows_of(lines, self.canvas.artboard)
         room, tape = self._below(), self.stage.tape
         fitting = 0 if room is None else rows_in(room, self.canvas.artboard)
-        if fitting < len(lines) and tape is not None and tape in self.mobjects:
+        if fitting < rows and tape is not None and tape in self.mobjects:
             self.play(*self.stage.tape_leaving())
             self._tape_waits = True
             room = self._below()

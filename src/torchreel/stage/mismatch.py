@@ -12,7 +12,7 @@ from torchreel.records import Drawn, Run, Step, TensorRecord
 from torchreel.stage import motion, registry
 from torchreel.stage.block import TensorBlock
 from torchreel.stage.canvas import PixelPoint
-from torchreel.stage.devices.clash import ClashPlate, Cross, error_chip
+from torchreel.stage.devices.clash import ClashPlate, Cross
 from torchreel.stage.layout import BracketLine, brackets, margins_of
 from torchreel.stage.ops.elementwise import between
 from torchreel.stage.stage import Stage
@@ -46,8 +46,8 @@ class Mismatch:
         return registry.find(step.op).play.__name__ == "elementwise"
 
     def sentence(self, step: Step) -> Sentence | None:
-        """Return nothing: the act writes the exception's class."""
-        return None
+        """Return the exception's class: the stage tells the rest."""
+        return Sentence((), step, ())
 
     def play(self, step: Step) -> None:
         """Show the operands and what does not fit."""
@@ -66,7 +66,7 @@ class Mismatch:
         )
         self._shown = tuple(record.id for record in records)
         stage.play(FadeIn(self._add(self._red(step, blocks)), run_time=motion.BEAT))
-        told = Group(*self._told(step, records[0]), error_chip(stage.canvas, step))
+        told = Group(*self._told(step, records[0]))
         stage.play(FadeIn(self._add(told), run_time=motion.BEAT))
 
     def printed(self, run: Run) -> None:

@@ -1,4 +1,5 @@
-"""What a line printed, as a terminal shows it: its first lines, in the room below the stage.
+"""What a line printed or raised, as a terminal shows it: its first lines, in the room below the
+stage.
 
 A line that is too long goes on in the next row, as long as rows are free; else it is cut.
 """
@@ -6,14 +7,16 @@ A line that is too long goes on in the next row, as long as rows are free; else 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from torchreel.records import PRINTED_KEPT, Drawn, Run, Trace
+from torchreel.records import PRINTED_KEPT, Clash, Drawn, Run, ScriptError, Trace
 from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.checker import Frame
+from torchreel.stage.colors import Color
 from torchreel.stage.strip import Band
 from torchreel.stage.terminal import screen
 from torchreel.stage.text import ADVANCE, columns, cut, text_width, wrap
@@ -92,23 +95,31 @@ def rows_in(zone: Zone, board: Artboard) -> int:
     return _fits(board.floor, zone, board)[1]
 
 
+def rows_of(lines: Sequence[str], board: Artboard) -> int:
+    """Return how many rows lines take where they are written as small as may be."""
+    wide, _ = _fits(board.floor, board.strip, board)
+    return sum(len(wrap(line, wide)) for line in lines)
+
+
 class Printout(Band):
     """Lines of text on a panel at the lower edge of a zone, or in the middle of an empty stage;
     what has no room is cut, and says so.
 
-    ``position`` is that of the run in ``Trace.runs``, ``rows`` how many rows are shown, ``whole``
-    tells that the trace kept all that was printed, ``lap`` the lap of a loop it belongs to.
+    ``source`` gives a row's text and the number of its line their origin, ``edge`` is the colour of
+    the panel's edge, ``rows`` is how many rows are shown, ``whole`` tells that the trace kept all
+    that was printed, ``lap`` the lap of a loop it belongs to.
     """
 
     def __init__(
         self,
         canvas: Canvas,
         lines: Sequence[str],
-        position: int,
+        source: Callable[[str, int], Drawn],
         zone: Zone,
         *,
         whole: bool,
         lap: Drawn | None,
+        edge: Color,
     ) -> None:
         super().__init__(canvas, lap)
         board, theme = canvas.artboard, canvas.theme
@@ -136,28 +147,56 @@ class Printout(Band):
                 height,
                 radius=board.px(8),
                 fill=theme.surface,
-                line=theme.line,
+                line=edge,
                 stroke=board.px(2.5),
             )
         )
         x, y = left + pad_x, top + board.px(_PAD_Y) + step / 2
         for row, (line, text) in enumerate(shown):
-            source = Drawn(0, text, "printed", index=(position, line))
-            self.add(
-                canvas.label(text, x, y + row * step, size, theme.text, align=0, source=source)
-            )
+            told = source(text, line)
+            self.add(canvas.label(text, x, y + row * step, size, theme.text, align=0, source=told))
         if more:
             x += text_width(shown[-1][1] + "m" * _BETWEEN, size)
             y += (self.rows - 1) * step
-            source = Drawn(0, more, "printed", index=(position, count))
-            self.add(canvas.label(more, x, y, size, theme.muted, align=0, source=source))
+            told = source(more, count)
+            self.add(canvas.label(more, x, y, size, theme.muted, align=0, source=told))
 
 
 def printout_of(canvas: Canvas, trace: Trace, run: Run, zone: Zone, lap: Drawn | None) -> Printout:
     """Return what a run printed, at the lower edge of a zone."""
     position = next(at for at, each in enumerate(trace.runs) if each is run)
     whole = len(run.printed) < PRINTED_KEPT
-    return Printout(canvas, lines_of(run), position, zone, whole=whole, lap=lap)
+    source = partial(_printed, position)
+    edge = canvas.theme.line
+    return Printout(canvas, lines_of(run), source, zone, whole=whole, lap=lap, edge=edge)
+
+
+def _printed(position: int, text: str, line: int) -> Drawn:
+    return Drawn(0, text, "printed", index=(position, line))
+
+
+def message_lines(error: Clash | ScriptError) -> list[str]:
+    """Return an exception as the last lines of a traceback have it: its class and its message."""
+    told = f"{error.type}: {error.message}" if error.message else error.type
+    return [line for line in screen(told) if line]
+
+
+def message_of(
+    canvas: Canvas,
+    error: Clash | ScriptError,
+    step: int | None,
+    zone: Zone,
+    lap: Drawn | None,
+) -> Printout:
+    """Return the class and the message of an exception, that of a step where one raised it, at the
+    lower edge of a zone."""
+    source, edge = partial(_raised, step), canvas.theme.error
+    lines = message_lines(error)
+    return Printout(canvas, lines, source, zone, whole=True, lap=lap, edge=edge)
+
+
+def _raised(step: int | None, text: str, line: int) -> Drawn:
+    return Drawn(0, text, "raised", step=step, index=(line,))
 
 
 def _rows(lines: Sequence[str], wide: int, most: int, taken: int) -> list[tuple[int, str]]:

@@ -98,10 +98,12 @@ class ShapeStrip(Band):
         x = max(zone.center_x - _width(canvas, shown) / 2, zone.x + counter)
         for named in shown.operands:
             x = self._chip(named, x, lit=shown.step is None and not shown.results)
-        if shown.step is not None:
+        if shown.word is not None:
             x = self._arrow(x)
         for named in shown.results:
             x = self._chip(named, x, lit=True)
+        if (raised := _raised(shown)) is not None:
+            self._error(raised, x)
 
     def _chip(self, named: Named, x: float, *, lit: bool) -> float:
         canvas, theme, zone = self.canvas, self.canvas.theme, self.canvas.artboard.strip
@@ -128,6 +130,17 @@ class ShapeStrip(Band):
         self.add(chip)
         return x + width + artboard.px(CHIP_GAP)
 
+    def _error(self, raised: Drawn, x: float) -> None:
+        """Add the class of the exception that the step raised."""
+        canvas, theme, board = self.canvas, self.canvas.theme, self.canvas.artboard
+        size, y, at = board.type_chip, board.strip.center_y, x + board.px(CHIP_PAD)
+        chip = VGroup(
+            chip_box(canvas, x, _text_width(canvas, raised.text), theme.error, lit=True),
+            canvas.label(raised.text, at, y, size, theme.error, align=0, source=raised),
+        )
+        self.chips[raised.text] = chip
+        self.add(chip)
+
     def _arrow(self, x: float) -> float:
         canvas, word = self.canvas, self._word
         assert word is not None
@@ -138,9 +151,22 @@ class ShapeStrip(Band):
 def _in_words(sentence: Sentence) -> Sentence:
     """Return a sentence with a word over its arrow: what is in brackets as the line has it."""
     step = sentence.step
-    if step is None or sentence.word is not None:
+    if step is None or sentence.word is not None or _is_class_alone(sentence):
         return sentence
     return replace(sentence, word=_op(step, brackets(step) or spell(step)))
+
+
+def _raised(sentence: Sentence) -> Drawn | None:
+    """Return the class of the exception that a sentence tells of, if it tells of one."""
+    step = sentence.step
+    if step is None or step.clash is None:
+        return None
+    return Drawn(0, step.clash.type, "clash", step=step.number)
+
+
+def _is_class_alone(sentence: Sentence) -> bool:
+    """Tell whether a sentence only says what a step raised: the stage tells the rest."""
+    return _raised(sentence) is not None and not sentence.operands
 
 
 def _op(step: Step, text: str) -> Drawn:
@@ -197,10 +223,16 @@ def _width(canvas: Canvas, sentence: Sentence) -> float:
     widths = [_chip_width(canvas, each) for each in named]
     if sentence.word is not None:
         widths.append(arrow_width(canvas, sentence.word.text))
+    if (raised := _raised(sentence)) is not None:
+        widths.append(_text_width(canvas, raised.text))
     return sum(widths) + canvas.artboard.px(CHIP_GAP) * (len(widths) - 1)
 
 
 def _chip_width(canvas: Canvas, named: Named) -> float:
     held = named.holds
     text = " ".join(each for each in (named.name, held and held.text) if each)
+    return _text_width(canvas, text)
+
+
+def _text_width(canvas: Canvas, text: str) -> float:
     return text_width(text, canvas.artboard.type_chip) + 2 * canvas.artboard.px(CHIP_PAD)

@@ -35,6 +35,7 @@ from torchreel.store import file_digest, write_trace
 from torchreel.tracer import guard, hold, likeness
 from torchreel.tracer.cells import parse_script
 from torchreel.tracer.clash import message_of
+from torchreel.tracer.ends import last_run
 from torchreel.tracer.inputs import Inputs
 from torchreel.tracer.places import Places
 from torchreel.tracer.probes import ENTER, LAP, LEAVE, LEGACY, OVER, probe
@@ -123,7 +124,7 @@ class _Traced:
         trace = Trace(
             script=script.path,
             cells=script.cells,
-            runs=tuple(recorder.runs),
+            runs=(*recorder.runs, *last_run(script, recorder, error)),
             steps=tuple(recorder.steps),
             tensors=tuple(recorder.tensors.records),
             environment=_environment(recorder),

@@ -13,11 +13,12 @@ from torchreel.stage.devices.board import device_color
 from torchreel.stage.text import text_width
 from torchreel.stage.training.chips import chip_row, row_width
 
-_UNEQUAL = " ≠ "
-
 
 class ClashPlate(VGroup):
-    """``cpu ≠ cuda:0`` on a plate, centred on a point; the facts in ``colors``."""
+    """``cpu ≠ cuda:0`` on a plate, centred on a point; the facts in ``colors``.
+
+    An index that is out of bounds reads ``index 3 ≥ size 3``, or ``index -4 < -3``.
+    """
 
     def __init__(
         self, canvas: Canvas, step: Step, x: float, y: float, colors: tuple[Color, Color]
@@ -25,22 +26,29 @@ class ClashPlate(VGroup):
         assert step.clash is not None
         theme, px = canvas.theme, canvas.artboard.px
         size = canvas.artboard.type_title * 1.15
-        facts = step.clash.facts
-        text = _UNEQUAL.join(facts)
+        first, sign, second = _relation(step.clash.facts)
+        text = f"{first} {sign} {second}"
         width, height = text_width(text, size) + 2 * px(30), size * 1.75
         box = (x - width / 2, y - height / 2, width, height)
         super().__init__(
             canvas.rectangle(*box, radius=px(16), fill=theme.bg, line=theme.error, stroke=px(5))
         )
         at = x - text_width(text, size) / 2
-        for part, color in ((facts[0], colors[0]), ("≠", theme.error), (facts[1], colors[1])):
-            source = Drawn(0, part, "sign" if part == "≠" else "clash", step=step.number)
-            if part == "≠":
-                at += text_width(" ", size)
+        for part, color in ((first, colors[0]), (sign, theme.error), (second, colors[1])):
+            source = Drawn(0, part, "sign" if part == sign else "clash", step=step.number)
             self.add(canvas.label(part, at, y, size, color, align=0, source=source))
-            at += text_width(part, size)
-            if part == "≠":
-                at += text_width(" ", size)
+            at += text_width(f"{part} ", size)
+
+
+def _relation(facts: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return two facts that clash, and between them how they do."""
+    first, second = facts
+    index, size = (fact.rpartition(" ") for fact in facts)
+    if (index[0], size[0]) != ("index", "size"):
+        return first, "≠", second
+    if index[2].startswith("-"):
+        return first, "<", f"-{size[2]}"
+    return first, "≥", second
 
 
 class Cross(VGroup):

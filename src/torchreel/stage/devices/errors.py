@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from manim import FadeIn, FadeOut, Mobject, Scene
+from collections.abc import Mapping
+
+from manim import FadeIn, FadeOut, Scene
 
 from torchreel.records import Run, Step, Trace
 from torchreel.stage.canvas import Canvas
-from torchreel.stage.devices.clash import error_chip
 from torchreel.stage.devices.misfit import Misfit
 from torchreel.stage.motion import BEAT, QUICK
 from torchreel.stage.strip import Sentence
@@ -21,48 +22,44 @@ class Errors:
     def __init__(self, scene: Scene, trace: Trace, canvas: Canvas) -> None:
         self.scene, self.trace, self.canvas = scene, trace, canvas
         self._misfit: Misfit | None = None
-        self._there: list[Mobject] = []
 
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act: it raised, and two facts say why."""
         return step.clash is not None and len(step.clash.facts) == 2
 
     def sentence(self, step: Step) -> Sentence | None:
-        """Return nothing: the act writes the exception's class."""
-        return None
+        """Return the exception's class: the stage tells the rest."""
+        return Sentence((), step, ())
 
     def play(self, step: Step) -> None:
         """Play one step that the act covers."""
         self.leave()
         stage = self.canvas.artboard.stage
-        self._misfit = Misfit(self.canvas, self.trace, step, stage, self._mending(step))
-        self._there = [self._misfit, error_chip(self.canvas, step)]
+        held: Mapping[str, int] = getattr(self.scene, "stage").names  # noqa: B009
+        names = {tensor: name for name, tensor in held.items()}
+        mending = self._mending(step)
+        self._misfit = Misfit(self.canvas, self.trace, step, stage, names, mending)
         if self.scene.renderer.time == 0:  # the first frame is a still that can be read
-            self.scene.add(*self._there)
+            self.scene.add(self._misfit)
             self.scene.wait(BEAT)
         else:
-            self.scene.play(*(FadeIn(each, run_time=BEAT) for each in self._there))
+            self.scene.play(FadeIn(self._misfit, run_time=BEAT))
 
     def printed(self, run: Run) -> None:
-        """Make room for what a line printed: the plate and the chip leave."""
-        if self._misfit is not None and len(self._there) > 1:
-            gone = self._misfit.below()
-            self.scene.play(*(FadeOut(each, run_time=QUICK) for each in (*gone, *self._there[1:])))
-            self.scene.remove(*gone, *self._there[1:])
-            self._there = self._there[:1]
+        """Make room for what a line printed: what is told below the picture leaves."""
+        if self._misfit is not None and (gone := self._misfit.below()):
+            self.scene.play(FadeOut(gone, run_time=QUICK))
+            self.scene.remove(gone)
 
     def leave(self) -> None:
         """Take what is there off the stage; what the line now played mends is mended first."""
-        if not self._there:
+        misfit, self._misfit = self._misfit, None
+        if misfit is None:
             return
-        misfit = self._misfit
-        if misfit is not None and misfit.mended is not None and self._plays(misfit.mended):
-            self.scene.remove(*self._there[1:])
-            self._there = [misfit]
+        if misfit.mended is not None and self._plays(misfit.mended):
             misfit.mend(self.scene)
-        leaving = [FadeOut(each, run_time=QUICK) for each in self._there]
-        getattr(self.scene, "let_go")(self._there, leaving)  # noqa: B009
-        self._there = []
+        leaving = [FadeOut(misfit, run_time=QUICK)]
+        getattr(self.scene, "let_go")([misfit], leaving)  # noqa: B009
 
     @property
     def tensors(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup, VMobject
@@ -28,7 +28,10 @@ from torchreel.stage.text import text_width
 _PRODUCT = re.compile(r"\((\d+x\d+) and (\d+x\d+)\)")
 """How torch names two matrices that cannot be multiplied."""
 
-_LEAST = 0.14
+_PLUG = 0.11
+"""Width of the plug, as a share of the room."""
+
+_LEAST = 0.16
 """Height of the shortest plug, as a share of the room."""
 
 
@@ -36,14 +39,21 @@ class Misfit(Group):
     """Two tensors whose facts do not fit: a plug for the first, a socket for the second.
 
     Where the facts are sizes the plug is as much shorter or longer than the socket as they are, and
-    the size that clashes is bracketed on the picture of the first. ``mended`` is the step that did
-    the same without raising, if there is one.
+    the size that clashes is bracketed on the picture of the first. ``names`` are those of tensors,
+    by their records; ``mended`` is the step that did the same without raising, if there is one.
     """
 
     def __init__(
-        self, canvas: Canvas, trace: Trace, step: Step, zone: Zone, mended: Step | None = None
+        self,
+        canvas: Canvas,
+        trace: Trace,
+        step: Step,
+        zone: Zone,
+        names: Mapping[int, str],
+        mended: Step | None = None,
     ) -> None:
         self.canvas, self.trace, self.step, self.mended = canvas, trace, step, mended
+        self.names = names
         assert step.clash is not None
         self.clash: Clash = step.clash
         theme, artboard, px = canvas.theme, canvas.artboard, canvas.artboard.px
@@ -109,6 +119,7 @@ class Misfit(Group):
         zone = Zone(self.room.x, self.room.y, self._width(0.26), self.room.height)
         side = min(zone.width, zone.height)
         zone = Zone(zone.x, self.room.center_y - side / 2, side, side)
+        name = self._tensor_name(record, zone.center_x)
         label = Drawn(0, shape_text(record), "shape", record.id)
         matrix = weight_of(self.trace, record.id) if len(record.shape) == 2 else None
         if (
@@ -117,8 +128,8 @@ class Misfit(Group):
             or sample_of(self.trace, record.id).picture is not None
         ):
             values = record.id if record.id in self.trace.values else None
-            return TensorThing(self.canvas, self.trace, zone, label, values)
-        return Group(*self._matrix(record, zone), self._shape(record, zone.center_x))
+            return Group(TensorThing(self.canvas, self.trace, zone, label, values), name)
+        return Group(*self._matrix(record, zone), self._shape(record, zone.center_x), name)
 
     def _matrix(self, record: TensorRecord, zone: Zone) -> list[Picture | VMobject]:
         """Return a matrix as colours in its zone, as high and wide as its sizes say."""
@@ -145,13 +156,21 @@ class Misfit(Group):
         y = self.room.bottom + size * 1.05
         return VGroup(self.canvas.label(text, x, y, size, color, source=source))
 
+    def _tensor_name(self, record: TensorRecord, x: float) -> VGroup:
+        """Return a tensor's name over its picture, if it has one for which there is room."""
+        name, size = self.names.get(record.id, ""), self.canvas.artboard.type_title
+        if not name or text_width(name, size) > self._width(0.4):
+            return VGroup()
+        y, source = self.room.y - size * 0.75, Drawn(0, name, "name", record.id)
+        return VGroup(self.canvas.label(name, x, y, size, self.canvas.theme.text, source=source))
+
     def _body(self, x: float, width: float) -> None:
         """Add what the socket is of: a weight in its funnel, or a tensor."""
         record = self.second
         if record is None:
             return
         middle = x + width / 2
-        self.add(self._shape(record, middle))
+        self.add(self._shape(record, self._beside_size(record, middle)))
         if len(record.shape) == 2 and record.name:
             out, into = record.shape
             right = self.heights[1] * min(1.0, max(0.3, math.sqrt(out / max(1, into))))
@@ -166,8 +185,16 @@ class Misfit(Group):
             self.add(Funnel(self.canvas, slot, weight_of(self.trace, record.id)))
         else:
             zone = Zone(x, self.room.y, width, self.room.height)
-            self.add(*self._matrix(record, zone))
+            self.add(*self._matrix(record, zone), self._tensor_name(record, middle))
         self._name(record, middle)
+
+    def _beside_size(self, record: TensorRecord, x: float) -> float:
+        """Return where a shape stands: below its picture, and right of the size at the socket."""
+        if not self._are_sizes:
+            return x
+        size = self.canvas.artboard.type_chip
+        right = self._at(0.66) + text_width(self.clash.facts[1], size) / 2 + size * 0.6
+        return max(x, right + text_width(shape_text(record), size) / 2)
 
     def _name(self, record: TensorRecord, x: float) -> None:
         """Write the name of the module whose weight it is."""
@@ -194,7 +221,7 @@ class Misfit(Group):
     def _stand(self, share: float) -> None:
         """Let the plug stand as it failed (0), in the socket as it fits now (1), or between."""
         canvas, theme, px = self.canvas, self.canvas.theme, self.canvas.artboard.px
-        y, width = self.room.center_y, self._width(0.11)
+        y, width = self.room.center_y, self._width(_PLUG)
         height = self.heights[0] + share * (self.heights[1] * 0.94 - self.heights[0])
         left = self._at(0.45) + share * (self._at(0.69) - width - self._at(0.45))
         color = mix(theme.error, theme.cuda, share)
@@ -209,12 +236,16 @@ class Misfit(Group):
         if not self._are_sizes:
             return []
         canvas, size = self.canvas, self.canvas.artboard.type_chip
-        y, color = self.room.center_y, self.canvas.theme.error
+        y, color, theme = self.room.center_y, self.canvas.theme.error, self.canvas.theme
         one, other = (Drawn(0, fact, "clash", step=self.step.number) for fact in self.clash.facts)
-        above = y - self.heights[0] / 2 - size * 0.8
         below = y + self.heights[1] / 2 + size * 0.9
+        inside = min(size, self._width(_PLUG) * 0.94 / text_width(one.text, 1.0))
+        fits = inside >= canvas.artboard.floor and self.heights[0] >= inside * 1.1
+        at = (self._at(0.45) + self._width(_PLUG) / 2, y)
+        if not fits:  # under the plug, clear of the cross
+            inside, at = size, (at[0], y + self.heights[0] / 2 + size * 0.9)
         made = [
-            canvas.label(one.text, self._at(0.505), above, size, color, source=one),
+            canvas.label(one.text, *at, inside, theme.text if fits else color, source=one),
             canvas.label(other.text, self._at(0.66), below, size, color, source=other),
         ]
         return [*made, *self._bracketed()]
@@ -241,11 +272,11 @@ class Misfit(Group):
 
     # Words below.
 
-    def below(self) -> list[Mobject]:
-        """Return what is told below the picture, and let it be no part of it."""
+    def below(self) -> VGroup:
+        """Return what is told below the picture, and let it be no part of it any more."""
         plate, self.plate = self.plate, VGroup()
         self.remove(plate)
-        return [plate]
+        return plate
 
     def _product(self) -> list[VMobject]:
         """Return the product of matrices that the message says cannot be made."""
