@@ -10,14 +10,16 @@ from tests.command import torchreel
 from tests.site.course import render, trace, write_artifacts
 from tests.stage.conftest import play_cell
 from torchreel.plan import RECORDED, Project, build, status
-from torchreel.plan.recordings import record
+from torchreel.plan.recordings import record, recording_of
 from torchreel.records import TorchReelError, Trace
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.devices.board import Board
 from torchreel.store import Store
 from torchreel.tracer import trace_script
 
 SCRIPT = "import torch\n\n# %% twice\nx = torch.ones(2)\ny = x * 2\n"
 LESSON = "lessons/far/lesson.py"
+GPU = "cuda:0"
 FILES = {f"lessons/far/{RECORDED}/lesson/{name}" for name in ("trace.json", "values.safetensors")}
 
 
@@ -68,6 +70,40 @@ def test_a_recording_that_comes_or_goes_makes_the_trace_stale(project: Project) 
     folder.rmdir()
     why = {each.key: each.why for each in status(project, quality="draft")}[LESSON]
     assert set(why) == {f"{name} changed" for name in FILES}
+
+
+LESSONS = Path(__file__).parents[1] / "lessons"
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of the lesson about the GPU, kept and read as if ``meta`` had been a GPU."""
+    root = tmp_path_factory.mktemp("far")
+    (root / "lessons/gpu").mkdir(parents=True)
+    for name in ("digits.py", "gpu/lesson.py"):
+        (root / "lessons" / name).write_bytes((LESSONS / name).read_bytes())
+    script = root / "lessons/gpu/lesson.py"
+    ran = declared(trace_script(script, root=root))
+    tensors = [replace(each, device=each.device.replace("meta", GPU)) for each in ran.tensors]
+    steps = [
+        replace(each, clash=replace(each.clash, facts=("cpu", GPU))) if each.clash else each
+        for each in ran.steps
+    ]
+    record(replace(ran, tensors=tuple(tensors), steps=tuple(steps)), script, "2026-11-24")
+    kept = recording_of(script, "lessons/gpu/lesson.py", lambda name: ran.inputs[name])
+    assert kept is not None
+    return kept
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_the_lesson_about_the_gpu_plays_what_was_recorded_on_one(far: Trace, artboard: str) -> None:
+    scene = play_cell(far, "gpu", artboard)
+    assert scene.warnings == []
+    told = {(each.text, each.source) for each in scene.drawn}
+    assert {(GPU, "device"), ("cpu", "device"), (GPU, "clash"), ("cpu", "clash")} <= told
+    assert ("Declared GPU 2026-11-24", "recorded") in told
+    boards = [each for each in scene.mobjects if isinstance(each, Board)]
+    assert [each.device for each in boards] == ["cpu", GPU]
 
 
 def _edited(project: Project) -> str:
