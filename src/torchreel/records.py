@@ -434,7 +434,8 @@ class Run:
     from 1. ``changed`` maps each name whose tensor is another one after the run than before it to
     the tensor's record id, or to None when the name no longer holds a tensor. ``plain`` maps each
     name that holds another plain value than before (a number, a text, a ``torch.Size``, a device, a
-    dtype) to its Python text.
+    dtype) to its Python text. ``laps`` are the loops of the cell that it ran in, also by a call:
+    their statements, outer ones first, and the number of the lap, as ``Series`` counts them.
     """
 
     cell: str | None
@@ -444,6 +445,11 @@ class Run:
     changed: Mapping[str, TensorId | None] = field(default_factory=dict)
     printed: str = ""
     plain: Mapping[str, str] = field(default_factory=dict)
+    laps: tuple[tuple[int, int], ...] = ()
+
+    def lap_of(self, loop: int) -> int:
+        """Return the number of the lap of a loop that it ran in, 0 where it ran in none."""
+        return next((lap for statement, lap in self.laps if statement == loop), 0)
 
     def rebind(self, names: dict[str, int]) -> None:
         """Bring up to date which names hold which tensor records: as they are after this run."""

@@ -109,11 +109,18 @@ class Laps:
         loop = self._innermost()
         return 0 if loop is None else self._counts[loop.place]
 
-    def running(self) -> tuple[int, int, int] | None:
-        """Return the innermost loop that is running: its statement's index, its frame's id, the
-        number of its lap; None outside of loops."""
+    def innermost(self) -> tuple[int, int] | None:
+        """Return the innermost loop that is running: its statement's index, its frame's id; None
+        outside of loops."""
         loop = self._innermost()
-        return None if loop is None else (loop.place, loop.frame, self._counts[loop.place])
+        return None if loop is None else (loop.place, loop.frame)
+
+    def running(self) -> tuple[tuple[int, int], ...]:
+        """Return the loops that are in a lap, by their statements' indices, and the laps' numbers;
+        outer ones first."""
+        return tuple(
+            (each.place, self._counts[each.place]) for each in self._running if each.started
+        )
 
     def add(self, kind: Kind, name: str, number: float, of: int) -> None:
         """Add a number to a series of the innermost loop, that of parameter number ``of``."""

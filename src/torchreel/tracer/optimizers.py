@@ -58,6 +58,7 @@ class Optimizers:
         self._recorder = recorder
         self._tensors = recorder.tensors
         self._unkept: weakref.WeakKeyDictionary[Optimizer, _Unkept] = weakref.WeakKeyDictionary()
+        self._regular: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._stepping: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._scratch: weakref.WeakKeyDictionary[Optimizer, list[torch.Tensor]] = (
             weakref.WeakKeyDictionary()
@@ -93,7 +94,8 @@ class Optimizers:
                 return step(optimizer, *args, **kwargs)
             asleep = recorder.sleeper is not None and recorder.is_own_thread
             if asleep:
-                self._remember(optimizer, sys._getframe(1))
+                if optimizer not in self._regular or not recorder.ends_kept:
+                    self._remember(optimizer, sys._getframe(1))
                 if not listened:
                     return step(optimizer, *args, **kwargs)
             frame = recorder.caller(sys._getframe(1))
@@ -119,6 +121,8 @@ class Optimizers:
     def _step(
         self, step: Any, optimizer: Optimizer, frame: FrameType, args: Any, kwargs: Any
     ) -> Any:
+        if self._recorder.laps.number == 1:
+            self._regular.add(optimizer)
         parameters = _parameters(optimizer)
         # Where there is a closure, what it calls are steps of their own.
         with self._recorder.aside():
@@ -205,7 +209,8 @@ class Optimizers:
     # -- steps that are not kept ---------------------------------------------------------------
 
     def _remember(self, optimizer: Optimizer, frame: FrameType) -> None:
-        """Keep what a step begins with that is not kept: it may be the last of its loop."""
+        """Keep what a step begins with that is not kept: it may be the last of its loop. (Not so
+        where it is made in every lap, and the last lap will be kept.)"""
         where = self._recorder.asleep_at(frame)
         if where is None:
             return

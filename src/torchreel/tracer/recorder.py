@@ -96,11 +96,11 @@ Instruction = tuple[CodeType, int, int]
 
 @dataclass(frozen=True)
 class Asleep:
-    """Where a call is that is not kept: the loop it is in (its statement's index), the lap, the
-    instruction of the loop's own frame and that of the script's innermost."""
+    """Where a call is that is not kept: the loop it is in (its statement's index), the laps of that
+    and of others, the instruction of the loop's own frame and that of the script's innermost."""
 
     loop: int
-    lap: int
+    laps: tuple[tuple[int, int], ...]
     own: Instruction
     call: Instruction
 
@@ -141,6 +141,7 @@ class Recorder(TorchFunctionMode):
         self._is_loop = self.laps.is_loop
         self._parents = _parents(script)
         self._yielding = {i for i, place in enumerate(script.places) if _yields(place.node)}
+        self._leaving = {i for i, place in enumerate(script.places) if _may_leave(place.node)}
         self._counts = [0] * len(script.places)
         self._stack: list[_Open] = []
         self._names = Names(script, self.tensors)
@@ -503,16 +504,21 @@ class Recorder(TorchFunctionMode):
             self.sleeper = self._stack[0]  # torch has taken the mode off for this call: it stays
         return number
 
+    @property
+    def ends_kept(self) -> bool:
+        """Whether the loop whose lap is not kept will have its last lap kept."""
+        return bool(self.sleeper and self.sleeper.last and self.sleeper.place not in self._leaving)
+
     def asleep_at(self, frame: FrameType) -> Asleep | None:
         """Return where the script calls from ``frame`` while nothing is kept; None where that is
         in no loop of its own."""
-        running, call = self.laps.running(), self._places.innermost(frame)
+        loop, call = self.laps.innermost(), self._places.innermost(frame)
         own = call
-        while running is not None and own is not None and id(own) != running[1]:
+        while loop is not None and own is not None and id(own) != loop[1]:
             own = own.f_back
-        if running is None or own is None or call is None:
+        if loop is None or own is None or call is None:
             return None
-        return Asleep(running[0], running[2], _instruction(own), _instruction(call))
+        return Asleep(loop[0], self.laps.running(), _instruction(own), _instruction(call))
 
     def add_unkept(
         self, op: str, at: Asleep, operands: tuple[Operand, ...], results: Sequence[int]
@@ -522,7 +528,7 @@ class Recorder(TorchFunctionMode):
         place = self._places.find_at(*at.own)[0]
         while place is not None and self._parents[place] != at.loop:
             place = self._parents[place]
-        run = _Open(at.loop if place is None else place, at.lap, 0, 0)
+        run = _Open(at.loop if place is None else place, dict(at.laps)[at.loop], 0, 0)
         expression = self._places.find_at(*at.call)[1]
         step = Step(
             number=len(self.steps),
@@ -537,7 +543,7 @@ class Recorder(TorchFunctionMode):
         self.steps.append(step)
         self.budget.step(step)
         run.steps.append(step.number)
-        self._write_part(run, None)
+        self._write_part(run, None, at.laps)
         return step.number
 
     @contextlib.contextmanager
@@ -592,8 +598,14 @@ class Recorder(TorchFunctionMode):
                 return run
         return self._stack[-1]
 
-    def _write_part(self, run: _Open, frame: FrameType | None) -> None:
-        """Write what the run did since its last part; with a frame, what its names hold now."""
+    def _write_part(
+        self,
+        run: _Open,
+        frame: FrameType | None,
+        laps: tuple[tuple[int, int], ...] | None = None,
+    ) -> None:
+        """Write what the run did since its last part; with a frame, what its names hold now. Given
+        are the ``laps`` that it was in, unless they are running."""
         told = self._told_as(run)
         seen = frame if told is run else None
         changed, plain = self._names.look(seen) if seen is not None else ({}, {})
@@ -608,6 +620,7 @@ class Recorder(TorchFunctionMode):
             changed=changed,
             printed=run.printed,
             plain=plain,
+            laps=self._laps_of(told.place, self.laps.running() if laps is None else laps),
         )
         if self.runs and _same(self.runs[-1], part):  # nothing was written between
             part = _joined(self.runs.pop(), part)
@@ -618,6 +631,14 @@ class Recorder(TorchFunctionMode):
         run.steps, run.printed = [], ""
         if self._stack:
             self._stack[0].parts += 1
+
+    def _laps_of(
+        self, place: int, laps: tuple[tuple[int, int], ...]
+    ) -> tuple[tuple[int, int], ...]:
+        """Return those of the laps that are of loops of the cell of a statement, around it."""
+        places, cell = self._script.places, self._script.places[place].cell
+        own = (each for each in laps if places[each[0]].cell == cell and each[0] != place)
+        return tuple((places[loop].statement.number, lap) for loop, lap in own)
 
     def _is_spent(self) -> bool:
         """Tell whether the rest of the top-level statement shall run unobserved."""
@@ -695,6 +716,11 @@ def _yields(node: ast.AST) -> bool:
     )
 
 
+def _may_leave(node: ast.AST) -> bool:
+    """Tell whether a loop may end before it has gone over all that it goes over."""
+    return any(isinstance(each, ast.Break | ast.Return) for each in ast.walk(node))
+
+
 def _parents(script: Script) -> list[int | None]:
     """Return for each statement the index of the one around it."""
     index = {(place.cell, place.statement.number): i for i, place in enumerate(script.places)}
@@ -716,4 +742,5 @@ def _joined(one: Run, other: Run) -> Run:
         changed={**one.changed, **other.changed},
         printed=one.printed + other.printed,
         plain={**one.plain, **other.plain},
+        laps=other.laps,
     )

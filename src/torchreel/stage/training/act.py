@@ -24,6 +24,7 @@ from torchreel.stage.training.facts import (
     SLOW_LAPS,
     Training,
     laps_of,
+    loops_around,
     loss_from,
     printed_by,
     seen_after,
@@ -94,7 +95,7 @@ class TrainingLoop:
         if self.training is None:
             return ()
         loop = self.training.statement
-        return loop, *self.trace.cells[0].loops_around(loop)
+        return loop, *loops_around(self.trace, loop)
 
     def runs(self, runs: list[Run]) -> list[Run]:
         """Return the runs that are played, in order."""

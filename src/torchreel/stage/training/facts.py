@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 
 import numpy as np
 
-from torchreel.records import Backward, Drawn, ParameterUpdate, Run, Statement, Trace
+from torchreel.records import Backward, Drawn, ParameterUpdate, Run, Trace
 from torchreel.spelling import bare_name
 from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.printout import lines_of
@@ -57,12 +57,11 @@ class Training:
 
 def training_of(trace: Trace) -> Training | None:
     """Return the first training loop of a cell's trace; None where there is none."""
-    statements = {each.number: each for each in trace.cells[0].statements}
     moments = [(each.step, True) for each in trace.optimizers] or [
         (each.step, False) for each in trace.backwards
     ]
     for number, steps in moments:
-        loops = _loops_of(trace, statements, trace.steps[number].run)
+        loops = [each for each, _ in reversed(trace.runs[trace.steps[number].run].laps)]
         loop = next((each for each in loops if _has_pass(trace, each)), None)
         if loop is None:
             continue
@@ -191,33 +190,15 @@ def _making(trace: Trace, training: Training, loss: int) -> set[int]:
 
 
 def laps_of(trace: Trace, loop: int) -> dict[int, int]:
-    """Return the lap of a loop that each run of its body belongs to, by the run's ``id``.
+    """Return the lap of a loop that each run in it belongs to, by the run's ``id``; what functions
+    do that its body calls is of the lap, too."""
+    return {id(run): lap for run in trace.runs if (lap := run.lap_of(loop))}
 
-    A statement of the body itself runs in every lap; one in a condition or in a loop within may
-    have run less often, or more. What functions do that the body calls is of the lap, too.
-    """
-    statements = {each.number: each for each in trace.cells[0].statements}
-    home = {None, *_definitions(statements, loop)}
-    direct = {number for number, each in statements.items() if each.parent == loop}
-    inside = [at for at, run in enumerate(trace.runs) if _inside(statements, run.statement, loop)]
-    if not inside:
-        return {}
-    first = inside[0]
-    while first and _definition(statements, trace.runs[first - 1].statement) not in home:
-        first -= 1  # what the first statement calls
-    runs = trace.runs[first : inside[-1] + 1]
-    laps, lap = [], 1
-    for run in runs:
-        lap = max(lap, run.lap) if run.statement in direct else lap
-        laps.append(lap)
-    found: dict[int, int] = {}
-    of_body = True
-    for run, counted in zip(reversed(runs), reversed(laps), strict=True):
-        if _definition(statements, run.statement) in home:  # it may call: then its part is after
-            of_body, lap = _inside(statements, run.statement, loop), counted
-        if of_body:
-            found[id(run)] = lap
-    return found
+
+def loops_around(trace: Trace, loop: int) -> set[int]:
+    """Return the loops that a loop runs in, also where a function of it is called there."""
+    inside = ([other for other, _ in run.laps] for run in trace.runs if run.lap_of(loop))
+    return {other for loops in inside for other in loops[: loops.index(loop)]}
 
 
 def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
@@ -226,20 +207,20 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     Where more laps ran, one run of the loop's own statement stands for them, after the first ones;
     what ran between the later laps, in a loop around, is not shown: it would come after the end.
     """
-    laps = laps_of(trace, training.statement)
+    laps, around = laps_of(trace, training.statement), loops_around(trace, training.statement)
     body = [at for at, run in enumerate(runs) if id(run) in laps]
     late = [at for at in body if laps[id(runs[at])] > SLOW_LAPS]
-    hidden = {*late, *(at for at, run in enumerate(runs) if _is_header(trace, run, training))}
+    headers = {training.statement, *around, *_blocks_around(trace, training.statement)}
+    hidden = {*late, *(at for at, run in enumerate(runs) if run.statement in headers)}
     shown = [(at, run) for at, run in enumerate(runs) if at not in hidden]
     if training.laps > SLOW_LAPS:
         steps = tuple(step for at in late for step in runs[at].steps)
         rest = Run(runs[body[0]].cell, training.statement, SLOW_LAPS + 1, steps)
         place = late[0] if late else body[-1] + 1
-        around = {*trace.cells[0].loops_around(training.statement)}
         shown = [
             (at, run)
             for at, run in shown
-            if at < place or around.isdisjoint(trace.cells[0].loops_around(run.statement))
+            if at < place or not any(run.lap_of(loop) for loop in around)
         ]
         shown.insert(sum(at < place for at, _ in shown), (place, rest))
     return [run for _, run in shown]
@@ -249,67 +230,30 @@ def printed_by(trace: Trace, training: Training, lap: int) -> Run | None:
     """Return the run that printed last, of those after the first laps that no cue shows, by the end
     of a lap; None where none did."""
     laps = laps_of(trace, training.statement)
-    around = {*trace.cells[0].loops_around(training.statement)}
+    around = loops_around(trace, training.statement)
     now, found = 0, None
     for run in trace.runs:
         now = laps.get(id(run), now)
-        own = id(run) in laps or not around.isdisjoint(trace.cells[0].loops_around(run.statement))
+        own = id(run) in laps or any(run.lap_of(loop) for loop in around)
         if SLOW_LAPS < now <= lap and own and lines_of(run):
             found = run
     return found
 
 
-def _is_header(trace: Trace, run: Run, training: Training) -> bool:
-    """Tell whether a run is of the training loop's own line or of one around it: no cue of its
-    own."""
-    statements = {each.number: each for each in trace.cells[0].statements}
-    own = run.statement == training.statement
-    return own or _inside(statements, training.statement, run.statement)
-
-
-def _loops_of(trace: Trace, statements: dict[int, Statement], at: int) -> Iterator[int]:
-    """Yield the loops that a run, the one at a position of ``Trace.runs``, is in, the innermost
-    first: its function's, then those of the statements that called the function."""
-    run, cell = trace.runs[at], trace.cells[0]
-    known = {_definition(statements, run.statement)}
-    yield from cell.loops_around(run.statement)
-    for each in trace.runs[at:]:  # who calls has a part after what it called
-        definition = _definition(statements, each.statement)
-        if None in known:
-            return
-        if definition not in known:
-            yield from cell.loops_around(each.statement)
-        known.add(definition)
+def _blocks_around(trace: Trace, number: int) -> set[int]:
+    """Return the statements in whose body a statement is: they have no cue of their own."""
+    parents = {each.number: each.parent for each in trace.cells[0].statements}
+    found, at = set(), parents[number]
+    while at is not None:
+        found.add(at)
+        at = parents[at]
+    return found
 
 
 def _has_pass(trace: Trace, loop: int) -> bool:
     """Tell whether a backward pass is in the laps of a loop."""
     laps = laps_of(trace, loop)
     return any(id(trace.runs[trace.steps[each.step].run]) in laps for each in trace.backwards)
-
-
-def _definition(statements: dict[int, Statement], number: int) -> int | None:
-    """Return the function in whose body a statement is, the innermost; None: in none."""
-    return next(iter(_definitions(statements, number)), None)
-
-
-def _definitions(statements: dict[int, Statement], number: int) -> list[int]:
-    """Return the functions, and classes, that a statement is in, the innermost first."""
-    found, at = [], statements[number].parent if number in statements else None
-    while at is not None:
-        if statements[at].kind == "definition":
-            found.append(at)
-        at = statements[at].parent
-    return found
-
-
-def _inside(statements: dict[int, Statement], number: int, outer: int) -> bool:
-    at = statements[number].parent if number in statements else None
-    while at is not None:
-        if at == outer:
-            return True
-        at = statements[at].parent
-    return False
 
 
 def _memory(trace: Trace, tensor: int) -> int:
