@@ -476,6 +476,27 @@ def test_an_op_that_is_a_module_is_all_that_its_call_did(trace: Trace, cell: str
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_what_a_network_played_is_in_the_graph_that_comes_after_it(
+    play: Play, trace: Trace, artboard: str
+) -> None:
+    scene = play("heads", artboard, "dark" if artboard == "page" else "light")
+    inside = [step for step in trace.of_cell("heads").steps if step.call is not None]
+    assert inside
+    assert all(scene.network.covers(step) for step in inside)
+    tree = scene.autograd.tree
+    assert tree is not None
+    assert tree.grown == set(range(len(tree.placed.diagram.nodes)))
+    assert all(wire.forward for wire in tree.wires)
+
+
+def test_a_module_that_calls_none_is_drawn_op_by_op(play: Play, trace: Trace) -> None:
+    scene = play("force", "film", "light")
+    inside = [step for step in trace.of_cell("force").steps if step.call is not None]
+    assert inside
+    assert all(scene.autograd.covers(step) for step in inside)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
 def test_every_leaf_of_two_heads_is_drawn_or_within_its_module(trace: Trace, artboard: str) -> None:
     placed, backward = _placed(trace, "heads", artboard)
     nodes = placed.diagram.nodes
@@ -526,7 +547,7 @@ def test_a_training_loop_has_a_picture_of_its_own(trace: Trace) -> None:
     scene = LessonScene.__new__(LessonScene)
     from torchreel.stage.graph.act import Autograd
 
-    act = Autograd(scene, part, Canvas(ARTBOARDS["page"], THEMES["dark"]), 1.0)
+    act = Autograd(scene, part, Canvas(ARTBOARDS["page"], THEMES["dark"]), 1.0, lambda _: False)
     assert part.backwards
     assert not any(act.covers(step) for step in part.steps)
 

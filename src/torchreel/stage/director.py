@@ -146,8 +146,10 @@ class LessonScene(Scene):
         end = self._end()
         self._runs = [*shown_runs(self.trace), *([] if end is None else [end])]
         self.stage = Stage(self, self.trace, self.canvas)
-        self.autograd = Autograd(self, self.trace, self.canvas, self.stage.limit)
         self.network = Network(self, self.trace, self.canvas)
+        self.autograd = Autograd(
+            self, self.trace, self.canvas, self.stage.limit, self.network.covers
+        )
         self._devices = Devices(self.stage)
         errors = self._errors = Errors(self, self.trace, self.canvas)
         self._pictures = Pictures(self, self.trace, self.canvas, self.stage.photos)

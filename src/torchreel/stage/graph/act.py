@@ -6,7 +6,7 @@ crossed its edges in which order, and what was kept in which ``.grad``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from manim import FadeOut, Scene
@@ -33,6 +33,9 @@ _PASS_MOST = 5.0
 _AGAIN, _FASTEST = 0.6, 0.35
 """A pass takes this share of the time of the one before, and at least that of the first."""
 
+_CATCH_UP = 1.2
+"""The most seconds in which what was played elsewhere is recorded when the graph comes on stage."""
+
 _HASTE = 0.5
 """A step of a line that does several takes this share of the time."""
 
@@ -43,12 +46,20 @@ class Autograd:
     """Plays the steps of a cell that record, walk, read or empty a graph's gradients.
 
     :meth:`covers` says which steps these are, :meth:`play` plays one, :meth:`leave` takes what is
-    there off the stage.
+    there off the stage. A step that is played ``elsewhere``, by the network that it is part of, is
+    recorded when the graph comes on stage after it.
     """
 
-    def __init__(self, scene: Scene, trace: Trace, canvas: Canvas, limit: float) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        trace: Trace,
+        canvas: Canvas,
+        limit: float,
+        elsewhere: Callable[[Step], bool],
+    ) -> None:
         self.trace, self.canvas = _without_complex(trace), canvas
-        self._scene, self._limit = scene, limit
+        self._scene, self._limit, self._elsewhere = scene, limit, elsewhere
         self._passes = [each for each in trace.backwards if each.nodes and self._told(each)]
         self._owner: dict[int, Backward] = {}
         for each in reversed(self._passes):
@@ -64,6 +75,8 @@ class Autograd:
 
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act."""
+        if self._elsewhere(step):
+            return False
         if step.number in self._owner:
             return self._tree(self._owner[step.number]) is not None
         if self._reads(step) is not None or self._emptied(step):
@@ -74,7 +87,7 @@ class Autograd:
         """Play one step that the act covers."""
         each = self._owner.get(step.number) or self._comes_in(step)
         if each is not None:
-            self._enter(each)
+            self._enter(each, step)
             assert self.tree is not None
             if step.number == each.step:
                 self._walk(each)
@@ -160,6 +173,8 @@ class Autograd:
         if any(each.tensor is not None for each in step.operands) or not step.results:
             return None
         for each in self._passes:
+            if any(self._elsewhere(own) for own in self._forward(each)):
+                continue  # what goes into a network is a box until the graph comes
             tree = self._tree(each) if each.step > step.number else None
             if tree is not None and tree.nodes_of(step.results[0]):
                 return each
@@ -192,7 +207,7 @@ class Autograd:
 
     # Playing.
 
-    def _enter(self, each: Backward) -> None:
+    def _enter(self, each: Backward, step: Step) -> None:
         """Bring the graph of a pass on stage, with all of it that was there before."""
         tree = self._tree(each)
         assert tree is not None
@@ -212,6 +227,26 @@ class Autograd:
             self._scene.play(*(FadeOut(thing, run_time=QUICK) for thing in old))
             self._scene.remove(*old)
         self.tree, self.sums = tree, None
+        self._catch_up(each, step)
+
+    def _forward(self, each: Backward) -> list[Step]:
+        """Return the steps that a pass walks, in the order in which they ran."""
+        numbers = {node.step for node in each.nodes if node.step is not None}
+        return [self.trace.steps[number] for number in sorted(numbers)]
+
+    def _catch_up(self, each: Backward, step: Step) -> None:
+        """Record what ran before a step comes: at once what was seen in the graph of another pass,
+        quickly what was played elsewhere."""
+        assert self.tree is not None
+        before = [own for own in self._forward(each) if own.number < step.number]
+        quickly = min(QUICK, _CATCH_UP / max(1, len(before)))
+        for own in before:
+            growing = self.tree.record(own.number, quickly)
+            if growing is not None and self._recorded.issuperset(own.results):
+                growing.interpolate(1.0)
+            elif growing is not None:
+                self._scene.play(growing)
+            self._recorded |= set(own.results)
 
     def _grow(self, step: Step) -> None:
         assert self.tree is not None

@@ -263,11 +263,19 @@ class Network:
         chain = chain_of(self.trace, root, _MOST_LINKS)
         if not any(link.has_parameters for link in chain.links):
             return None
+        if chain.links[0].call == root.number and self._is_told_by_its_lines(root, chain.links[0]):
+            return None
         for place, link in enumerate(chain.links):
             last = self.trace.calls[link.call].last if link.call is not None else link.step
             if last is not None:
                 self._ends[last] = place
         return chain
+
+    def _is_told_by_its_lines(self, root: ModuleCall, link: Link) -> bool:
+        """Tell whether a module that calls none is told by what its forward does: line by line, or
+        where it has no matrix that a funnel would show."""
+        flat = link.weight is None or len(self.trace.tensor(link.weight).shape) < 2
+        return root.number in self._by_line or (flat and len(self._steps(root)) > 1)
 
     def _place(self, chain: Chain, step: Step) -> int | None:
         """Return the link that ends with a step."""

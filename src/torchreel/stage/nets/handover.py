@@ -36,7 +36,7 @@ def hand_over(scene: Scene, old: Group | None, new: Group, run_time: float = BEA
     """Let a picture take the place of another: what both know moves, the rest comes and goes."""
     before = _identities(old)
     after = _identities(new)
-    shared = [key for key in after if key in before]
+    shared = [key for key in after if key in before and _is_seen(before[key], after[key])]
     staying = {id(before[key]) for key in shared}
     arriving = {id(after[key]) for key in shared}
     leaving = Group(*(each for each in (old or []) if id(each) not in staying))
@@ -66,6 +66,11 @@ def hand_over(scene: Scene, old: Group | None, new: Group, run_time: float = BEA
 
 def _identities(picture: Group | None) -> Mapping[Key, Mobject]:
     return picture.identities if isinstance(picture, Identified) else {}
+
+
+def _is_seen(*parts: Mobject) -> bool:
+    """Tell whether there is something of each part to see: an empty value is drawn by nothing."""
+    return all(any(len(each.points) for each in part.get_family()) for part in parts)
 
 
 def move_of(before: Mobject, after: Mobject) -> Callable[[float], None]:
