@@ -12,11 +12,14 @@ from torch.nn import functional
 
 from tests.stage.conftest import play_cell, write_cells
 from tests.stage.test_director import _reads_as
-from torchreel.records import Trace
+from torchreel.records import Step, Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.canvas import Label
 from torchreel.stage.director import LessonScene
+from torchreel.stage.facts import Facts
 from torchreel.stage.line import Part
+from torchreel.stage.ops.geometry import entries_of
+from torchreel.stage.rim import Rim
 from torchreel.stage.seen import index_of
 from torchreel.stage.stage import Stage
 from torchreel.tracer import trace_script
@@ -43,6 +46,12 @@ CELLS = {
     "row_mean": "x = torch.arange(8.0).reshape(1, 1, 8)\ny = F.avg_pool1d(x, 2)",
     "adaptive": "x = torch.arange(25.0).reshape(1, 1, 5, 5)\ny = F.adaptive_avg_pool2d(x, 2)",
     "large": "x = torch.rand(1, 1, 28, 28)\ny = F.max_pool2d(x, 2)",
+    "picture": "x = torch.arange(784.0).sin().reshape(1, 1, 28, 28)\n"
+    "w = torch.arange(9.0).cos().reshape(1, 1, 3, 3)\nb = torch.tensor([0.5])\n"
+    "y = F.conv2d(x, w, b, padding=(1, 2))",
+    "picture_strided": "x = torch.arange(784.0).sin().reshape(1, 1, 28, 28)\n"
+    "w = torch.arange(9.0).cos().reshape(1, 1, 3, 3)\n"
+    "y = F.conv2d(x, w, None, 2, padding=1, dilation=2)",
     "none": "x = torch.rand(0, 1, 4, 4)\ny = F.max_pool2d(x, 2)",
 }
 CONVOLVED = ("conv", "channels", "padded", "dilated", "grouped", "row")
@@ -159,3 +168,53 @@ def test_no_line_is_written_whose_numbers_make_another_result(
     """A mean that counts zeros of the padding is not the mean of what the window reads."""
     play_cell(trace, "padded_mean", "film")
     assert lines == []
+
+
+def _last_step(trace: Trace) -> Step:
+    return next(step for step in reversed(trace.steps) if "conv" in step.op)
+
+
+@pytest.mark.parametrize("cell", ["conv", "padded", "row"])
+def test_windows_by_definition_are_those_that_were_measured(trace: Trace, cell: str) -> None:
+    own = trace.of_cell(cell)
+    step = _last_step(own)
+    known, found = own.feeds(step.number), entries_of(Facts(own), step)
+    assert known is not None
+    assert found is not None
+    assert {*map(tuple, found.tolist())} == {*map(tuple, known[0].astype(int).tolist())}
+
+
+@pytest.mark.parametrize("cell", ["picture", "picture_strided"])
+def test_the_windows_of_a_picture_are_what_torch_reads(trace: Trace, cell: str) -> None:
+    own, scope = trace.of_cell(cell), _scope(cell)
+    step = _last_step(own)
+    assert own.feeds(step.number) is None
+    entries = entries_of(Facts(own), step)
+    assert entries is not None
+    x, y = scope["x"].clone().requires_grad_(), scope["y"]
+    call = CELLS[cell].splitlines()[-1].removeprefix("y = ")
+    ones = torch.ones_like(scope["w"])
+    reads = eval(call, {"F": functional, **scope, "x": x, "w": ones}).ravel()
+    for place in (0, y.shape[-1] - 1, y.numel() // 2, y.numel() - 1):
+        (window,) = torch.autograd.grad(reads[place], x, retain_graph=True)
+        mine = entries[(entries[:, 0] == place) & (entries[:, 1] == 0), 2]
+        assert sorted(mine.tolist()) == window.ravel().nonzero().ravel().tolist()
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_the_window_walks_over_a_picture_and_tells_two_places(
+    trace: Trace, artboard: str, lines: list[list[Part]]
+) -> None:
+    scene, scope = play_cell(trace, "picture", artboard), _scope("picture")
+    assert len(lines) == 2
+    for line in lines:
+        *terms, (name, index, made) = _elements(scene, line, scope)
+        assert (name, made) == ("y", scope["y"][index].item())
+        assert terms
+
+
+@pytest.mark.parametrize(("cell", "slots"), [("padded", 20), ("picture", 1), ("conv", 0)])
+def test_padding_is_an_empty_rim(trace: Trace, cell: str, slots: int) -> None:
+    scene = play_cell(trace, cell, "film")
+    rims = [each for each in scene.mobjects if isinstance(each, Rim)]
+    assert [len(each.submobjects) for each in rims] == [slots] * (slots > 0)

@@ -63,7 +63,8 @@ class Focus(VMobject):
         if elements is not None and not len(_places(elements)):
             return np.zeros((0, 5))
         if not len(self.block.elements) and elements is not None:
-            return self._part_of_slab(elements)
+            least = self.canvas.artboard.px(8)
+            return slab_box(self.block, _places(elements), least)[None]
         if self.block.placement.form.is_short and elements is not None:
             return self._part_of_row(_places(elements))
         if cells is None or not len(cells):
@@ -107,24 +108,24 @@ class Focus(VMobject):
         x, y = pose.corners[0] + np.array([at.min() * pose.size, 0])
         return np.array([[x, y, (at.max() + 1 - at.min()) * pose.size, pose.size, 0.0]])
 
-    def _part_of_slab(self, elements: Any) -> Points:
-        """Return the box of a slab that these elements take; a line stays visible."""
-        pose, shape = self.block.pose, self.block.record.shape
-        left, top, right, bottom = pose.front
-        wanted = _places(elements)
-        dims = self.block.placement.form.dims
-        if self.block.mode == "column" and len(shape) == 1:
-            shape, dims = (*shape, 1), (0, 1)
-        drawn = part_of_slab(shape, dims, wanted)
-        (near, back), (i0, i1), (j0, j1) = drawn
-        lean = np.array([DEPTH_X, DEPTH_Y]) * pose.depth
-        least = self.canvas.artboard.px(8)
-        x, y = left + j0 * (right - left), top + i0 * (bottom - top)
-        w = max(least, (j1 - j0) * (right - left))
-        h = max(least, (i1 - i0) * (bottom - top))
-        x, y = np.array([min(x, right - w), min(y, bottom - h)]) + lean * near
-        deep = (back - near) * pose.depth if back - near < 1 else 0.0
-        return np.array([[x, y, w, h, deep]])
+
+def slab_box(block: TensorBlock, wanted: NDArray[np.int64], least: float) -> Points:
+    """Return left, top, width, height and depth of what elements take of a slab, in pixels; a line
+    is ``least`` pixels thick."""
+    pose, shape = block.pose, block.record.shape
+    left, top, right, bottom = pose.front
+    dims = block.placement.form.dims
+    if block.mode == "column" and len(shape) == 1:
+        shape, dims = (*shape, 1), (0, 1)
+    drawn = part_of_slab(shape, dims, wanted)
+    (near, back), (i0, i1), (j0, j1) = drawn
+    lean = np.array([DEPTH_X, DEPTH_Y]) * pose.depth
+    x, y = left + j0 * (right - left), top + i0 * (bottom - top)
+    w = max(least, (j1 - j0) * (right - left))
+    h = max(least, (i1 - i0) * (bottom - top))
+    x, y = np.array([min(x, right - w), min(y, bottom - h)]) + lean * near
+    deep = (back - near) * pose.depth if back - near < 1 else 0.0
+    return np.array([x, y, w, h, deep])
 
 
 def part_of_slab(

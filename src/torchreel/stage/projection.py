@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
 from torchreel.stage.canvas import Canvas, paint, polyline
+from torchreel.stage.focus import slab_box
 from torchreel.stage.form import Places
 
 Points = NDArray[np.float64]
@@ -28,10 +29,15 @@ class Projection(VMobject):
         self._lines: Points = np.zeros((0, 2, 2))
 
     def move(
-        self, stations: list[tuple[TensorBlock, Places]], run_time: float = motion.QUICK
+        self,
+        stations: list[tuple[TensorBlock, Places]],
+        run_time: float = motion.QUICK,
+        first: Points | None = None,
     ) -> Animation:
-        """Return the animation in which the lines go to these cells of these blocks."""
+        """Return the animation in which the lines go to these cells of these blocks, or from the
+        ``first`` box (left, top, right, bottom in pixels)."""
         boxes = [_box(block, elements) for block, elements in stations]
+        boxes = boxes if first is None else [first, *boxes[1:]]
         target = np.array([line for a, b in pairwise(boxes) for line in _between(a, b)])
         start = self._lines if len(self._lines) == len(target) else target[:, [0, 0]]
         self._lines = target
@@ -48,6 +54,9 @@ class Projection(VMobject):
 
 def _box(block: TensorBlock, elements: Places) -> Points:
     """Return left, top, right and bottom of cells, in pixels."""
+    if not len(block.elements):
+        left, top, width, height, _ = slab_box(block, np.asarray(elements), 0.0)
+        return np.array([left, top, left + width, top + height])
     corners = block.pose.corners[block.cells_of(elements)]
     return np.concatenate([corners.min(axis=0), corners.max(axis=0) + block.pose.size])
 

@@ -25,6 +25,7 @@ from torchreel.stage.nets.nodeview import NodeView, has_nodes, layers_of
 from torchreel.stage.nets.selection import ALL
 from torchreel.stage.nets.spotlight import Spotlight
 from torchreel.stage.nets.thing import ModelThing
+from torchreel.stage.ops.geometry import entries_of
 from torchreel.stage.strip import Sentence
 
 View = Literal["chain", "nodes"]
@@ -108,7 +109,7 @@ class Network:
         """Return the name of the module whose call a step is alone, where its op tells it; None of
         any other step."""
         root = self._root(step)
-        if root is None or not _is_told_by_its_op(self._steps(root)):
+        if root is None or not self._is_told_by_its_op(root):
             return None
         module = self.trace.modules[root.module]
         return Drawn(0, module.name or module.kind, "module", module=module.number)
@@ -256,7 +257,7 @@ class Network:
     def _make_chain(self, root: ModuleCall) -> Chain | None:
         steps = self._steps(root)
         clash = any(step.clash is not None for step in steps)
-        if not root.results or root.last is None or clash or _is_told_by_its_op(steps):
+        if not root.results or root.last is None or clash or self._is_told_by_its_op(root):
             return None
         if not any(each.tensor is not None for each in root.operands):
             return None
@@ -276,6 +277,17 @@ class Network:
         where it has no matrix that a funnel would show."""
         flat = link.weight is None or len(self.trace.tensor(link.weight).shape) < 2
         return root.number in self._by_line or (flat and len(self._steps(root)) > 1)
+
+    def _is_told_by_its_op(self, root: ModuleCall) -> bool:
+        """Tell whether a call is one look-up in a table, or one window that slides, of which it is
+        known what is read: the op has a picture of its own, and its numbers are no answer."""
+        steps = self._steps(root)
+        if len(steps) != 1 or (name := bare_name(steps[0].op)) not in _OWN:
+            return False
+        if name == "embedding" or any(each.kind == "feeds" for each in steps[0].provenance):
+            return True
+        facts = getattr(self.scene, "stage")  # noqa: B009
+        return name.startswith("conv") and entries_of(facts, steps[0]) is not None
 
     def _place(self, chain: Chain, step: Step) -> int | None:
         """Return the link that ends with a step."""
@@ -472,11 +484,3 @@ class Network:
 
 def _between(reveal: Callable[[float], None], first: float, last: float, t: float) -> None:
     reveal(first + (last - first) * t)
-
-
-def _is_told_by_its_op(steps: Sequence[Step]) -> bool:
-    """Tell whether a call is one look-up in a table, or one window that slides, of which it is
-    known what is read: the op has a picture of its own, and its numbers are no answer."""
-    if len(steps) != 1 or (name := bare_name(steps[0].op)) not in _OWN:
-        return False
-    return name == "embedding" or any(each.kind == "feeds" for each in steps[0].provenance)

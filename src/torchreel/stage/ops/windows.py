@@ -17,14 +17,18 @@ from torchreel.stage.canvas import Label
 from torchreel.stage.form import Places
 from torchreel.stage.layout import Margins, Mode
 from torchreel.stage.line import Part
+from torchreel.stage.ops.geometry import Sliding, entries_of, sliding_of
 from torchreel.stage.projection import Projection
 from torchreel.stage.registry import choreography, find
+from torchreel.stage.rim import Rim
 from torchreel.stage.seen import origin_of, part
 from torchreel.stage.stage import Stage
 from torchreel.stage.text import text_width
 
 _TOLD, _ROW, _MOST = 2, 8, 36
 _FAST = 0.12
+_DOWN, _ACROSS = 4, 8
+"""On its way over a picture the window stops so many times."""
 _SUM = "Σ ×"
 _WHOLE = 3
 _SHORT = 8
@@ -55,10 +59,10 @@ def slide(stage: Stage, step: Step) -> None:
     """Play a step that lets a window slide: over one channel, or with one kernel, then over all."""
     known = stage.trace.feeds(step.number)
     operands, result = stage.operands(step), stage.results(step)[0]
-    if known is None or not result.numel or any(stage.values(e) is None for e in operands):
+    entries = entries_of(stage, step) if known is None else known[0].astype(int)
+    if entries is None or not result.numel or any(stage.values(e) is None for e in operands):
         find("", stage.provenance(step)).play(stage, step)
         return
-    entries = known[0].astype(int)
     space = int(re.findall(r"\d", bare_name(step.op))[-1])
     one = part(result, (0,) * (len(result.shape) - space))
     parts = [
@@ -95,31 +99,47 @@ def _tell(
     modes: list[Mode | None] = ["open" if len(each.shape) > 2 else None for each in (*parts, one)]
     family: Family = "stacked" if is_row else "left_right"
     pads = [_name_room(stage, each) for each in (*parts, one)] if not is_row else []
+    sliding = _padded(stage, step, parts)
+    if sliding is not None:
+        pads[0] = _rim_room(stage, parts, one, sliding, pads[0])
     *blocks, made = stage.arrange(
         family, parts, [one], symbols=signs, mode=modes, pads=pads, line=True
     )
     row = min(one.shape[-1], _ROW)
-    windows = _windows(parts, one, entries, one.numel if one.numel <= _MOST else row)
+    cells = np.arange(one.numel if one.numel <= _MOST else row)
+    if _is_picture(made):
+        cells = _stops(stage, one)
+    windows = _windows(parts, one, entries, cells)
     lines = Projection(stage.canvas)
     flat = len(one.shape) <= 2 and all(len(each.shape) <= 2 for each in parts)
-    is_projected = flat and made.has_cells and all(each.has_cells for each in blocks)
+    is_projected = flat and all(each.has_cells or _is_picture(each) for each in (*blocks, made))
     slow = 1 if stage.times else _TOLD
     sign = _sign_below(stage, blocks[1]) if len(blocks) > 1 and not is_row else []
-    stage.play(*(stage.put(each) for each in sign))
+    rim = None if sliding is None else Rim(stage.canvas, blocks[0], sliding.padding)
+    stage.play(*(stage.put(each) for each in (*sign, *([] if rim is None else [rim]))))
     for number, window in enumerate(windows):
         written = number < slow or number == one.numel - 1
         run = motion.BEAT if number < slow else motion.QUICK if number < row else _FAST
+        fed = list(window.fed)
+        box = None
+        if rim is not None and sliding is not None:
+            box = rim.box(*sliding.begins(window.cell, one.shape), *sliding.reach)
+            fed[1] = np.arange(parts[1].numel)  # on the rim it multiplies zeros
         moves: list[Animation] = [
-            stage.light(block, fed, run)
-            for block, fed in zip(blocks, window.fed, strict=True)
-            if len(fed)
+            stage.light(block, elements, run)
+            for block, elements in zip(blocks, fed, strict=True)
+            if len(elements) and (rim is None or block is not blocks[0])
         ]
+        if rim is not None and box is not None:
+            if not number:
+                stage.keep(rim.frame)
+            moves.append(rim.move(box, run))
         if is_projected and len(window.fed[0]):
-            stations = list(zip(blocks, window.fed, strict=True))[:2]
+            stations = list(zip(blocks, fed, strict=True))[:2]
             end = [(made, np.array([window.cell]))] if len(blocks) < 3 else []
             if not number:
                 stage.keep(lines)
-            moves.append(lines.move([*stations, *end], run))
+            moves.append(lines.move([*stations, *end], run, box))
         if written:
             line = _line(stage, step, blocks, made, window)
             stage.play(*moves, *(stage.write_line(line) if line else stage.rub_out()))
@@ -136,7 +156,7 @@ def _tell(
             stage.scene.wait(motion.QUICK)
     if len(windows) == one.numel:
         return  # the last window stays as it was told
-    gone = [*sign, lines]
+    gone = [*sign, lines, *([] if rim is None else [rim.frame])]
     for each in gone:
         stage.forget(each)
     stage.play(
@@ -154,13 +174,52 @@ def _name_room(stage: Stage, record: TensorRecord) -> Margins:
     return half, 0.0, half, 0.0
 
 
+def _padded(stage: Stage, step: Step, parts: list[TensorRecord]) -> Sliding | None:
+    """Return how a kernel slides over one padded picture; None where none does."""
+    sliding = sliding_of(stage, step)
+    flat = len(parts) > 1 and all(len(each.shape) == 2 for each in parts[:2])
+    return sliding if sliding is not None and flat and any(sliding.padding) else None
+
+
+def _rim_room(
+    stage: Stage, parts: list[TensorRecord], one: TensorRecord, sliding: Sliding, name: Margins
+) -> Margins:
+    """Return room for the rim around a picture, as large as its cells may be at most."""
+    board, (down, across) = stage.canvas.artboard, sliding.padding
+    columns = sum((each.shape or (1,))[-1] for each in (*parts, one)) + 2 * across
+    rows = parts[0].shape[0] + 2 * down
+    cell = min(board.cell_max, board.stage.width / columns, board.stage.height / rows)
+    side = max(name[0], across * cell)
+    return side, down * cell, side, down * cell
+
+
+def _is_picture(block: TensorBlock) -> bool:
+    """Tell whether a block is so large that it is drawn as a picture, without cells."""
+    return not len(block.elements) and len(block.record.shape) == 2
+
+
+def _stops(stage: Stage, one: TensorRecord) -> Places:
+    """Return where the window stands on its way over a picture: first where its result is unlike
+    most, then from the top left corner to the bottom right one."""
+    values = stage.values(one)
+    assert values is not None
+    rows, columns = one.shape
+    flat = np.nan_to_num(values.ravel().astype(np.float64))
+    liveliest = int(np.argmax(np.abs(flat - np.median(flat))))
+    near = [liveliest + 1 if liveliest % columns + 1 < columns else liveliest - 1]
+    down = np.linspace(0, rows - 1, min(rows, _DOWN)).astype(int)
+    across = np.linspace(0, columns - 1, min(columns, _ACROSS)).astype(int)
+    way = (down[:, None] * columns + across).ravel()
+    return np.array([liveliest, *near, *way])
+
+
 def _windows(
-    parts: list[TensorRecord], one: TensorRecord, entries: Array, count: int
+    parts: list[TensorRecord], one: TensorRecord, entries: Array, cells: Places
 ) -> list[Window]:
-    """Return what feeds each of the first cells of a part of the result, in row-major order."""
+    """Return what feeds each of these cells of a part of the result."""
     inside = [{int(own): e for e, own in enumerate(origin_of(each))} for each in parts]
     windows = []
-    for cell, own in enumerate(origin_of(one)[:count]):
+    for cell, own in zip(cells.tolist(), origin_of(one)[cells], strict=True):
         mine = entries[entries[:, 0] == own]
         fed = tuple(
             np.array([places[int(e)] for e in np.sort(mine[mine[:, 1] == position, 2])], dtype=int)
