@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from manim import Animation
@@ -365,3 +366,40 @@ def test_a_tensor_without_a_name_shows_the_code_that_made_it(
     (step,) = [each for each in scene.trace.steps if each.expression == "u > 0"]
     shown = [each for each in scene.drawn if each.source == "code" and each.step == step.number]
     assert {each.text for each in shown} == {"u > 0"}
+
+
+STANDING = {
+    "row_again": ("x = torch.arange(12)\ny = x.reshape(3, 4)", "x.unsqueeze(0)"),
+    "ones": ("x = torch.arange(4).reshape(2, 2, 1)\ny = x.reshape(-1)", "x.squeeze(-1)"),
+    "copied": ("x = torch.arange(12)\ny = x.reshape(3, 4)", "x.contiguous()"),
+    "parted": ("x = torch.arange(12)\ny = x.reshape(3, 4)", "x.split(6)[1]"),
+    "no_turn": ("x = torch.arange(6).reshape(3, 2)", "x.permute(0, 1)"),
+    "no_move": ("x = torch.arange(9).reshape(3, 3)\ny = x + 1", "y.transpose(-2, 0)"),
+    "grown": ("x = torch.arange(2.0).reshape(2)\ny = x.resize_(4)", "y.fill_(1)"),
+}
+"""What is on stage in another shape than the last line needs it, or stays as it is."""
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of a cell for each of these."""
+    cells = {name: f"{made}\nz = {line}" for name, (made, line) in STANDING.items()}
+    script = write_cells(tmp_path_factory.mktemp("standing"), cells)
+    return trace_script(script, root=script.parent)
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+@pytest.mark.parametrize("cell", STANDING)
+def test_what_stands_in_another_shape_is_taken_from_there(
+    standing: Trace, cell: str, artboard: str
+) -> None:
+    made, line = STANDING[cell]
+    names: dict[str, Any] = {"torch": torch}
+    exec(f"{made}\nz = {line}", names)
+    scene = play_cell(standing, cell, artboard)
+    block = scene.block("z")
+    assert block.record.shape == tuple(names["z"].shape)
+    assert block.values is not None
+    assert block.values.tolist() == names["z"].flatten().tolist()
+    assert len(np.unique(block.pose.corners.round(), axis=0)) == names["z"].numel()
+    assert not scene.warnings

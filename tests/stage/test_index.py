@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,16 +164,59 @@ LARGE = {
     "copied": "x[[3, 1]]",
 }
 
+DEEP = {
+    "opened_row": "y[:, 1]",
+    "opened_column": "y[1, :, 2]",
+    "opened_last": "y[..., -1]",
+    "slice_behind": "x[3]",
+    "rows_behind": "x[1:3, 0]",
+    "columns_through": "x[:, :, 1:3]",
+    "batch": "z[2:5]",
+    "crop": "z[:, :, 4:20, 4:20]",
+    "one_of_batch": "z[6, 0, 3]",
+    "cuboids": "u[:, 2]",
+}
+MADE = {
+    "x": torch.arange(60).reshape(5, 3, 4),
+    "y": torch.arange(24).reshape(2, 3, 4),
+    "z": torch.arange(6272).reshape(8, 1, 28, 28),
+    "u": torch.arange(24).reshape(2, 3, 2, 2),
+}
+MAKING = {
+    name: f"torch.arange({each.numel()}).reshape{tuple(each.shape)}" for name, each in MADE.items()
+}
 
-def test_only_what_a_view_of_a_large_tensor_reads_is_lit(tmp_path: Path) -> None:
-    cells = {
-        name: f"x = torch.arange(60_000).reshape(150, 400)\ny = {line}"
+KEPT = "torch.tensor([True, False, True])"
+INDICES = [
+    *("torch.tensor(2), ::2", "torch.tensor(1)", "torch.tensor([1])", "torch.tensor(True)"),
+    *("[0, 2]", ":, [1]", "..., 1", "1:, None", "None, 0", "torch.tensor(2), torch.tensor(0)"),
+    *("x > 3", KEPT, "(torch.tensor(1), slice(1, 3))"),
+]
+
+TABLE = "x = torch.arange(12).reshape(3, 4)"
+CELLS = {
+    **{
+        f"large_{name}": f"x = torch.arange(60_000).reshape(150, 400)\ny = {line}"
         for name, line in LARGE.items()
-    }
-    script = write_cells(tmp_path, cells)
-    trace = trace_script(script, root=tmp_path)
+    },
+    **{name: f"{line[0]} = {MAKING[line[0]]}\na = {line}" for name, line in DEEP.items()},
+    **{index: f"{TABLE}\nr = x[{index}]" for index in INDICES},
+    "parts": "w = torch.linspace(0, 1, 6400).reshape(64, 100)\nr = w[3]\np = w[5, 7]",
+    "open": "x = torch.arange(12).reshape(2, 2, 3)\nr = x[x % 2 == 0]",
+    "solid": "x = torch.arange(30).reshape(5, 2, 3)\nr = x[x > 20]",
+}
+
+
+@pytest.fixture(scope="module")
+def picks(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The trace of one script with all the cells above."""
+    script = write_cells(tmp_path_factory.mktemp("picks"), CELLS)
+    return trace_script(script, root=script.parent)
+
+
+def test_only_what_a_view_of_a_large_tensor_reads_is_lit(picks: Trace) -> None:
     for name, line in LARGE.items():
-        own = trace.of_cell(name)
+        own = picks.of_cell(f"large_{name}")
         step = own.steps[-1]
         operand = step.operands[0].tensor
         assert operand is not None
@@ -214,45 +256,14 @@ def test_what_reads_more_than_one_element_is_not_reckoned(trace: Trace) -> None:
     assert not [each for each in scene.mobjects if isinstance(each, WrittenLine)]
 
 
-DEEP = {
-    "opened_row": "y[:, 1]",
-    "opened_column": "y[1, :, 2]",
-    "opened_last": "y[..., -1]",
-    "slice_behind": "x[3]",
-    "rows_behind": "x[1:3, 0]",
-    "columns_through": "x[:, :, 1:3]",
-    "batch": "z[2:5]",
-    "crop": "z[:, :, 4:20, 4:20]",
-    "one_of_batch": "z[6, 0, 3]",
-    "cuboids": "u[:, 2]",
-}
-MADE = {
-    "x": torch.arange(60).reshape(5, 3, 4),
-    "y": torch.arange(24).reshape(2, 3, 4),
-    "z": torch.arange(6272).reshape(8, 1, 28, 28),
-    "u": torch.arange(24).reshape(2, 3, 2, 2),
-}
-MAKING = {
-    name: f"torch.arange({each.numel()}).reshape{tuple(each.shape)}" for name, each in MADE.items()
-}
-
-
-@pytest.fixture(scope="module")
-def deep_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    """The trace of a script that picks of tensors with three and four dimensions."""
-    cells = {name: f"{line[0]} = {MAKING[line[0]]}\na = {line}" for name, line in DEEP.items()}
-    script = write_cells(tmp_path_factory.mktemp("deep"), cells)
-    return trace_script(script, root=script.parent)
-
-
 @pytest.mark.parametrize(
     ("cell", "artboard"),
     list(zip(DEEP, itertools.cycle(ARTBOARDS), strict=False)),
 )
 def test_rulers_light_what_torch_picks_of_a_block_with_depth(
-    deep_trace: Trace, cell: str, artboard: str
+    picks: Trace, cell: str, artboard: str
 ) -> None:
-    scene, line = play_cell(deep_trace, cell, artboard), DEEP[cell]
+    scene, line = play_cell(picks, cell, artboard), DEEP[cell]
     source = MADE[line[0]]
     picked = eval(line, dict(MADE))
     assert not scene.warnings
@@ -267,10 +278,10 @@ def test_rulers_light_what_torch_picks_of_a_block_with_depth(
         assert min(asked[dim]) in each
 
 
-def test_a_cell_that_is_picked_is_covered_by_none_that_is_not(deep_trace: Trace) -> None:
+def test_a_cell_that_is_picked_is_covered_by_none_that_is_not(picks: Trace) -> None:
     for cell in ("rows_behind", "columns_through", "cuboids"):
         line = DEEP[cell]
-        block = play_cell(deep_trace, cell).block(line[0])
+        block = play_cell(picks, cell).block(line[0])
         chosen = np.zeros(block.record.numel, dtype=bool)
         chosen[eval(line, dict(MADE)).flatten().numpy()] = True
         front, pose = chosen & (block.pose.far == block.pose.far[chosen].min()), block.pose
@@ -279,8 +290,8 @@ def test_a_cell_that_is_picked_is_covered_by_none_that_is_not(deep_trace: Trace)
         assert (block.dims[~chosen & pose.shown] > 0).all()
 
 
-def test_a_slab_is_cut_open_to_the_picture_that_is_picked(deep_trace: Trace) -> None:
-    scene = play_cell(deep_trace, "batch")
+def test_a_slab_is_cut_open_to_the_picture_that_is_picked(picks: Trace) -> None:
+    scene = play_cell(picks, "batch")
     block = scene.block("z")
     sight = block.sight
     assert sight is not None
@@ -295,10 +306,8 @@ def test_a_slab_is_cut_open_to_the_picture_that_is_picked(deep_trace: Trace) -> 
     assert np.allclose(result, wanted)
 
 
-def test_what_is_read_of_a_large_table_keeps_its_colours(tmp_path: Path) -> None:
-    made = "w = torch.linspace(0, 1, 6400).reshape(64, 100)"
-    script = write_cells(tmp_path, {"parts": f"{made}\nr = w[3]\np = w[5, 7]"})
-    stage = play_cell(trace_script(script, root=tmp_path), "parts").stage
+def test_what_is_read_of_a_large_table_keeps_its_colours(picks: Trace) -> None:
+    stage = play_cell(picks, "parts").stage
     fills, (w, r, p) = stage.fills, (stage.record(stage.names[name]) for name in "wrp")
     image, row = fills.image(w), fills.colors(r, np.arange(100))
     assert image is not None
@@ -319,25 +328,18 @@ def test_a_row_of_indices_is_told_along_the_dimension_that_it_picks_from(
     assert found == dim or torch.equal(other, picked)
 
 
-def test_a_row_of_truths_lights_the_rows_that_are_true(tmp_path: Path) -> None:
-    keep = "torch.tensor([True, False, True])"
-    script = write_cells(tmp_path, {"kept": f"x = torch.arange(12).reshape(3, 4)\nr = x[{keep}]"})
-    scene = play_cell(trace_script(script, root=tmp_path), "kept")
+def test_a_row_of_truths_lights_the_rows_that_are_true(picks: Trace) -> None:
+    scene = play_cell(picks, KEPT)
     assert lit(scene) == {(0, 2)}
     assert not scene.warnings
 
 
-def test_a_mask_of_a_block_with_depth_hides_none_that_it_chooses(tmp_path: Path) -> None:
-    cells = {
-        "open": "x = torch.arange(12).reshape(2, 2, 3)\nr = x[x % 2 == 0]",
-        "solid": "x = torch.arange(30).reshape(5, 2, 3)\nr = x[x > 20]",
-    }
-    trace = trace_script(write_cells(tmp_path, cells), root=tmp_path)
+def test_a_mask_of_a_block_with_depth_hides_none_that_it_chooses(picks: Trace) -> None:
     for cell, mode, chosen in (
         ("open", "open", torch.arange(12) % 2 == 0),
         ("solid", "solid", torch.arange(30) > 20),
     ):
-        scene = play_cell(trace, cell)
+        scene = play_cell(picks, cell)
         block = scene.block("x")
         assert block.mode == mode
         assert not scene.warnings
@@ -346,27 +348,11 @@ def test_a_mask_of_a_block_with_depth_hides_none_that_it_chooses(tmp_path: Path)
         assert not block._hidden()[near & chosen.numpy()].any()
 
 
-INDICES = [
-    *("torch.tensor(2), ::2", "torch.tensor(1)", "torch.tensor([1])", "torch.tensor(True)"),
-    *("[0, 2]", ":, [1]", "..., 1", "1:, None", "None, 0", "torch.tensor(2), torch.tensor(0)"),
-    *("x > 3", "torch.tensor([True, False, True])", "(torch.tensor(1), slice(1, 3))"),
-]
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    """The trace of a cell for each of these indices."""
-    made = "x = torch.arange(12).reshape(3, 4)"
-    cells = {f"i{at}": f"{made}\nr = x[{index}]" for at, index in enumerate(INDICES)}
-    script = write_cells(tmp_path_factory.mktemp("indexed"), cells)
-    return trace_script(script, root=script.parent)
-
-
 @pytest.mark.parametrize("index", INDICES)
-def test_a_view_is_told_by_its_memory_and_a_copy_by_its_cells(indexed: Trace, index: str) -> None:
+def test_a_view_is_told_by_its_memory_and_a_copy_by_its_cells(picks: Trace, index: str) -> None:
     x = torch.arange(12).reshape(3, 4)
     r = eval(f"x[{index}]", {"torch": torch, "x": x})
-    scene = play_cell(indexed, f"i{INDICES.index(index)}")
+    scene = play_cell(picks, index)
     hops = any(isinstance(each, Hops) for each in scene.mobjects)
     reckoned = any(each.source == "offset" for each in scene.drawn)  # of one element
     is_view = r.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()

@@ -420,7 +420,9 @@ def test_the_checker_sees_an_empty_frame_and_two_things_lit() -> None:
     assert flaws_at_rest(kept, before) == ["two things are lit: '4', from an earlier line, and '5'"]
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3), (2, 2, 0)])
+@pytest.mark.parametrize(
+    "shape", [(0,), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3), (2, 2, 0), (1, 4, 0)]
+)
 def test_a_tensor_without_elements_has_no_extent_along_its_zero(shape: Shape) -> None:
     picture = form(shape)
     slices, rows, columns = (None,) * (3 - len(shape)) + shape

@@ -141,6 +141,12 @@ class Cast(Following, Labels, Lights, Landing):
             family = self.roomier(records, line=False) if len(records) > 1 else "in_place"
             self.arrange(family, records, bare=len(records) > 1)
 
+    def block_as(self, record: TensorRecord) -> TensorBlock:
+        """Return the block of a tensor, alone on stage and in the tensor's own shape."""
+        if self.block_of(record).record.shape != record.shape:
+            self.exchange(record)
+        return self.blocks[-1]
+
     def merge(self, record: TensorRecord, home: Placement, starts: Points) -> None:
         """Let a tensor take the place of all that are on stage: its cells stand at ``starts``
         (n, 2), where those of the others did, and slide to their own places."""

@@ -191,7 +191,7 @@ def slab(shape: Shape, order: tuple[int, ...] | None = None) -> Form:
     depth = SLAB if slices == 1 else min(2.0, 0.4 + tall * slices / max(rows, columns, 1))
     if not np.prod(shape, dtype=np.int64):  # as large as its cells would be, but for the thickness
         wide, tall = min(_SLAB_WIDE, columns or _NONE), min(_SLAB_TALL, rows or _NONE)
-        depth = {0: _NONE, 1: 0.0}.get(slices, depth)
+        depth = depth if slices > 1 else _NONE * (len(drawn) > 2)
     one = np.zeros(1)
     return Form(
         shape,

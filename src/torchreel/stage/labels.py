@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from manim import Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
+import numpy as np
+from manim import DL, UR, Animation, FadeIn, FadeOut, Mobject, Scene, VGroup
 
 from torchreel.records import Drawn, TensorRecord, Trace
 from torchreel.stage import motion
@@ -57,20 +58,28 @@ class Labels(Floor):
                 return made
         return None
 
-    def relabel(self, record: TensorRecord, dims: dict[int, int]) -> None:
-        """Let the brackets of the last block speak of another tensor; ``dims`` maps old to new."""
+    def leave_title(self) -> bool:
+        """Let the title of the last block go, and tell whether it had one."""
+        block = self.block
+        if block is None or block.title is None:
+            return False
+        old, block.title = block.title, None
+        self.play(FadeOut(old, run_time=motion.QUICK))
+        return True
+
+    def relabel(self, record: TensorRecord, dims: dict[int, int], *, titled: bool) -> None:
+        """Let the brackets of the last block speak of another tensor, and its title, where it had
+        one and has room; ``dims`` maps old to new."""
         block = self.block
         assert block is not None
         for bracket in block.brackets:
             bracket.speak_of(record, dims)
-        if block.title is not None:
-            old = block.title
-            placed = replace(block.placement, shape=record.shape, pose=block.pose)
-            made = self._make_title(record, placed)
-            if made is None:
-                return
+        placed = replace(block.placement, shape=record.shape, pose=block.pose)
+        made = self._make_title(record, placed) if titled else None
+        around = [*block.brackets, *(boxes.bracket for boxes in block.boxes)]
+        if made is not None and not any(_meet(made, each) for each in around):
             block.title = made
-            self.play(FadeOut(old, run_time=motion.QUICK), FadeIn(made, run_time=motion.QUICK))
+            self.play(FadeIn(made, run_time=motion.QUICK))
 
     def label(self, placement: Placement) -> None:
         """Make the brackets, the lines between slices and the title of the last block."""
@@ -152,6 +161,13 @@ class Labels(Floor):
         if not new or is_plain(record):
             return None
         return badge_beside(self.canvas, record, placement, self.room)
+
+
+def _meet(one: Mobject, other: Mobject) -> bool:
+    """Tell whether the boxes around two mobjects share anything."""
+    low = np.maximum(one.get_corner(DL), other.get_corner(DL))
+    high = np.minimum(one.get_corner(UR), other.get_corner(UR))
+    return bool((low[:2] < high[:2]).all())
 
 
 def _left_out(record: TensorRecord, repeat: int) -> list[int]:

@@ -39,9 +39,13 @@ def values_of(trace: Trace, record: TensorRecord) -> Array | None:
 
 
 def whole_of_storage(trace: Trace, storage: int) -> TensorRecord | None:
-    """Return a tensor of the trace that covers a storage in its own order, or None."""
-    for record in trace.tensors:
-        if record.storage == storage and record.numel == record.storage_size:
+    """Return a tensor of the trace that covers a storage in its own order, or None: so does no
+    tensor where the storage grew."""
+    own = [each for each in trace.tensors if each.storage == storage]
+    if len({(each.dtype, each.storage_size) for each in own}) > len({each.dtype for each in own}):
+        return None
+    for record in own:
+        if record.numel == record.storage_size:
             places = memory_positions(record).ravel()
             if np.array_equal(places, np.arange(record.storage_size)):
                 return record

@@ -37,7 +37,7 @@ def part(stage: Stage, step: Step) -> None:
     parts = [record for record, _ in shown]
     places = [None if each is None else np.asarray(each[:, 1], dtype=np.int64) for _, each in shown]
     known = [each for each in places if each is not None]
-    block = stage.block_of(source)
+    block = stage.block_as(source)
     if block.has_cells and len(known) == len(parts) and known:
         stage.scene.wait(motion.QUICK)
         left_out = np.ones(source.numel, dtype=bool)

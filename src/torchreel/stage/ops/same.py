@@ -10,5 +10,5 @@ from torchreel.stage.stage import Stage
 @choreography("same", fills="identity")
 def same(stage: Stage, step: Step) -> None:
     """Play a step that gives back its operand: the block stays, and is lit."""
-    block = stage.block_of(stage.record(step.results[0]))
+    block = stage.block_as(stage.record(step.results[0]))
     stage.play(stage.light(block))

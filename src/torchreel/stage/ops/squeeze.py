@@ -13,31 +13,33 @@ from torchreel.stage.wirebox import WireBoxes
 def unsqueeze(stage: Stage, step: Step) -> None:
     """Play a step that adds a dimension of size 1."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
-    block = stage.block_of(source)
+    block = stage.block_as(source)
     if not block.has_cells or len(visible(result.shape)[0]) > 3:
         stage.exchange(result)
         return
     dim = _added(source.shape, result.shape, stage.literal(step, 0, "dim"))
+    titled = stage.leave_title()  # it may stand where a bracket will be
     block.become_tensor(result)
     stage.wrap(WireBoxes(stage.canvas, block, result, dim))
     kept = [other for other in range(len(result.shape)) if other != dim]
-    stage.relabel(result, dict(enumerate(kept)))
+    stage.relabel(result, dict(enumerate(kept)), titled=titled)
 
 
 @choreography("squeeze", fills="identity", room=(30, 84, 84, 30))
 def squeeze(stage: Stage, step: Step) -> None:
     """Play a step that takes dimensions of size 1 away."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
-    block = stage.block_of(source)
+    block = stage.block_as(source)
     if not block.has_cells or len(visible(source.shape)[0]) > 3:
         stage.exchange(result)
         return
+    titled = stage.leave_title()
     gone = _removed(source.shape, result.shape, stage.literal(step, 0, "dim"))
     for dim in reversed(gone):
         stage.unwrap(source, dim)
     block.become_tensor(result)
     kept = [dim for dim in range(len(source.shape)) if dim not in gone]
-    stage.relabel(result, {dim: place for place, dim in enumerate(kept)})
+    stage.relabel(result, {dim: place for place, dim in enumerate(kept)}, titled=titled)
 
 
 def _added(before: Shape, after: Shape, argument: str | None) -> int:

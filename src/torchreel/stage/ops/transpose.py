@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchreel.records import Step
 from torchreel.stage import motion
 from torchreel.stage.block import BlockAnimation, TensorBlock
-from torchreel.stage.memory import memory_positions
+from torchreel.stage.memory import memory_positions, reading
 from torchreel.stage.registry import choreography
 from torchreel.stage.stage import Stage
 from torchreel.stage.strides import Hops, StrideArrows, stride_room
@@ -33,6 +33,10 @@ from torchreel.stage.strides import Hops, StrideArrows, stride_room
 def transpose(stage: Stage, step: Step) -> None:
     """Play a step that reads the same memory along other dimensions."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
+    if reading(source) == reading(result):  # no dimension has another place
+        stage.exchange(result)
+        stage.play(stage.light(stage.blocks[-1]))
+        return
     pads = [stride_room(stage.canvas.artboard)] * 2
     before, after = stage.arrange("left_right", [source], [result], symbols=["→"], pads=pads)
     canvas, tape = stage.canvas, stage.tape

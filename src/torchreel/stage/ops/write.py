@@ -71,10 +71,7 @@ def _block(stage: Stage, source: TensorRecord) -> TensorBlock:
     for block in sorted(alike, key=lambda block: block.record.id != source.id):
         block.become_tensor(source)
         return block
-    block = stage.block_of(source)
-    if block.record.shape != source.shape:
-        stage.exchange(source)
-    return stage.blocks[-1]
+    return stage.block_as(source)
 
 
 def _is_seen_alike(one: TensorRecord, other: TensorRecord) -> bool:
