@@ -23,9 +23,8 @@ def copy(stage: Stage, step: Step) -> None:
     """Play a step that copies a tensor into memory of its own, or finds nothing to copy."""
     source, result = stage.record(stage.operand(step)), stage.record(step.results[0])
     if source.storage == result.storage:
-        block = stage.block_as(source)
-        block.become_tensor(result)
-        stage.play(stage.light(block))
+        stage.exchange(result)
+        stage.play(stage.light(stage.blocks[-1]))
         return
     _stand(stage, source, result, copy_memory(stage, source, result))
 
