@@ -134,3 +134,23 @@ def test_a_message_that_is_printed_is_whole(clashes: Trace) -> None:
         torch.ones(3, 2) + torch.ones(4)
     rows = [each.text for each in scene.sources_on_stage() if each.source == "printed"]
     assert " ".join(row.strip() for row in rows) == str(raised.value)
+
+
+@pytest.mark.parametrize("laps", [2, 10])
+def test_what_raises_in_a_training_loop_ends_the_film(laps: int, tmp_path: Path) -> None:
+    code = (
+        f"data = [torch.ones(4, 2)] * {laps} + [torch.ones(4, 3)]\n"
+        "w = torch.zeros(2, requires_grad=True)\nsgd = torch.optim.SGD([w], lr=0.1)\n"
+        "for batch in data:\n    sgd.zero_grad()\n    loss = (batch @ w - 1).square().mean()\n"
+        "    loss.backward()\n    sgd.step()\n"
+    )
+    (tmp_path / "s.py").write_text(f"import torch\n# %% train\n{code}")
+    traced = trace_script(tmp_path / "s.py", root=tmp_path)
+    with pytest.raises(RuntimeError) as raised:
+        torch.ones(4, 3) @ torch.zeros(2)
+    scene = play_cell(traced, "train", "film")
+    assert scene.warnings == []
+    told = [each for each in scene.drawn if each.source == "raised"]
+    assert "".join(each.text for each in told) == f"RuntimeError: {raised.value}"
+    assert {each.cue for each in told} == {len(scene.cues)}
+    assert scene.cues[-1].lap == laps + 1

@@ -92,6 +92,7 @@ class LessonScene(Scene):
         self._before: Frame | None = None
         self.playing: Run | None = None
         self._bound = 0
+        self._end: Run | None = None
         self._tape_waits = False
         self.poster_time = 0.0
         self._poster_score = -1
@@ -143,8 +144,7 @@ class LessonScene(Scene):
         theme = self.canvas.theme
         assert isinstance(self.camera, Camera), "TorchReel draws with Manim's cairo renderer"
         self.camera.background_color = ManimColor.from_rgb(tuple(theme.bg))
-        end = self._end()
-        self._runs = [*shown_runs(self.trace), *([] if end is None else [end])]
+        self._runs = shown_runs(self.trace)
         self.stage = Stage(self, self.trace, self.canvas)
         self.network = Network(self, self.trace, self.canvas)
         self.autograd = Autograd(
@@ -166,6 +166,9 @@ class LessonScene(Scene):
         self._runs = self.training.runs(self._runs)
         self.loops = Loops(self.trace, self._is_drawn_by_act, self.training.loops)
         self._runs = self.loops.runs(self._runs)
+        end = self._end = _end_of(self.trace)
+        if end is not None and not any(run is end for run in self._runs):
+            self._runs.append(end)
         if self._recorded is not None:
             self.add(recorded_label(self.canvas, self.trace.environment, self._recorded))
         if self.canvas.artboard.code is not None:
@@ -202,7 +205,7 @@ class LessonScene(Scene):
         start, self.playing = self._now(), run
         steps = [self.trace.steps[number] for number in run.steps]
         self._bind_before(run)
-        if trains := self.training.covers(run):
+        if trains := run is not self._end and self.training.covers(run):
             self._leave(self.training)
             self._say_nothing()
         if self._code is not None:
@@ -232,7 +235,7 @@ class LessonScene(Scene):
                 self.autograd.printed(run)
                 self.network.show_whole(run)
             self._show_printed(run)
-            if run is self._end():
+            if run is self._end and not run.steps:
                 self._show_end()
         self.wait(hold if run is not self._runs[-1] else hold + motion.BEAT)
         self._end_cue(run, start)
@@ -443,12 +446,6 @@ class LessonScene(Scene):
         room = self._room_to_print(message_lines(step.clash), lap)
         if room is not None:
             self._print(message_of(self.canvas, step.clash, step.number, room, lap))
-
-    def _end(self) -> Run | None:
-        """Return the run that ended the script where no torch call but Python raised."""
-        last = self.trace.runs[-1] if self.trace.error is not None else None
-        idle = last is not None and not (last.steps or last.printed or last.changed or last.plain)
-        return last if idle else None
 
     def _show_end(self) -> None:
         """Show what ended the script: its line red, its message in the place of the strip."""
@@ -667,3 +664,16 @@ class LessonScene(Scene):
                 f"The lines still to play are: {lines}.",
             )
         )
+
+
+def _end_of(trace: Trace) -> Run | None:
+    """Return the run in which an exception ended the script: that of the torch call that raised it,
+    else the last one, in which nothing came of it."""
+    error = trace.error
+    if error is None:
+        return None
+    clash = trace.steps[-1].clash if trace.steps else None
+    if clash is not None and (clash.type, clash.message) == (error.type, error.message):
+        return trace.runs[trace.steps[-1].run]
+    last = trace.runs[-1]
+    return None if last.steps or last.printed or last.changed or last.plain else last

@@ -102,11 +102,12 @@ class TrainingLoop:
         return runs if self.training is None else shown_runs(self.trace, self.training, runs)
 
     def covers(self, run: Run) -> bool:
-        """Tell whether a run is of the loop."""
+        """Tell whether a run is of the loop: its own, or one of its laps that raised nothing."""
         training = self.training
-        if training is None:
-            return False
-        return run.statement == training.statement or id(run) in self._laps
+        if training is None or run.statement == training.statement:
+            return training is not None
+        raised = any(self.trace.steps[each].clash for each in run.steps)
+        return id(run) in self._laps and not raised
 
     def laps(self, run: Run) -> int:
         """Return how many laps a run stands for."""
