@@ -615,6 +615,46 @@ def test_a_loss_is_no_share_and_a_learning_rate_is_none() -> None:
     assert not _are_shares(np.array([0.5, 1.5]))
 
 
+STEPPED = """model = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+def train():
+    for part in x.split(3):
+        with torch.autocast("cpu", enabled=False):
+            loss = model(part).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+def measured():
+    with torch.no_grad():
+        return model(x).square().mean().item()
+
+for epoch in range(5):
+    train()
+    print(f"epoch {epoch}: {measured():.4f}")
+"""
+
+
+def test_laps_are_told_as_they_were_in_blocks_and_functions(tmp_path: Path) -> None:
+    """Nor does an epoch's measuring come after the curve of all epochs; what it printed does."""
+    trace = _cell(tmp_path, "stepped", STEPPED)
+    scene = play_cell(trace, "stepped", "film")
+    assert scene.warnings == []
+    laps: dict[str, list[str]] = {}
+    for cue in scene.cues:
+        told = [d.text for d in scene.drawn if d.cue == cue.number and d.source == "lap"]
+        if told and cue.laps == 1:
+            laps.setdefault(_line(trace.of_cell("stepped"), cue), []).append(told[-1])
+    each = ["1/20", "2/20", "3/20"]
+    assert laps["loss = model(part).square().mean()"] == laps["loss.backward()"] == each
+    assert scene.cues[-1].laps == 17
+    names: dict[str, Any] = {}
+    exec(SETUP + STEPPED, names)
+    printed = [d.text for d in scene.drawn if d.source == "printed"]
+    assert printed[-1] == f"epoch 4: {names['measured']():.4f}"
+
+
 TURNS = """first, second = nn.Linear(4, 4), nn.Linear(4, 1)
 one = torch.optim.SGD(first.parameters(), lr=0.1)
 other = torch.optim.SGD(second.parameters(), lr=0.1)

@@ -279,3 +279,54 @@ def test_a_global_that_a_function_binds_is_a_series_of_the_loop_that_calls_it(lo
     assert series.statement == next(
         each.number for each in loops.cell("hooked").statements if "step in" in each.text
     )
+
+
+INSIDE = """
+import torch
+
+def halves(n):
+    for k in range(n):
+        yield torch.full((1,), k / 2)
+
+def doubled(part):
+    with torch.no_grad():
+        twice = part * 2
+    return twice
+
+# %% inside
+for epoch in range(4):
+    for part in halves(5):
+        whole = doubled(part)
+    last = whole + epoch
+after = last + 1
+
+# %% own
+def inner(rows):
+    for row in rows:
+        if row[0] > 1:
+            lit = row * 3
+for outer in range(3):
+    inner(torch.arange(4.0).reshape(4, 1))
+"""
+
+
+def test_a_run_tells_the_laps_it_is_in(trace: Callable[..., Trace]) -> None:
+    """In functions and blocks too; what waits in a generator's own loop is not in that."""
+    traced = trace(INSIDE)
+    assert traced.error is None
+
+    def laps(cell: str, text: str, *headers: str) -> list[tuple[int, ...]]:
+        numbers = {each.text: each.number for each in traced.cell(cell).statements}
+        return [
+            tuple(run.lap_of(numbers[header]) for header in headers)
+            for run in traced.runs
+            if (run.cell, run.statement) == (cell, numbers[text]) and run.changed
+        ]
+
+    epochs, parts = "for epoch in range(4):", "for part in halves(5):"
+    assert laps("inside", "last = whole + epoch", epochs, parts) == [(k, 0) for k in (1, 2, 3, 4)]
+    kept = [(k, 5 * (k - 1) + j) for k in (1, 2, 3, 4) for j in (1, 2, 3)]
+    assert set(laps("inside", "whole = doubled(part)", epochs, parts)) == set(kept)
+    assert laps("inside", "after = last + 1", epochs, parts) == [(0, 0)]
+    lit = laps("own", "lit = row * 3", "for outer in range(3):", "for row in rows:")
+    assert lit == [(k, 4 * (k - 1) + j) for k in (1, 2, 3) for j in (3, 4)]
