@@ -630,9 +630,12 @@ def measured():
     with torch.no_grad():
         return model(x).square().mean().item()
 
-for epoch in range(5):
-    train()
-    print(f"epoch {epoch}: {measured():.4f}")
+def fit(epochs):
+    for epoch in range(epochs):
+        train()
+        print(f"epoch {epoch}: {measured():.4f}")
+
+fit(5)
 """
 
 
@@ -649,6 +652,9 @@ def test_laps_are_told_as_they_were_in_blocks_and_functions(tmp_path: Path) -> N
     each = ["1/20", "2/20", "3/20"]
     assert laps["loss = model(part).square().mean()"] == laps["loss.backward()"] == each
     assert scene.cues[-1].laps == 17
+    counted = [d.text for d in scene.drawn if d.source == "plain"]
+    assert {"epoch", "0"} <= {*counted}
+    assert "epochs" not in counted
     names: dict[str, Any] = {}
     exec(SETUP + STEPPED, names)
     printed = [d.text for d in scene.drawn if d.source == "printed"]

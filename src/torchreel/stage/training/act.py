@@ -30,6 +30,7 @@ from torchreel.stage.training.facts import (
     seen_after,
     seen_at,
     shown_runs,
+    targets_of,
     training_of,
 )
 from torchreel.stage.training.gradients import (
@@ -308,11 +309,14 @@ class TrainingLoop:
     def _counters(self, run: Run) -> dict[str, tuple[str, int]]:
         """Return the whole numbers that loops around this one count with, as they are now."""
         found: dict[str, tuple[str, int]] = {}
-        statements = {each.number: each for each in self.trace.cells[0].statements}
+        names = {
+            each.number: targets_of(each.text)
+            for each in self.trace.cells[0].statements
+            if each.number in self.loops
+        }
         for at, each in enumerate(self.trace.runs):
-            loop = each.statement in statements and statements[each.statement].kind == "loop"
-            if loop:
-                found |= {k: (v, at) for k, v in each.plain.items() if v.isdigit()}
+            own = names.get(each.statement, ())
+            found |= {k: (v, at) for k, v in each.plain.items() if k in own and v.isdigit()}
             if each is run:
                 break
         return dict(list(found.items())[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,7 @@ from torchreel.stage.nets.sample import Floats, weight_of
 from torchreel.stage.printout import lines_of
 from torchreel.stage.training.byhand import BY_HAND
 from torchreel.stage.training.passes import first_matrix, weight_left
+from torchreel.syntax import parse
 
 _LOOKED_AT = 200
 """So many different values of a series are looked at to tell what it is."""
@@ -77,6 +79,15 @@ def training_of(trace: Trace) -> Training | None:
         share = _share(trace, loop, losses)
         return Training(loop, laps, losses, share, learners, steps)
     return None
+
+
+def targets_of(header: str) -> set[str]:
+    """Return the names that a loop's header binds: ``epoch`` of ``for epoch in range(epochs):``."""
+    try:
+        target = getattr(parse(f"{header} pass").body[0], "target", None)
+    except SyntaxError:
+        return set()
+    return {each.id for each in ast.walk(target or ast.Pass()) if isinstance(each, ast.Name)}
 
 
 def points_of(trace: Trace, series: int) -> Floats:
