@@ -97,6 +97,12 @@ def test_no_text_reads_as_zero_for_a_number_that_is_not() -> None:
             assert text is None or float(text.replace("−", "-")) != 0
 
 
+def test_a_small_number_has_an_exponent_only_where_its_digits_have_no_room() -> None:
+    assert [write(0.0007, chars) for chars in (6, 5, 4)] == ["0.0007", ".0007", "7e−4"]
+    assert [write(-0.00007, chars) for chars in (6, 5)] == ["−7e−5"] * 2
+    assert write_all(np.array([0.103, 0.0007]), 5) == [".103", ".0007"]
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_identity_ramp_gets_lighter_all_the_way(theme: str) -> None:
     luminance = [_luminance(identity(i, 12, THEMES[theme].name)) for i in range(12)]

@@ -724,3 +724,32 @@ def test_a_loss_without_a_name_has_its_curve(tmp_path: Path) -> None:
         norm_text(names["loss"].item())
     }
     assert "F.cross_entropy(…)" in {each.text for each in scene.drawn}
+
+
+ALONE = """line = nn.Linear(1, 1)
+sgd = torch.optim.SGD(line.parameters(), lr=0.1)
+for lap in range(30):
+    sgd.zero_grad()
+    loss = (line(x[:, :1]) - 2 * x[:, :1]).square().mean()
+    loss.backward()
+    sgd.step()
+    weights.append(line.weight.item())
+"""
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_a_weight_of_one_number_is_written_below_the_curve(tmp_path: Path, board: str) -> None:
+    """Replays it: what is written on the tile, and in the card of the step, is the weight."""
+    lines = ALONE.replace("    weights.append(line.weight.item())\n", "")
+    scene = play_cell(_cell(tmp_path, "alone", lines), "alone", board)
+    assert scene.warnings == []
+    names: dict[str, Any] = {"weights": []}
+    exec(SETUP + ALONE, names)
+    last = [each for each in scene.drawn if each.cue == scene.cues[-1].number]
+    assert {f"{names['weights'][-1]:.2f}"} == {
+        each.text.replace(MINUS, "-") for each in last if each.source == "value"
+    }
+    assert "weight" in {each.text for each in last if each.source == "name"}
+    weights = {f"{each:.2f}" for each in names["weights"][:3]}
+    told = {each.text.replace(MINUS, "-") for each in scene.drawn if each.source == "reach"}
+    assert weights & told

@@ -13,8 +13,9 @@ MINUS = "\N{MINUS SIGN}"
 _READ = 100
 """Of more numbers nobody compares how they are written."""
 
-_SMALL, _SMALLEST = 0.01, 0.001
-"""Below the one, two decimals say too little of a value; below the other, three."""
+_SMALL, _SMALLEST, _LEAST = 0.01, 0.001, 0.0001
+"""Below the first, two decimals say too little of a value; below the second three, and below the
+third it has an exponent."""
 
 
 def write_all(values: NDArray[np.generic], chars: int) -> list[str] | None:
@@ -63,8 +64,11 @@ def _candidates(value: complex | float | int | bool, decimals: int) -> list[str]
     if math.isinf(value):
         return ["inf" if value > 0 else "-inf"]
     size = abs(value)
-    if size >= 10_000 or 0 < size < _SMALLEST:
+    if size >= 10_000 or 0 < size < _LEAST:
         return [_exponent(value)]
+    if 0 < size < _SMALLEST:
+        digits = f"{value:.4f}"
+        return [digits, _without_zero(digits), _exponent(value)]
     if size >= 100 or value == int(value):
         short = _exponent(value)
         whole = [f"{value:.0f}.", *([short] if float(short) == value else [])]
@@ -84,11 +88,11 @@ def _alike(texts: list[str]) -> list[str]:
 
 
 def _has_small(values: NDArray[np.generic]) -> bool:
-    """Tell whether a value has its first digit in the third decimal place."""
+    """Tell whether a value has its first digit in the third or fourth decimal place."""
     if not np.issubdtype(values.dtype, np.floating):
         return False
     sizes = np.abs(values)
-    return bool(np.any((sizes >= _SMALLEST) & (sizes < _SMALL)))
+    return bool(np.any((sizes >= _LEAST) & (sizes < _SMALL)))
 
 
 def _without_zero(text: str) -> str:

@@ -300,7 +300,13 @@ class TrainingLoop:
     def _below_rest(self, training: Training, lap: int, printed: Run | None) -> VGroup:
         """Return what stands below the curve at a lap: what a run printed, and the lap."""
         lit = self._lap(training, lap)
-        return chip_row(self.canvas, [(lit,)]) if printed is None else self._printout(printed, lit)
+        if printed is not None:
+            return self._printout(printed, lit)
+        learner, *others = training.learners or (None,)
+        if learner is None or others or not learner.name:
+            return chip_row(self.canvas, [(lit,)])
+        name = Drawn(0, learner.name, "name", tensor=learner.first)
+        return chip_row(self.canvas, [(lit,), (name,)], color=self.canvas.theme.param)
 
     def _lap(self, training: Training, lap: int) -> Drawn:
         index = (training.statement, lap, training.laps)

@@ -105,7 +105,8 @@ def _reach(tile: Floats, trace: Trace, source: Drawn) -> Drawn | None:
     most = float(tile.item() if tile.size == 1 else np.abs(tile).max(initial=0.0))
     if not np.isfinite(most) or source.tensor not in trace.values:
         return None
-    text = numerals.write(most, 6) if abs(most) >= 10 else _short(most)
+    alone = tile.size == 1 or abs(most) >= 10
+    text = numerals.write(most, 6) if alone else _short(most)
     sign = "" if tile.size == 1 else "±"
     return None if text is None else replace(source, text=f"{sign}{text}")
 

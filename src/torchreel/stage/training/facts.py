@@ -165,14 +165,17 @@ def loss_from(trace: Trace, training: Training, began: Backward) -> int | None:
 
 def versions_of(trace: Trace, training: Training, learner: Learner) -> list[tuple[int, Floats]]:
     """Return the laps after which a matrix is known, and its versions; lap 0 is before them."""
-    first = weight_of(trace, learner.first)
-    found = [] if first is None else [(0, first)]
-    laps = laps_of(trace, training.statement)
+    return [(lap, numbers) for lap, numbers, _ in records_of(trace, training, learner)]
+
+
+def records_of(trace: Trace, training: Training, learner: Learner) -> list[tuple[int, Floats, int]]:
+    """Return the versions of a matrix with their laps and the records that hold them."""
+    laps, known = laps_of(trace, training.statement), [(0, learner.first)]
     for step, update in _updates(trace, training, learner):
-        after = weight_of(trace, update.after)
-        lap = laps[id(trace.runs[trace.steps[step].run])]
-        found += [] if after is None else [(lap, after)]
-    return [each for each in found if each[1].shape == found[0][1].shape]
+        known.append((laps[id(trace.runs[trace.steps[step].run])], update.after))
+    found = [(lap, weight_of(trace, each), each) for lap, each in known]
+    there = [(lap, numbers, each) for lap, numbers, each in found if numbers is not None]
+    return [each for each in there if each[1].shape == there[0][1].shape]
 
 
 def _updates(

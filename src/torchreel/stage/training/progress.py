@@ -19,7 +19,7 @@ from torchreel.stage.training.facts import (
     Training,
     classes_of,
     points_of,
-    versions_of,
+    records_of,
 )
 from torchreel.stage.training.tiles import TILES, TileShelf, liveliest
 
@@ -29,7 +29,7 @@ _NARROW = 560.0
 _STACKED = 2
 """At most so many curves stand one above the other."""
 
-Versions = list[tuple[int, Floats]]
+Versions = list[tuple[int, Floats, int]]
 
 
 class Progress(Group):
@@ -53,7 +53,7 @@ class Progress(Group):
         self._learned = [
             (learner, versions)
             for learner in (() if self._stacked else training.learners)
-            if (versions := versions_of(trace, training, learner))
+            if (versions := records_of(trace, training, learner))
             and (learner.loss in losses or not training.steps)
         ]
         rest = zone.height - (bar_height + gap if training.share is not None else 0.0)
@@ -75,8 +75,9 @@ class Progress(Group):
         if self._bar is not None:
             self._bar.come_to(seen.share)
         for shelf, (learner, versions) in zip(self._shelves, self._learned, strict=True):
-            known = [weight for at, weight in versions if at <= seen.weights[learner.memory]]
-            shelf.become_weight(known[-1] if known else versions[0][1])
+            known = [each for each in versions if each[0] <= seen.weights[learner.memory]]
+            _, weight, record = known[-1] if known else versions[0]
+            shelf.become_weight(weight, self.trace.tensor(record))
 
     def _curves_in(self, zone: Zone, losses: Sequence[int], *, numbered: bool) -> list[LossCurve]:
         curves = []
@@ -119,6 +120,7 @@ class Progress(Group):
             place = losses.index(learner.loss) if learner.loss in losses and len(learned) > 1 else 0
             first, last = versions[0][1], versions[-1][1]
             rows = liveliest(first, last, max(1, most // len(places)))
-            limit = limit_of(*(weight for _, weight in versions))
+            limit = limit_of(*(weight for _, weight, _ in versions))
             shelves.append(TileShelf(self.canvas, places[place], first, rows, limit))
+            shelves[-1].become_weight(first, self.trace.tensor(versions[0][2]))
         return shelves

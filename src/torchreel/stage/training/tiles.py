@@ -6,16 +6,22 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from manim import Group
+from manim import Group, VGroup
 
+from torchreel.records import Drawn, TensorRecord
+from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
-from torchreel.stage.canvas import Canvas, polyline
-from torchreel.stage.colors import Color
+from torchreel.stage.canvas import Canvas, polyline, redraw
+from torchreel.stage.colors import Color, ink_on
 from torchreel.stage.nets.sample import PICTURE_FROM, Floats
 from torchreel.stage.nets.shades import boxed, shade
 from torchreel.stage.picture import Picture
+from torchreel.stage.text import ADVANCE
 
 TILES = 5
+
+DIGITS, _CHARS = 16, 5
+"""A weight of at most so many numbers has them written on it, in so many characters each."""
 
 
 def tiles_of(weight: Floats) -> list[Floats]:
@@ -91,13 +97,34 @@ class TileShelf(Group):
         pin = px(26)
         corner = [(zone.x, zone.y), (zone.x + pin, zone.y), (zone.x, zone.y + pin)]
         triangle = canvas.shape(polyline(np.array([*corner, corner[0]])), theme.param)
-        super().__init__(*self.tiles, frame, triangle)
+        self.canvas, self.digits = canvas, VGroup()
+        super().__init__(*self.tiles, frame, triangle, self.digits)
 
-    def become_weight(self, weight: Floats) -> None:
-        """Show another version of the weight."""
+    def become_weight(self, weight: Floats, record: TensorRecord) -> None:
+        """Show another version of the weight, and what is known of it as a tensor."""
         tiles = tiles_of(weight)
         for tile, row in zip(self.tiles, self.rows, strict=True):
             tile.become_numbers(tiles[row])
+        if record.numel == weight.size <= DIGITS and len(record.shape) <= 2:
+            redraw(self.digits, self._digits(weight, record))
+
+    def _digits(self, weight: Floats, record: TensorRecord) -> VGroup:
+        """Return the numbers of a small weight, each on its place in the tile; none where they have
+        no room."""
+        zone, board = self.tiles[0].zone, self.canvas.artboard
+        cell, texts = zone.height / len(weight), numerals.write_all(weight, _CHARS)
+        size = min(board.type_title, 0.9 * cell / (ADVANCE * _CHARS))
+        if size < board.floor or texts is None:
+            return VGroup()
+        group, colors = VGroup(), shade(weight, self.tiles[0].limit, self.canvas.theme)
+        for (row, column), text in zip(np.ndindex(weight.shape), texts, strict=True):
+            place = np.unravel_index(row * weight.shape[1] + column, record.shape)
+            index = tuple(map(int, place)) if record.shape else ()
+            source = Drawn(0, text, "value", tensor=record.id, index=index)
+            x, y = zone.x + (column + 0.5) * cell, zone.y + (row + 0.5) * cell
+            ink = ink_on(colors[row, column], self.canvas.theme)
+            group.add(self.canvas.label(text, x, y, size, ink, source=source))
+        return group
 
 
 def _grid(zone: Zone, gap: float, count: int, shape: tuple[int, ...]) -> list[Zone]:
