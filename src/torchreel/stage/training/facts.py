@@ -361,13 +361,12 @@ def _share(trace: Trace, loop: int, losses: tuple[int, ...]) -> int | None:
 def _are_shares(values: Floats) -> bool:
     """Tell whether numbers say which part of how many, of rows that are right for one: all are
     fractions from 0 to 1 with whole numbers below, as a loss or a weight is not, and they do not
-    fall, as a learning rate does."""
+    only fall, as a learning rate does."""
     if not len(values) or not (values.min() >= 0 and values.max() <= 1 and np.ptp(values) > 0):
         return False
     some = np.unique(values)[:_LOOKED_AT]
-    half = (len(values) + 1) // 2
-    rises = values[-half:].mean() >= values[:half].mean()
-    return bool(rises) and all(_is_fraction(float(each)) for each in some)
+    rises = bool((np.diff(values) > 0).any())
+    return rises and all(_is_fraction(float(each)) for each in some)
 
 
 def _is_fraction(value: float) -> bool:
