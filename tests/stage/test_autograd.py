@@ -33,7 +33,7 @@ from torchreel.stage.graph.diagram import (
     waves,
 )
 from torchreel.stage.graph.fold import compose, foldings
-from torchreel.stage.graph.placement import COLUMNS, Placed
+from torchreel.stage.graph.placement import COLUMNS, Placed, factor_text
 from torchreel.stage.graph.tree import GraphTree
 from torchreel.stage.numerals import MINUS
 from torchreel.tracer import trace_script
@@ -102,6 +102,16 @@ CELLS = {
     "w = v.abs()\nw.backward()",
     "retained": "x = torch.tensor(2.0, requires_grad=True)\nh = x * 3\nh.retain_grad()\n"
     "y = h**2\ny.backward()\nprint(h.grad)",
+    "hooked": "x = torch.tensor(2.0, requires_grad=True)\ny = x * 3\n"
+    "y.register_hook(lambda g: g * 10)\nz = y + 1\nz.backward()\nprint(x.grad)",
+    "returned": "x = torch.tensor(3.0, requires_grad=True)\ny = x**2 + 2 * x\n"
+    "(g,) = torch.autograd.grad(y, x)\nprint(g)",
+    "failed": "x = torch.tensor(2.0, requires_grad=True)\ny = x * x\ny.backward()\n"
+    "try:\n    y.backward()\nexcept RuntimeError as error:\n    print(error)\nprint(x.grad)",
+    "by_hand": "x = torch.tensor([1.0, 2.0])\n"
+    "w = torch.tensor([0.5, -1.0], requires_grad=True)\n"
+    "loss = ((w * x).sum() - (x + 1).sum()) ** 2\nloss.backward()\n"
+    "with torch.no_grad():\n    w -= 0.1 * w.grad\nw.grad = None\nprint(w.grad)",
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
     # Modules that lead to a ring where all that a call did directly is put together.
@@ -211,9 +221,8 @@ def _edges_in_order(diagram: Diagram, crossed: list[int]) -> bool:
     return order == sorted(order)
 
 
-REPLAYED = [
-    cell for cell in CELLS if cell not in ("long", "recurrent", "double", "complex", "force")
-]
+_NOT_REPLAYED = ("long", "recurrent", "double", "complex", "force", "returned", "failed")
+REPLAYED = [cell for cell in CELLS if cell not in _NOT_REPLAYED]
 """Cells whose passes begin with a line that ends in ``backward()``."""
 
 
@@ -453,7 +462,7 @@ def test_no_folding_makes_a_ring(trace: Trace, cell: str) -> None:
     backward = part.backwards[-1]
     for folding in foldings(part, backward):
         together = sorted(node for op in folding.ops for node in op)
-        assert together == sorted(node for op in ops_of(backward) for node in op)
+        assert together == sorted(node for op in ops_of(part, backward) for node in op)
         TopologicalSorter(befores(backward, folding.ops)).prepare()  # raises where there is one
 
 
@@ -540,6 +549,52 @@ def test_no_derivative_where_none_was_measured_or_they_differ(trace: Trace) -> N
     for link in mlp.diagram.links:
         if "linear" in mlp.diagram.nodes[link.target].text and link.factor is not None:
             assert link.factor.value == 1.0  # of the bias; the weights' differ
+
+
+def test_a_gradient_that_a_hook_changed_says_so(play: Play) -> None:
+    scene = play("hooked")
+    x = torch.tensor(2.0, requires_grad=True)
+    y = x * 3
+    y.register_hook(lambda g: g * 10)  # type: ignore[no-untyped-call]
+    (came,) = torch.autograd.grad(y + 1, y)
+    last = [drawn for drawn in scene.drawn if drawn.cue == 4]
+    assert [each.text for each in last if each.source == "sign"] == ["hook"]
+    assert f"{came.item():.0f}." in [each.text for each in last if each.source == "value"]
+    placed, _ = _placed(scene.trace, "hooked", "page")
+    assert [node.name for node in placed.diagram.nodes if node.hooked] == ["y"]
+
+
+def test_what_a_pass_returns_has_its_name_and_what_is_printed_is_shown(play: Play) -> None:
+    scene = play("returned")
+    (backward,) = scene.trace.backwards
+    (returned,) = scene.trace.steps[backward.step].results
+    there = [drawn for drawn in scene.drawn if drawn.cue == 4]
+    assert "g" in [each.text for each in there if each.tensor == returned]
+    assert "tensor(8.)" in [each.text for each in there]
+
+
+def test_the_graph_stays_where_a_second_pass_raises(play: Play) -> None:
+    scene = play("failed")
+    for cue in (4, 5, 6):
+        there = [drawn for drawn in scene.drawn if drawn.cue == cue]
+        assert [each.text for each in there if each.source == "symbol"] == ["×"]
+        assert "x.grad" in [each.text for each in there]
+    assert any("second time" in each.text for each in scene.drawn if each.cue == 5)
+
+
+def test_a_step_by_hand_keeps_the_names_of_what_it_works_with(play: Play) -> None:
+    scene = play("by_hand")
+    # x + 1 asks for no gradient: the graph stays, and shows it as data.
+    told = [drawn.text for drawn in scene.drawn if drawn.cue == 3]
+    assert {"5.", "×", "Σ", "-", "**2"} <= {text.replace(MINUS, "-") for text in told}
+    emptied = [drawn.text for drawn in scene.drawn if drawn.cue == 6]
+    assert [emptied.count(text) for text in ("w.grad", "= None", "None")] == [2, 1, 1]
+    assert "None" in [drawn.text for drawn in scene.drawn if drawn.cue == 7]
+
+
+def test_a_derivative_is_written_as_its_op_is() -> None:
+    values = {3.0: "×3", -0.5: f"×{MINUS}0.5", 0.045: "×0.045", 0.4987: "×0.50", 1234.5: "×1234"}
+    assert {value: factor_text(value) for value in values} == values
 
 
 def test_a_training_loop_has_a_picture_of_its_own(trace: Trace) -> None:

@@ -81,7 +81,9 @@ def test_no_line_crosses_that_need_not(
     backward = part.backwards[0]
     assert len(backward.nodes) <= 25
     picture = placed(name, artboard)
-    least = least_crossings(Drawing(part, backward, ops_of(backward), Detail(1)).diagram().pairs)
+    least = least_crossings(
+        Drawing(part, backward, ops_of(part, backward), Detail(1)).diagram().pairs
+    )
     assert least == MUST_CROSS.get(name, 0)
     assert _crossings(picture) == picture.layers.crossings <= least
     assert picture.layers.crossings == least_crossings(picture.diagram.pairs)

@@ -114,7 +114,7 @@ def test_no_guess_is_drawn_where_the_trace_does_not_know_it(trace: Trace, cell: 
     assert _guess(trace, cell) is None
     scene = play_cell(trace, cell)
     assert scene.warnings == []
-    assert "log" not in {each.text for each in scene.drawn}
+    assert "ln" not in {each.text for each in scene.drawn}
 
 
 def test_laps_that_are_not_kept_are_told_once_whatever_a_lap_prints(tmp_path: Path) -> None:

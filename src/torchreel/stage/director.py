@@ -270,9 +270,15 @@ class LessonScene(Scene):
         }
 
     def _perform(self, step: Step) -> None:
+        if self.autograd.skips(step):
+            return
+        if self.autograd.only_says(step) and self.stage.blocks:
+            self._speak(step, meanwhile=False)
+            return
         if self.autograd.covers(step):
             self._leave(self.autograd)
             self._say(self.autograd.sentence(step) or self._sentence(step), meanwhile=True)
+            self._tell_failure(step)
             self.autograd.play(step)
         elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
             self._leave(act)
@@ -388,7 +394,8 @@ class LessonScene(Scene):
         """Say the step in the shape strip; the first sentence of a clip is there from the start."""
         if self._strip is None:
             self._enter(step)
-        self._say(self._sentence(step), meanwhile=meanwhile)
+        self._say(self.autograd.sentence(step) or self._sentence(step), meanwhile=meanwhile)
+        self.autograd.note(step)
 
     def _say_nothing(self) -> None:
         self._finish_sentence()
@@ -424,7 +431,9 @@ class LessonScene(Scene):
         """Show what a line printed, below what is on stage and in the place of the strip; some
         acts have a picture of it themselves."""
         lines = lines_of(run)
-        if not lines or self._acting in (self.autograd, self.training, self._ranks):
+        if not lines or self._acting in (self.training, self._ranks):
+            return
+        if self._acting is self.autograd and self.autograd.tells(run):
             return
         self._finish_sentence()
         for act in self._acts:

@@ -6,7 +6,7 @@ crossed its edges in which order, and what was kept in which ``.grad``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from manim import FadeOut, Scene
@@ -81,6 +81,8 @@ class Autograd:
             return self._tree(self._owner[step.number]) is not None
         if self._reads(step) is not None or self._emptied(step):
             return self.tree is not None or self.sums is not None
+        if self._fails(step) or self._is_beside(step):
+            return True
         return self._comes_in(step) is not None
 
     def play(self, step: Step) -> None:
@@ -95,8 +97,41 @@ class Autograd:
                 self._grow(step)
         elif self._emptied(step):
             self._empty(step)
+        elif self._fails(step):
+            self._scene.wait(BEAT)  # nothing flows
+        elif self._is_beside(step):
+            self._grow(step)
         else:
             self._read(step)
+
+    def skips(self, step: Step) -> bool:
+        """Tell whether a step only reads a ``.grad`` for the next step of its line, which shows
+        it."""
+        last = self.trace.runs[step.run].steps[-1]
+        there = self.tree is not None or self.sums is not None
+        return self._reads(step) is not None and not there and step.number != last
+
+    def only_says(self, step: Step) -> bool:
+        """Tell whether a step lets a ``.grad`` that is not on stage hold nothing: for that there is
+        no picture."""
+        there = self.tree is not None or self.sums is not None
+        emptied = self._emptied(step)
+        return bool(emptied) and not there and all(now is None for now in emptied.values())
+
+    def note(self, step: Step) -> None:
+        """Note what a step leaves of a ``.grad`` that is not on stage: what is written in place is
+        another tensor from then on, with the same ``.grad``."""
+        if step.written and step.results and step.operands[0].tensor in self._kept:
+            self._kept[step.results[0]] = self._kept.pop(step.operands[0].tensor)
+        for tensor, now in self._emptied(step).items():
+            self._leave_in(tensor, now)
+
+    def tells(self, run: Run) -> bool:
+        """Tell whether what a line printed is a ``.grad`` that is pointed at."""
+        if self._prints_nothing(run):
+            return True
+        steps = [self.trace.steps[number] for number in run.steps]
+        return bool(steps) and all(self._reads(step) is not None for step in steps)
 
     def printed(self, run: Run) -> None:
         """Point at a ``.grad`` that holds nothing, where a line prints just that."""
@@ -131,10 +166,11 @@ class Autograd:
             return Sentence(before, step, now, _word_of(step))
         each = self._owner.get(step.number)
         if each is not None and step.number == each.step:
-            kept = [self._named(total.tensor, total.after) for total in each.accumulations]
+            totals = _in_order(each.accumulations)
+            kept = [self._named(total.tensor, total.after) for total in totals]
             held = [
                 self._named(total.tensor, total.before)
-                for total in each.accumulations
+                for total in totals
                 if total.before is not None
             ]
             if held:
@@ -186,6 +222,23 @@ class Autograd:
             return None
         tensor = step.operands[0].tensor
         return tensor if tensor in self._kept else None
+
+    def _fails(self, step: Step) -> bool:
+        """Tell whether a step is a pass that raised, from a tensor of the graph that is there."""
+        begins = bare_name(step.op) in ("backward", "grad")
+        given = {each.tensor for each in step.operands}
+        return step.clash is not None and begins and not given.isdisjoint(self.tensors)
+
+    def _is_beside(self, step: Step) -> bool:
+        """Tell whether a step makes something on the way that no gradient goes to, in a line that
+        grows the graph that is there: for that the graph does not leave."""
+        steps = self.trace.runs[step.run].steps
+        if self.tree is None or not step.results or step.number == steps[-1]:
+            return False
+        records = [self.trace.tensor(each) for each in step.results]
+        owners = {self._owner.get(each) for each in steps}
+        trees = [self._trees.get(each.step) for each in owners if each is not None]
+        return self.tree in trees and not any(each.requires_grad for each in records)
 
     def _emptied(self, step: Step) -> dict[int, int | None]:
         """Return of which tensors a step empties the ``.grad``, and what that holds now."""
@@ -275,7 +328,7 @@ class Autograd:
         for wave, run_time in zip(tree.waves, times, strict=True):
             self._scene.play(tree.cross(wave, run_time * pace))
         self._pace = max(_FASTEST, self._pace * _AGAIN)
-        sums = [total for total in each.accumulations if total.before is not None]
+        sums = [total for total in _in_order(each.accumulations) if total.before is not None]
         self._kept |= {total.tensor: total.after for total in each.accumulations}
         self._nothing = [each for each in self._nothing if each not in self._kept]
         if sums:
@@ -317,11 +370,15 @@ class Autograd:
         if there is not None:
             self._scene.play(there.empty(emptied, step))
         for tensor, now in emptied.items():
-            if now is None:
-                del self._kept[tensor]
-                self._nothing.append(tensor)
-            else:
-                self._kept[tensor] = now
+            self._leave_in(tensor, now)
+
+    def _leave_in(self, tensor: int, now: int | None) -> None:
+        """Note what a step left in the ``.grad`` of a tensor."""
+        if now is None:
+            del self._kept[tensor]
+            self._nothing.append(tensor)
+        else:
+            self._kept[tensor] = now
 
     def _tree(self, each: Backward) -> GraphTree | None:
         if each.step not in self._trees:
@@ -350,9 +407,16 @@ class Autograd:
             for node in each.nodes:
                 if node.tensor == tensor and node.names:
                     yield node.names[-1]
+        for run in self.trace.runs:
+            yield from (name for name, held in run.changed.items() if held == tensor)
         name = self.trace.tensor(tensor).name
         if name:
             yield name
+
+
+def _in_order(totals: Sequence[Accumulation]) -> list[Accumulation]:
+    """Return what was added to each ``.grad``, in the order in which the tensors were made."""
+    return sorted(totals, key=lambda total: total.tensor)
 
 
 def _word_of(step: Step) -> Drawn | None:

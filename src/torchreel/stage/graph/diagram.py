@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from torchreel.records import Backward, GraphEdge, GraphNode, Step, TensorRecord, Trace
+from torchreel.spelling import bare_name
 from torchreel.stage.graph.symbols import function_symbol, symbol
 
 Kind = Literal["element", "tensor", "op"]
@@ -61,8 +62,10 @@ class Node:
     the pass it stands for. ``kept`` is a leaf whose ``.grad`` keeps the gradient, ``parameter`` a
     tensor that asks for one; an op that is ``kept`` holds such leaves within,
     ``module`` is the module it stands for. ``terms`` are the edges that bring what adds up to
-    its gradient (``brought``), in the order in which it comes; none where only one does. ``within``
-    are the names that the script has for results of an op that are not drawn, with their tensors.
+    its gradient (``brought``), in the order in which it comes; none where only one does. ``asked``
+    is the name of a gradient that the pass returns, ``hooked`` is one that a hook changed.
+    ``within`` are the names that the script has for results of an op that are not drawn, with their
+    tensors.
     """
 
     kind: Kind
@@ -82,6 +85,8 @@ class Node:
     module: int | None = None
     terms: tuple[int, ...] = ()
     brought: tuple[int, ...] = ()
+    asked: str = ""
+    hooked: bool = False
     within: tuple[tuple[str, int], ...] = ()
 
 
@@ -143,12 +148,19 @@ def is_leaf(node: GraphNode) -> bool:
     return node.name.endswith("AccumulateGrad") and node.tensor is not None
 
 
-def ops_of(backward: Backward) -> tuple[Ops, ...]:
-    """Return the ops of a pass, one for each step that recorded some of its nodes."""
+def is_pass(step: Step) -> bool:
+    """Tell whether a step is itself a pass: each of the nodes that it recorded is an op."""
+    return bare_name(step.op) in ("grad", "backward")
+
+
+def ops_of(trace: Trace, backward: Backward) -> tuple[Ops, ...]:
+    """Return the ops of a pass, one for each step that recorded some of its nodes; where that was a
+    pass, one for each node."""
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for node in backward.nodes:
         if not is_leaf(node):
-            key = ("node", node.number) if node.step is None else ("step", node.step)
+            alone = node.step is None or is_pass(trace.steps[node.step])
+            key = ("node", node.number) if alone else ("step", node.step or 0)
             found[key].append(node.number)
     return tuple(tuple(nodes) for nodes in found.values())
 
@@ -275,7 +287,20 @@ class Drawing:
         terms = self._terms(number)
         brought = [self._backward.edges[edge].gradient for edge in terms]
         known = tuple(each for each in brought if each is not None)
-        return replace(self._nodes[number], terms=terms, brought=known)
+        hooked = not terms and self._is_hooked(number)
+        return replace(self._nodes[number], terms=terms, brought=known, hooked=hooked)
+
+    def _is_hooked(self, number: int) -> bool:
+        """Tell whether a node's gradient is another than what came over its edges."""
+        node = self._nodes[number]
+        links = (link for link in self._links if link.source == number and link.passes)
+        edges = sorted({edge for link in links for edge in link.edges})
+        if node.kind == "op" or not edges or node.gradient is None:
+            return False
+        known = [self._backward.edges[edge].gradient for edge in edges] + [node.gradient]
+        values = [self._trace.values.get(-1 if each is None else each) for each in known]
+        shapes = {None if each is None else each.shape for each in values}
+        return None not in shapes and len(shapes) == 1 and not self._add_up(edges, node)
 
     def _terms(self, number: int) -> tuple[int, ...]:
         """Return the edges whose gradients add up at a node; none where ``.grad`` held something
@@ -352,6 +377,7 @@ class Drawing:
             self._group,
             record.id,
             gradient=node.gradient if node is not None else None,
+            asked=self._asked(node.gradient) if node is not None else "",
             name=name or self._name(record.id),
             kept=record.id in self._kept,
             parameter=node is not None and is_leaf(node),
@@ -374,6 +400,11 @@ class Drawing:
         names += [name for name, held in self._trace.names.items() if held == tensor]
         return names[-1] if names else self._trace.tensor(tensor).name
 
+    def _asked(self, gradient: int | None) -> str:
+        """Return the name that the script gave to a gradient, where the pass returned it."""
+        returned = self._trace.steps[self._backward.step].results
+        return self._name(gradient) if gradient is not None and gradient in returned else ""
+
     def _by_element(self, record: TensorRecord) -> bool:
         return 0 < record.numel <= self._detail.elements and record.id in self._trace.values
 
@@ -381,14 +412,16 @@ class Drawing:
 
     def _step(self, op: Ops) -> Step | None:
         steps = {self._backward.nodes[node].step for node in op}
-        step = steps.pop()
-        return self._trace.steps[step] if step is not None and not steps else None
+        number = steps.pop()
+        step = None if number is None or steps else self._trace.steps[number]
+        return None if step is not None and is_pass(step) else step
 
     def _op_node(self, op: Ops, place: int | None, results: Sequence[GraphNode]) -> Node:
         nodes = [self._backward.nodes[number] for number in op]
         steps = sorted({node.step for node in nodes if node.step is not None})
-        texts = [symbol(self._trace.steps[step]) for step in steps]
-        texts += [function_symbol(node.name) for node in nodes if node.step is None]
+        told = [step for step in steps if not is_pass(self._trace.steps[step])]
+        texts = [symbol(self._trace.steps[step]) for step in told]
+        texts += [function_symbol(node.name) for node in nodes if node.step not in told]
         module = self._module(op)
         if module is not None:
             record = self._trace.modules[module]

@@ -58,7 +58,7 @@ def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) ->
         return _fewest_crossings(_pictures(trace, backward, folding, zone, artboard, dense=dense))
 
     small = len(backward.nodes) <= _NODES_OF_ONE
-    whole = Folding(ops_of(backward))
+    whole = Folding(ops_of(trace, backward))
     dense = False
     for folding in foldings(trace, backward):
         if small and not dense and not folding.modules and folding != whole:
@@ -112,7 +112,7 @@ def _fewest_crossings(pictures: Iterable[Placed]) -> Placed | None:
 
 def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:
     """Yield ever coarser ways to put the ops of a pass together, the finest first."""
-    folding = Folding(ops_of(backward))
+    folding = Folding(ops_of(trace, backward))
     if len(folding.ops) <= _OPS_MOST:
         yield folding
     for depth in _depths(trace, backward):
@@ -143,7 +143,7 @@ def _by_call(trace: Trace, backward: Backward, depth: int) -> Folding:
     and as one op it would lead into them and come out of them, in a ring.
     """
     around: dict[Ops, list[int]] = {}
-    for op in ops_of(backward):
+    for op in ops_of(trace, backward):
         step = backward.nodes[op[0]].step
         around[op] = [] if step is None else calls_around(trace, step)[::-1][:depth]
     apart = {call for calls in around.values() for call in calls[:-1]}

@@ -199,12 +199,15 @@ class Pictures:
         )  # fmt: skip
 
     def capsule_name(self, placed: Placed, number: int, gradient: int, room: float) -> Part | None:
-        """Return ``x.grad`` beside the capsule that keeps an element's gradient, if there is room
-        for it and the tensor has a name."""
+        """Return what stands beside the capsule of an element's gradient, if there is room for it:
+        ``x.grad`` where it is kept, the name of one that the pass returns, ``hook`` where one
+        changed it."""
         node, board = placed.diagram.nodes[number], self._artboard
-        if node.kind != "element" or not node.kept or not node.name:
+        kept = f"{node.name}.grad" if node.kept and node.name else ""
+        text = "hook" if node.hooked else kept or node.asked
+        if node.kind != "element" or not text:
             return None
-        text, size = f"{node.name}.grad", min(self._sizes.read, 1.25 * board.floor)
+        size = min(self._sizes.read, 1.25 * board.floor)
         width, _ = self._scalar_width(node, gradient, room)
         extent = (text_width(text, size), size)
         capsule = width, self._sizes.capsule
@@ -214,7 +217,8 @@ class Pictures:
         x, y = place
         half, high = extent[0] / 2 + 0.3 * size, extent[1] / 2
         self._beside.append((x - half, y - high, x + half, y + high))
-        source = Drawn(0, text, "name", node.tensor)
+        named = Drawn(0, text, "name", gradient if node.asked else node.tensor)
+        source = Drawn(0, text, "sign") if node.hooked else named
         return Part(self._canvas.label(text, *place, size, self._theme.grad, source=source))
 
     def _scalar_width(self, node: Node, gradient: int, room: float) -> tuple[float, str | None]:

@@ -58,11 +58,13 @@ _LINE = 1.2
 @dataclass(frozen=True)
 class Sizes:
     """The measures that follow from the side of a cell, in pixels; a tensor of few elements that
-    is ``written`` is as large as its numbers need, one of one dimension as a row or a column."""
+    is ``written`` is as large as its numbers need, one of one dimension as a row or a column.
+    Numbers are as wide as they need to be ``precise``, or else as they need to be there at all."""
 
     artboard: Artboard
     cell: float
     written: Literal["row", "column"] | None = None
+    precise: bool = False
 
     @property
     def depth(self) -> float:
@@ -236,13 +238,14 @@ def _largest(
     diagram: Diagram, trace: Trace, layers: Layers, zone: Zone, smallest: Sizes
 ) -> Placed | None:
     few = any(_few(node, trace) for node in diagram.nodes)
-    ways: tuple[Literal["row", "column"] | None, ...] = ("row", "column", None) if few else (None,)
-    for written in ways:
-        least = _fit(diagram, trace, layers, zone, replace(smallest, written=written))
+    blocks: list[tuple[Literal["row", "column"] | None, bool]]
+    blocks = [(way, each) for each in (True, False) for way in ("row", "column")] if few else []
+    for written, precise in (*blocks, (None, True), (None, False)):
+        least_sizes = replace(smallest, written=written, precise=precise)
+        least = _fit(diagram, trace, layers, zone, least_sizes)
         size = _CELL_MOST[smallest.artboard.name]
         while least is not None and size > smallest.cell:
-            sizes = Sizes(smallest.artboard, size, written)
-            placed = _fit(diagram, trace, layers, zone, sizes)
+            placed = _fit(diagram, trace, layers, zone, replace(least_sizes, cell=size))
             if placed is not None:
                 return placed
             size -= _STEP
@@ -404,10 +407,30 @@ def capsule_of(
     written = [texts for each in counts if (texts := numerals.write_all(values, each)) is not None]
     if not written or len(index) != values.ndim:  # of another shape: of another output
         return least, None
-    plain = (texts for texts in written if "e" not in "".join(texts))
+    plain = [texts for texts in written if "e" not in "".join(texts)] or written[:1]
+    precise = (texts for texts in plain if not sizes.precise or _says(texts, values))
     place = int(np.ravel_multi_index(index, values.shape)) if index else 0
-    text = next(plain, written[0])[place]
+    text = next(precise, plain[-1] if sizes.precise else plain[0])[place]
     return max(least, text_width(text, sizes.read) + 0.8 * sizes.capsule), text
+
+
+def _says(texts: Sequence[str], values: NDArray[np.generic]) -> bool:
+    """Tell whether texts are as precise as two decimals, large numbers to two in a thousand."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return True
+    said = np.array([float(text.replace(numerals.MINUS, "-")) for text in texts])
+    with np.errstate(invalid="ignore"):  # of infinities
+        apart, sizes = np.abs(said - values.ravel()), np.abs(values.ravel())
+    return bool((np.isnan(apart) | (apart <= np.where(sizes < 100, 0.00501, 0.002 * sizes))).all())
+
+
+def _written(values: NDArray[np.generic], least: int, sizes: Sizes) -> list[str]:
+    """Return how numbers are written in the fewest characters, no fewer than ``least`` where more
+    say no more; the texts are empty where there are none."""
+    counts = range(least, max(least, _CHARS) + 1)
+    found = [texts for count in counts if (texts := numerals.write_all(values, count)) is not None]
+    precise = (texts for texts in found if not sizes.precise or _says(texts, values))
+    return next(precise, found[-1] if found and sizes.precise else (found or [[""]])[0])
 
 
 def _plate_of(node: Node, trace: Trace, sizes: Sizes) -> float:
@@ -427,24 +450,19 @@ def _width_of_element(record: TensorRecord, trace: Trace, sizes: Sizes) -> float
     """Return the width of the cells of a tensor: wider than high where a number needs that."""
     em = ADVANCE * sizes.artboard.floor
     fitting = int(DIGIT_WIDTH * sizes.cell / em)
-    values = trace.values[record.id]
-    texts = None
-    if numerals.write_all(values, fitting) is None:
-        texts = numerals.write_all(values, _CHARS)
-    longest = max(map(len, texts or [""]))
+    longest = max(map(len, _written(trace.values[record.id], fitting, sizes)))
     return max(sizes.cell, (longest + 0.1) * em / DIGIT_WIDTH)
 
 
 def _width_of_cell(node: Node, trace: Trace, unit: float, sizes: Sizes) -> float:
     """Return the width of a cell of a tensor and of its gradient: what their numbers need."""
     em = ADVANCE * sizes.artboard.floor
-    counts = range(int(DIGIT_WIDTH * unit / em), _CHARS + 1)
     longest = 0
     for number in (node.tensor, node.gradient):
         values = trace.values.get(-1 if number is None else number)
         if values is not None:
-            written = (numerals.write_all(values, count) for count in counts)
-            longest = max(longest, *map(len, next(filter(None, written), [""])))
+            written = _written(values, int(DIGIT_WIDTH * unit / em), sizes)
+            longest = max(longest, *map(len, written))
     return max(unit, (longest + 0.1) * em / DIGIT_WIDTH)
 
 
@@ -619,10 +637,13 @@ def points_on(curve: Points, count: int = 24) -> Points:
 
 
 def factor_text(value: float) -> str | None:
-    """Return how a local derivative is written: ``×3``, ``×−.5``; None where it does not fit."""
-    whole = numerals.write(value, 5)
-    text = None if whole is None else (whole[:-1] if whole.endswith(".") else whole)
-    return None if text is None else f"×{text}"
+    """Return how a local derivative is written: ``×3``, ``×−0.5``, ``×0.045``; None where it does
+    not fit."""
+    whole = numerals.write(value, 6, 3 if abs(value) < 0.1 else 2)
+    if whole is None:
+        return None
+    exact = "e" not in whole and float(whole.replace(numerals.MINUS, "-")) == round(value, 6)
+    return f"×{whole.rstrip('0') if exact and '.' in whole else whole}".rstrip(".")
 
 
 Rectangle = tuple[float, float, float, float]

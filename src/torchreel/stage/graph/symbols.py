@@ -25,6 +25,8 @@ _LONGEST = 6
 
 def symbol(step: Step) -> str:
     """Return the sign of a step's op with the number it works with: ``×3``, ``Σ``, ``relu``."""
+    if step.op.endswith(".apply") and not step.op.startswith("torch."):  # of an own Function
+        return step.op.split(".")[-2]
     name = bare_name(step.op).strip("_")
     numbers = [
         each.literal or "" for each in step.operands if each.tensor is None and each.name is None

@@ -24,8 +24,8 @@ _HIGH = 3.0
 _INTERVALS = 3
 """At most so many intervals lie between the numbers of an axis."""
 
-_LOG = "log"
-"""As PyTorch calls it: the logarithm to the base e."""
+_LOG = "ln"
+"""The logarithm to the base e. PyTorch calls it ``log``, which many read to the base ten."""
 
 
 @dataclass(frozen=True)
