@@ -122,6 +122,13 @@ CELLS = {
     "        return (self.age if task == 'age' else self.sex)(h) * 2\n\n\n"
     "torch.manual_seed(0)\nnet = Heads()\nx = torch.randn(2, 3)\n"
     "a = net(x, 'age')\nb = net(x, 'sex')\nloss = (a + b).mean()\nloss.backward()",
+    "residual": "class Residual(torch.nn.Module):\n    def __init__(self, dim):\n"
+    "        super().__init__()\n        self.fc1 = torch.nn.Linear(dim, dim)\n"
+    "        self.fc2 = torch.nn.Linear(dim, dim)\n        self.norm = torch.nn.LayerNorm(dim)\n\n"
+    "    def forward(self, x):\n        h = torch.relu(self.fc1(x))\n        h = self.fc2(h)\n"
+    "        return self.norm(x + h)\n\n\n"
+    "torch.manual_seed(0)\nblock = Residual(6)\nbatch = torch.randn(3, 6)\n"
+    "out = block(batch)\nloss = out.mean()\nloss.backward()",
     "force": "class Force(torch.nn.Module):\n    def __init__(self):\n"
     "        super().__init__()\n        self.k = torch.nn.Parameter(torch.tensor(0.5))\n\n"
     "    def forward(self, x):\n        e = (self.k * x).exp()\n"
@@ -452,7 +459,7 @@ def test_a_long_graph_folds_and_tells_every_op(trace: Trace) -> None:
     assert [text for each in texts for text in each] == ["×2", "+1", "**2", "sin", "exp", "×3"]
     net, _ = _placed(trace, "mlp", "page")
     module = next(node for node in net.diagram.nodes if node.module is not None)
-    assert module.text == ("net",)
+    assert module.text == ("0",)  # the first layer of it
     assert module.kept  # its parameters are within it, and keep their gradients
 
 
@@ -549,6 +556,19 @@ def test_no_derivative_where_none_was_measured_or_they_differ(trace: Trace) -> N
     for link in mlp.diagram.links:
         if "linear" in mlp.diagram.nodes[link.target].text and link.factor is not None:
             assert link.factor.value == 1.0  # of the bias; the weights' differ
+
+
+def test_an_input_stands_wherever_the_code_uses_it(trace: Trace) -> None:
+    placed, _ = _placed(trace, "residual", "film")
+    nodes = placed.diagram.nodes
+    (batch,) = [i for i, node in enumerate(nodes) if node.kind != "op" and node.name == "x"]
+    taken = {nodes[link.target].text for link in placed.diagram.links if link.source == batch}
+    assert taken == {("fc1",), ("+",)}
+    assert trace.tensor(nodes[batch].tensor or 0).shape == (3, 6)
+    for cell, names in {"mlp": {"X", "t"}, "heads": {"x"}}.items():
+        for artboard in ARTBOARDS:
+            drawn = {node.name for node in _placed(trace, cell, artboard)[0].diagram.nodes}
+            assert names <= drawn
 
 
 def test_a_gradient_that_a_hook_changed_says_so(play: Play) -> None:

@@ -31,13 +31,13 @@ _LINKS_OF_AN_OP = 8
 @dataclass(frozen=True)
 class Detail:
     """How fine a picture is: tensors of up to ``elements`` elements are drawn element by element,
-    ``data`` (what no gradient goes to) is drawn or not, so are results ("all", those that have a
-    name, or "root": only what the pass began at) and leaves: "all", those that are not a folded
-    module's own parameters ("outer"), or "none".
+    of ``data`` (what no gradient goes to) "all" is drawn, what has a name or "none", of results
+    "all", those that have a name, or ("root") only what the pass began at, and of leaves "all",
+    those that are not a folded module's own parameters ("outer"), or "none".
     """
 
     elements: int = 4
-    data: bool = True
+    data: Literal["all", "named", "none"] = "all"
     results: Literal["all", "named", "root"] = "all"
     leaves: Literal["all", "outer", "none"] = "all"
 
@@ -249,7 +249,7 @@ class Drawing:
                         self._links.append(Link(at, shown, passes=made.gradient is not None))
         for position, edge in sorted(incoming, key=lambda each: each[1].input):
             self._draw_edge(op, position, edge)
-        if self._detail.data:
+        if self._detail.data != "none":
             self._draw_data(op)
 
     def _draw_edge(self, op: Ops, position: int, edge: GraphEdge) -> None:
@@ -264,23 +264,28 @@ class Drawing:
 
     def _draw_data(self, op: Ops) -> None:
         call = common_call(self._trace, self._backward, op) if op in self._modules else None
-        step = self._step(op)
+        step, at = self._step(op), self._pictures[op]
         if call is not None:
             operands = self._trace.calls[call].operands
-        elif step is not None:
-            operands = step.operands
         else:
-            return
+            operands = tuple(each for step in self._steps(op) for each in step.operands)
         for position, operand in enumerate(operands):
             record = None if operand.tensor is None else self._trace.tensor(operand.tensor)
             if record is None or record.requires_grad or record.numel == 0:
                 continue
+            if self._detail.data == "named" and not self._name(record.id):
+                continue
+            if step is None and any(
+                link.source in self._tensors.get(record.id, ()) and link.target in at
+                for link in self._links
+            ):  # several ops that are drawn as one take it
+                continue
             for source in self._tensor_nodes(record, None, ""):
-                for at in self._pictures[op]:
+                for number in at:
                     place = None if call is not None else position
-                    feeds, _ = self._feeds(op, self._nodes[at], place, self._nodes[source])
+                    feeds, _ = self._feeds(op, self._nodes[number], place, self._nodes[source])
                     if feeds:
-                        self._links.append(Link(source, at, passes=False))
+                        self._links.append(Link(source, number, passes=False))
 
     def _summed(self, number: int) -> Node:
         """Return a node with what adds up at it."""
@@ -415,6 +420,12 @@ class Drawing:
         number = steps.pop()
         step = None if number is None or steps else self._trace.steps[number]
         return None if step is not None and is_pass(step) else step
+
+    def _steps(self, op: Ops) -> list[Step]:
+        """Return the steps that an op stands for, but for passes."""
+        numbers = {self._backward.nodes[node].step for node in op}
+        steps = [self._trace.steps[number] for number in numbers if number is not None]
+        return sorted((step for step in steps if not is_pass(step)), key=lambda step: step.number)
 
     def _op_node(self, op: Ops, place: int | None, results: Sequence[GraphNode]) -> Node:
         nodes = [self._backward.nodes[number] for number in op]

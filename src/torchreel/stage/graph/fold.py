@@ -17,6 +17,7 @@ from torchreel.stage.artboard import Artboard, Zone
 from torchreel.stage.graph.diagram import Detail, Drawing, Ops, befores, calls_around, ops_of
 from torchreel.stage.graph.placement import Placed, place
 
+_DATA: tuple[Literal["all", "named", "none"], ...] = ("all", "named", "none")
 _LEAVES: tuple[Literal["all", "outer"], ...] = ("all", "outer")
 
 
@@ -26,13 +27,13 @@ def _details(*results: Literal["all", "named", "root"]) -> tuple[Detail, ...]:
         Detail(elements, data, shown, leaves)
         for leaves in _LEAVES
         for shown in results
+        for data in _DATA
         for elements in (4, 1)
-        for data in (True, False)
     )
 
 
 _FINE, _ALL = _details("all", "named"), _details("all", "named", "root")
-_LAST = Detail(1, data=False, results="root", leaves="none")
+_LAST = Detail(1, data="none", results="root", leaves="none")
 _NODES_OF_ONE = 25
 """Ops of a pass of at most so many nodes are put together by module alone, if at all."""
 _OPS_MOST = 40
@@ -51,25 +52,33 @@ def compose(trace: Trace, backward: Backward, zone: Zone, artboard: Artboard) ->
     """Return the finest picture of a pass's graph that fits the zone, of those that are as fine the
     one with the fewest crossings; None where it has no node.
 
-    A small graph is dense before ops that are in no module are put together.
+    A small graph is dense before ops that are in no module are put together, and before what no
+    gradient goes to is left out.
     """
 
-    def finest(folding: Folding, *, dense: bool = False) -> Placed | None:
-        return _fewest_crossings(_pictures(trace, backward, folding, zone, artboard, dense=dense))
+    def finest(folding: Folding, *, dense: bool = False, data: bool) -> Placed | None:
+        pictures = _pictures(trace, backward, folding, zone, artboard, dense=dense, data=data)
+        return _fewest_crossings(pictures)
 
     small = len(backward.nodes) <= _NODES_OF_ONE
-    whole = Folding(ops_of(trace, backward))
-    dense = False
-    for folding in foldings(trace, backward):
-        if small and not dense and not folding.modules and folding != whole:
-            dense, placed = True, finest(whole, dense=True)
+    apart = _by_module(trace, backward)
+    for data in (True, False) if small else ():
+        for folding in apart:
+            placed = finest(folding, data=data)
+            if placed is not None and placed.layers.crossings:
+                dense = finest(apart[0], dense=True, data=data)
+                placed = _fewest_crossings(each for each in (placed, dense) if each)
             if placed is not None:
                 return placed
-        placed = finest(folding, dense=dense)
-        if placed is not None and placed.layers.crossings and small and not dense:
-            placed = _fewest_crossings(each for each in (placed, finest(whole, dense=True)) if each)
-        if placed is not None:
-            return placed
+        for folding in apart:
+            placed = finest(folding, dense=True, data=data)
+            if placed is not None:
+                return placed
+    for folding in foldings(trace, backward):
+        for data in (True, False):
+            placed = finest(folding, dense=small, data=data)
+            if placed is not None:
+                return placed
     drawing = Drawing(trace, backward, folding.ops, _LAST, folding.modules)
     return place(drawing.diagram().without_terms(), trace, zone, artboard)
 
@@ -82,11 +91,15 @@ def _pictures(
     artboard: Artboard,
     *,
     dense: bool,
+    data: bool,
 ) -> Iterator[Placed]:
-    """Yield the pictures of a folding that fit, the finest first."""
+    """Yield the pictures of a folding that fit, the finest first: those with the ``data`` that has
+    a name, or those without any."""
     tried = set()
     for detail in _ALL if dense else _FINE:
         if detail.leaves == "outer" and not folding.modules:
+            continue
+        if data == (detail.data == "none"):
             continue
         whole = Drawing(trace, backward, folding.ops, detail, folding.modules).diagram()
         for diagram in dict.fromkeys((whole, whole.without_terms())):
@@ -112,12 +125,9 @@ def _fewest_crossings(pictures: Iterable[Placed]) -> Placed | None:
 
 def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:
     """Yield ever coarser ways to put the ops of a pass together, the finest first."""
-    folding = Folding(ops_of(trace, backward))
-    if len(folding.ops) <= _OPS_MOST:
-        yield folding
-    for depth in _depths(trace, backward):
-        folding = _by_call(trace, backward, depth)
-        yield folding
+    apart = _by_module(trace, backward)
+    yield from apart if len(apart[0].ops) <= _OPS_MOST else apart[1:]
+    folding = apart[-1]
     if len(folding.ops) > _OPS_MOST:
         folding = _by_stretch(backward, folding)
         yield folding
@@ -127,6 +137,12 @@ def foldings(trace: Trace, backward: Backward) -> Iterator[Folding]:
             return
         folding = merged
         yield folding
+
+
+def _by_module(trace: Trace, backward: Backward) -> list[Folding]:
+    """Return the ways to put ops together by module alone: first none of them."""
+    found = [_by_call(trace, backward, depth) for depth in _depths(trace, backward)]
+    return [Folding(ops_of(trace, backward)), *found]
 
 
 def _depths(trace: Trace, backward: Backward) -> range:
