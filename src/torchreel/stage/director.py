@@ -280,6 +280,7 @@ class LessonScene(Scene):
             self._say(self.autograd.sentence(step) or self._sentence(step), meanwhile=True)
             self._tell_failure(step)
             self.autograd.play(step)
+            self._show_message(step)
         elif (act := next((act for act in self._acts if act.covers(step)), None)) is not None:
             self._leave(act)
             plain = self._sentence(step) if act is self._pictures else None
