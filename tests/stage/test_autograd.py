@@ -564,7 +564,7 @@ def test_an_input_stands_wherever_the_code_uses_it(trace: Trace) -> None:
     (batch,) = [i for i, node in enumerate(nodes) if node.kind != "op" and node.name == "x"]
     taken = {nodes[link.target].text for link in placed.diagram.links if link.source == batch}
     assert taken == {("fc1",), ("+",)}
-    assert trace.tensor(nodes[batch].tensor or 0).shape == (3, 6)
+    assert trace.of_cell("residual").tensor(nodes[batch].tensor or 0).shape == (3, 6)
     for cell, names in {"mlp": {"X", "t"}, "heads": {"x"}}.items():
         for artboard in ARTBOARDS:
             drawn = {node.name for node in _placed(trace, cell, artboard)[0].diagram.nodes}
