@@ -21,6 +21,7 @@ CELLS = {
     "slices": "x.reshape(2, 2, 3).unbind(1)",
     "numbers": "torch.arange(12).unbind(0)",
     "slabs": "torch.zeros(12, 40, 50).unbind(0)",
+    "many_cells": "torch.arange(160).reshape(4, 4, 10).unbind(0)",
 }
 
 

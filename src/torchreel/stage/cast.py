@@ -179,7 +179,10 @@ class Cast(Following, Labels, Lights, Landing):
         self.blocks = []
         for record, placement, corners in zip(records, shown.placements, starts, strict=True):
             block, home = self.make_block(record, placement), placement.pose
-            start = replace(home, corners=corners, size=first.size, depth=first.depth)
+            if block.has_cells:
+                start = replace(home, corners=corners, size=first.size, depth=first.depth)
+            else:  # a slab has one corner
+                start = replace(home, corners=corners[:1])
             block.set_pose(start)
             self.show_block(block)
             moves.append(Move(block, _sliding(start, home), motion.SLOW))
