@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from manim import Mobject
 
-from tests.stage.conftest import Staged, play_cell, write_cells
+from tests.stage.conftest import Staged, Watching, play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.artboard import ARTBOARDS
 from torchreel.stage.block import TensorBlock
@@ -359,3 +360,32 @@ def test_a_view_is_told_by_its_memory_and_a_copy_by_its_cells(picks: Trace, inde
     assert (hops or reckoned) == is_view
     assert [block.record.shape for block in scene.stage.blocks][-1] == tuple(r.shape)
     assert not scene.warnings
+
+
+class _Dots(Watching):
+    """Notes how wide each dot of a row that is drawn short is, in cells, on every frame."""
+
+    RATE = 15
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths: list[float] = []
+
+    def look(self, scene: LessonScene) -> None:
+        """Note the dots of this frame."""
+        pixel = scene.canvas.points(np.array([[0.0, 0.0], [1.0, 0.0]]))
+        unit = float(pixel[1, 0] - pixel[0, 0])
+        for block in (each for each in scene.mobjects if isinstance(each, TensorBlock)):
+            self.widths += [
+                (dot.points[:, 0].max() - dot.points[:, 0].min()) / unit / block.pose.size
+                for dot in block.dots
+                if len(dot.points)
+            ]
+
+
+def test_the_dots_of_a_long_row_stay_small_on_their_way(tmp_path: Path) -> None:
+    script = write_cells(tmp_path, {"long": "w = torch.rand(128, 784)\nrow = w[0]"})
+    watching = _Dots()
+    play_cell(trace_script(script, root=script.parent), "long", watching=watching)
+    assert watching.widths
+    assert max(watching.widths) < 0.25

@@ -34,6 +34,8 @@ _PIN = 26.0
 _SAMPLES = 48
 _EDGE = 0.08
 _BENEATH = 0.9
+_DOT = 0.1
+"""The radius of a dot for what is left out, in cells, at most."""
 
 
 class TensorBlock(Group):
@@ -317,7 +319,7 @@ class TensorBlock(Group):
         x, y = (left + right) / 2, self.pose.corners[0, 1] + self.pose.size / 2
         gap = (right - left) / 4
         for index, dot in enumerate(self.dots):
-            r = gap * 0.28
+            r = min(gap * 0.28, self.pose.size * _DOT)  # on its way a row may be wide
             cx = x + (index - 1) * gap * 0.9
             there = bool(self.pose.shown[3])
             points = rounded(cx - r, y - r, 2 * r, 2 * r, r)
