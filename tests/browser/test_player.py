@@ -137,6 +137,8 @@ def test_step_mode_stops_once_at_the_end_of_each_line(page: Page, course: Course
         assert player.paused
         assert player.time == pytest.approx(cue.end, abs=0.1)
         player.expect_line(cue.number)
+        if cue.number == 1:  # at the end of a clip no other line follows
+            player.expect_state(f"video.currentTime < {cue.end} && !video.seeking")
     assert page.evaluate("stops.length") == 2
     player.button("step").click()
     player.line(1).click()

@@ -129,7 +129,7 @@
       const played = this.jumped < step.end && late > -INSIDE;
       if (!this.stepping || !played || index + 1 === this.steps.length) return; // or it ended
       this.video.pause();
-      if (late > 0.1) this.jump(step.end - FRAME); // a busy browser heard of it late
+      if (late > 0) this.jump(step.end - FRAME); // what is seen there is of the next line
       this.rest = step;
       this.done = true; // it was played: what is played next is the step after it
       this.changed();
