@@ -268,6 +268,15 @@ def test_animate_films_any_script(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.mp4", "mine.py", "out"]
 
 
+@pytest.mark.parametrize("folder", [".", "lessons"])
+def test_a_folder_is_no_script(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    ran = torchreel("animate", folder, folder=tmp_path)
+    assert ran.returncode == 1
+    assert f"{folder}: this is a folder, not a script" in ran.stderr
+    assert "torchreel animate script.py" in ran.stderr
+
+
 def test_animate_ends_a_script_at_its_limit_and_films_it_until_then(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import torch\nx = torch.ones(3)\nwhile True: pass\n")
     late = torchreel("animate", "mine.py", "--timeout", "soon", folder=tmp_path)

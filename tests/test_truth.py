@@ -494,8 +494,11 @@ class Oracle:
         lines = self._moment(self.trace.runs[position]).printed.splitlines()
         if drawn.text.startswith("… "):
             return drawn.text == f"… {len(lines) - row} more lines"
-        line = lines[row]
-        return drawn.text == line or line.startswith(drawn.text.removesuffix("…"))
+        return drawn.text.removesuffix("…") in lines[row]  # which goes on in more rows
+
+    def _raised(self, drawn: Drawn) -> bool:
+        told = [f"{type(each).__name__}: {each}" for each in self.replay.errors]
+        return any(drawn.text.removesuffix("…") in each for each in told)
 
     def _tick(self, drawn: Drawn) -> bool:
         """Tell whether the number beside an axis is a round one that the series comes near."""

@@ -161,6 +161,9 @@ def animate(options: argparse.Namespace) -> int:
     from torchreel.report import Terminal, print_problems, print_warnings, terminal
     from torchreel.site.words import counted
 
+    if options.script.is_dir():
+        remedy = "Name a script in it: torchreel animate script.py."
+        raise TorchReelError(Problem(str(options.script), "this is a folder, not a script", remedy))
     out = options.output or Path(options.script.name).with_suffix(".mp4")
     if out.suffix not in (".mp4", ".gif", "") or (not out.suffix and out.is_file()):
         what = "a film is an .mp4, a .gif or a folder of stills"

@@ -52,6 +52,10 @@ array = a.numpy()
 n = a.sum().item()
 d = a + torch.zeros(3)
 """
+BY_HAND = """\
+with torch.no_grad():
+        for each in model.parameters():
+            each -= 0.05 * each.grad"""
 HEAD = "import torch\nfrom torch import nn\n\ntorch.manual_seed(3)\n\n"
 
 
@@ -122,7 +126,8 @@ def test_what_laps_that_were_left_out_may_have_changed_is_not_quoted(
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "script.py"
-    lines = TRAIN.split("accuracy")[0].replace("range(6)", "range(9)")
+    lines = TRAIN.split("accuracy")[0].replace("range(6)", "(lap for lap in range(9))")
+    lines = lines.replace("optimizer.step()", BY_HAND)
     script.write_text(f"{HEAD}w = torch.ones(2, requires_grad=True)\n# %% train\n{lines}")
     left = trace_script(script, root=tmp_path)
     for text in ("model.0.weight.data", "model.0.bias.grad"):
@@ -130,6 +135,20 @@ def test_what_laps_that_were_left_out_may_have_changed_is_not_quoted(
             said(left, text)
     assert said(left, "model.0.weight.shape") == "(3, 2)"
     assert said(left, "loss.laps") == "9"
+
+
+@pytest.mark.parametrize("laps", ["range(9)", "(lap for lap in range(9))"])
+def test_what_the_last_step_of_an_optimizer_left_is_quoted(tmp_path: Path, laps: str) -> None:
+    script = tmp_path / "script.py"
+    lines = TRAIN.split("accuracy")[0].replace("range(6)", laps)
+    script.write_text(f"{HEAD}# %% train\n{lines}")
+    names: dict[str, object] = {}
+    exec(script.read_text(), names)  # the oracle: torch without the tracer
+    model = names["model"]
+    assert isinstance(model, torch.nn.Sequential)
+    bias = model.state_dict()["0.bias"]
+    quoted = said(trace_script(script, root=tmp_path), "model.0.bias.data")
+    assert quoted == data_text(bias.numpy())
 
 
 def test_the_environment_and_errors_are_quoted(trace: Trace) -> None:

@@ -112,6 +112,10 @@ CELLS = {
     "w = torch.tensor([0.5, -1.0], requires_grad=True)\n"
     "loss = ((w * x).sum() - (x + 1).sum()) ** 2\nloss.backward()\n"
     "with torch.no_grad():\n    w -= 0.1 * w.grad\nw.grad = None\nprint(w.grad)",
+    "later": "x = torch.tensor([1.0, 2.0], requires_grad=True)\na = (x * 2).sum()\n"
+    "b = (x * 3).sum()\nb.backward()\na.backward()",
+    "partly": "x = torch.tensor([1.0, 2.0], requires_grad=True)\ny = x.clone()\n"
+    "y[0].mul_(4)\ns = y.sum()\ns.backward()",
     "random1": _random_lines(1, 12),
     "random2": _random_lines(2, 22),
     # Modules that lead to a ring where all that a call did directly is put together.
@@ -489,6 +493,20 @@ def test_an_op_that_is_a_module_is_all_that_its_call_did(trace: Trace, cell: str
             assert sorted(op) == ran
             folded += len(op) > 1
     assert folded
+
+
+@pytest.mark.parametrize(
+    ("cell", "line", "shown"),
+    [("later", "a", ["1.", "2.", "6."]), ("partly", "y = x.clone()", ["1.", "2."])],
+)
+def test_nothing_is_on_stage_before_it_is_there(
+    trace: Trace, cell: str, line: str, shown: list[str]
+) -> None:
+    """A gradient that a later line leaves, a number that a later line writes."""
+    told = play_cell(trace, cell, "film", until=line).sources_on_stage()
+    values = {each.text for each in told if each.source == "value"}
+    assert values >= set(shown)
+    assert not values & {"3.", "9.", "4."} - ({"4."} if cell == "later" else set())
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)

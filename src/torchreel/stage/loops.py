@@ -38,7 +38,8 @@ class Loops:
         turns = dict.fromkeys(self._laps, 0)
         self._busy: set[int] = {*busy}
         for run in trace.runs:
-            self._lap_of[id(run)] = run.lap
+            loop = self._loop(run)
+            self._lap_of[id(run)] = next((lap for each, lap in run.laps if each == loop), run.lap)
             if run.statement in turns:
                 turns[run.statement] += 1
                 self._lap_of[id(run)] = turns[run.statement]

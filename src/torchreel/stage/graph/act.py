@@ -267,13 +267,14 @@ class Autograd:
         if self.tree is tree:
             return
         old = [thing for thing in (self.tree, self.sums) if thing is not None]
+        diagram = tree.placed.diagram
         made = {result for step in self.trace.steps for result in step.results}
-        before = [node.tensor for node in tree.placed.diagram.nodes if node.tensor not in made]
-        shown = [*(tensor for tensor in before if tensor is not None), *self._recorded]
+        given = set(range(len(diagram.nodes))) - {link.target for link in diagram.links}
+        before = [diagram.nodes[number].tensor for number in sorted(given)]
+        shown = [each for each in before if each is not None and each not in made]
         self._scene.add(tree)
-        arriving = tree.appear(dict.fromkeys(shown), BEAT)
-        held = self._kept | {total.tensor: total.before for total in each.accumulations}
-        tree.keep({tensor: gradient for tensor, gradient in held.items() if gradient is not None})
+        arriving = tree.appear(dict.fromkeys([*shown, *self._recorded]), BEAT)
+        tree.keep(self._held(each, step))
         if arriving is not None:
             arriving.interpolate(1.0)
         if old:
@@ -281,6 +282,23 @@ class Autograd:
             self._scene.remove(*old)
         self.tree, self.sums = tree, None
         self._catch_up(each, step)
+
+    def _held(self, each: Backward, step: Step) -> dict[int, int]:
+        """Return what ``.grad`` of the tensors of a pass holds when a step comes: nothing that a
+        later pass leaves there."""
+        later = {
+            total.after
+            for other in self.trace.backwards
+            if other.step >= step.number
+            for total in other.accumulations
+        }
+        before = {total.tensor: total.before for total in each.accumulations}
+        held = before | self._kept
+        return {
+            tensor: gradient
+            for tensor, gradient in held.items()
+            if gradient is not None and gradient not in later
+        }
 
     def _forward(self, each: Backward) -> list[Step]:
         """Return the steps that a pass walks, in the order in which they ran."""
