@@ -230,6 +230,7 @@ def test_weights_that_lines_move_by_gradients_are_trained(by_hand: Trace, name: 
     assert training is not None
     assert (training.laps, training.share) == (12, None)
     (loss,), (learner,) = training.losses, training.learners
+    assert learner.name == "w"
     assert points_of(trace, loss)[:, 1].tolist() == pytest.approx(names["losses"], rel=1e-6)
     versions = versions_of(trace, training, learner)
     assert [lap for lap, _ in versions] == [0, 1, 2, 3, 10, 12]
@@ -253,6 +254,57 @@ def test_a_step_by_hand_is_in_the_ring(by_hand: Trace, board: str) -> None:
     assert ("op", "zero_") in stations["w.grad.zero_()"]
     assert ("op", "backward") in stations["loss.backward()"]
     assert [cue.laps for cue in scene.cues if cue.laps > 1] == [9]
+
+
+LINE = """t = torch.linspace(0, 1, 8)
+y = 3 * t + 1
+w = torch.zeros(1, requires_grad=True)
+b = torch.zeros(1, requires_grad=True)
+for lap in range(2):
+    pred = w * t + b
+    loss = ((pred - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.5 * w.grad{seen_w}
+        b -= 0.5 * b.grad{seen_b}
+        w.grad.zero_()
+        b.grad.zero_()
+"""
+
+
+@pytest.mark.parametrize("board", ["page", "film"])
+def test_each_weight_moved_by_hand_is_at_the_step_at_its_own_line(
+    tmp_path: Path, board: str
+) -> None:
+    """Replays it: what a line did, its numbers and its name are there from it to the next pass."""
+    seen: list[tuple[str, float, float]] = []
+    see = "; seen.append(('{0}', {0}.item() + 0.5 * {0}.grad.item(), {0}.grad.item()))"
+    lines = LINE.format(seen_w=see.format("w"), seen_b=see.format("b"))
+    exec(SETUP + lines, {"seen": seen})
+    trace = _cell(tmp_path, "line", LINE.format(seen_w="", seen_b=""))
+    scene = play_cell(trace, "line", board)
+    assert scene.warnings == []
+    code = {each.number: each.text for each in trace.of_cell("line").cells[0].statements}
+    lap: list[tuple[str, float, float]] = []
+    made = False
+    for cue in scene.cues[4:]:
+        line = code[cue.statement]
+        if line.startswith("pred"):
+            lap, made = [], True
+        if "-=" in line:
+            lap.append(seen.pop(0))
+            assert lap[-1][0] == line[0]
+        drawn = [each for each in scene.drawn if each.cue == cue.number]
+        names = {each.text for each in drawn if each.source == "name"}
+        assert made == ("pred" in names), line
+        if not lap:
+            continue
+        name, before, gradient = lap[-1]
+        reach = [each.text.replace(MINUS, "-") for each in drawn if each.source == "reach"]
+        assert [float(each) for each in reach] == pytest.approx([before, gradient], abs=0.006)
+        assert names & {"w", "b"} == {name}, line
+        assert f"{MINUS}0.5×" in {each.text for each in drawn if each.source == "setting"}
+    assert seen == []
 
 
 RIVALS = """maker = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4))

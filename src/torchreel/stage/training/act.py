@@ -8,7 +8,7 @@ from dataclasses import replace
 from manim import FadeIn, FadeOut, Group, Mobject, Scene, VGroup
 
 from torchreel.records import Backward, Drawn, Operand, OptimizerStep, Run, Trace
-from torchreel.spelling import bare_name, spell
+from torchreel.spelling import bare_name
 from torchreel.stage.block import BlockAnimation
 from torchreel.stage.canvas import Canvas, redraw
 from torchreel.stage.chips import lap_width
@@ -16,8 +16,8 @@ from torchreel.stage.motion import BEAT, HOLD, QUICK
 from torchreel.stage.nets.sample import weight_of
 from torchreel.stage.nets.shades import limit_of
 from torchreel.stage.printout import lines_of, printout_of
-from torchreel.stage.training.byhand import BY_HAND, with_steps_by_hand
-from torchreel.stage.training.changes import Change, change_of
+from torchreel.stage.training.byhand import BY_HAND, step_until, with_steps_by_hand
+from torchreel.stage.training.changes import Change, called_of, change_of
 from torchreel.stage.training.chips import chip_row
 from torchreel.stage.training.curve import LossCurve
 from torchreel.stage.training.facts import (
@@ -89,6 +89,7 @@ class TrainingLoop:
         self._changed: dict[int, Change] = {}
         self._pass: Backward | None = None
         self._gradients: dict[int, Left] = {}
+        self._made: tuple[Drawn, ...] = ()
 
     @property
     def loops(self) -> tuple[int, ...]:
@@ -179,6 +180,8 @@ class TrainingLoop:
         if emptied is not None and emptied.step is not None:
             self._empty(emptied.step)
         began, trace = self._pass, self.trace
+        if station == FORWARD:
+            self._made = self._named_by(run)
         if began is None:
             return Moment(station, emptied=emptied is not None)
         if station == BACKWARD:
@@ -189,19 +192,16 @@ class TrainingLoop:
         left = there.get(weight_moved(trace, began))
         name, loss = loss_of(trace, began, max(run.steps, default=-1))
         forward = path_of(trace, began, run if station == FORWARD else None)
-        step = step_of(trace, began)
+        step = self._step_at(run)
+        change = self._change(training, run, step)
         called = emptied or Drawn(0, bare_name(trace.steps[began.step].op), "op", step=began.step)
-        stepped = Drawn(0, "step", "sign")
-        if step is not None:
-            text = spell(trace.steps[step.step]) if step.kind == BY_HAND else stepped.text
-            stepped = replace(stepped, text=text, source="op", step=step.step)
         return Moment(
             station,
             {
-                FORWARD: [self._named(module) for module in forward.modules],
+                FORWARD: [self._named(module) for module in forward.modules] or self._made,
                 LOSS: [] if name is None else [name],
                 BACKWARD: [called],
-                STEP: [stepped],
+                STEP: called_of(trace, step) if change is None else change.called,
             },
             forward.features,
             path_of(trace, began).features,
@@ -211,7 +211,7 @@ class TrainingLoop:
             ),
             0 if left is None else left.passes,
             emptied is not None,
-            self._change(training, run),
+            change,
             None if training.steps else self._kept(training),
         )
 
@@ -219,6 +219,12 @@ class TrainingLoop:
         record = self.trace.modules[module]
         text = record.name or record.path.split(".")[-1] or record.kind
         return Drawn(0, text, "module", module=module)
+
+    def _named_by(self, run: Run) -> tuple[Drawn, ...]:
+        """Return the names that a run gives to what it makes."""
+        made = {each for number in run.steps for each in self.trace.steps[number].results}
+        named = [(name, tensor) for name, tensor in run.changed.items() if tensor in made]
+        return tuple(Drawn(0, name, "name", tensor=tensor) for name, tensor in named)
 
     def _emptied(self, run: Run) -> Drawn | None:
         """Return the name of the op that empties gradients in a run, if there is one."""
@@ -256,13 +262,17 @@ class TrainingLoop:
             return Kept(self.canvas)
         return Kept(self.canvas, tiles_of(weight)[0], limit_of(weight))
 
-    def _change(self, training: Training, run: Run) -> Change | None:
+    def _step_at(self, run: Run) -> OptimizerStep | None:
+        """Return the step of a run, else the one after the pass that the run works for."""
+        step = next((each for each in self.trace.optimizers if each.step in run.steps), None)
+        if step is None and self._pass is not None:
+            step = step_of(self.trace, self._pass)
+        return None if step is None else step_until(self.trace, step, max(run.steps, default=-1))
+
+    def _change(self, training: Training, run: Run, step: OptimizerStep | None) -> Change | None:
         """Return what the step of a run did to the tile that it changed most, else what the last
         step did to the weight that the next one moves; before there is one, the weight as it is."""
         trace, now = self.trace, max(run.steps, default=-1)
-        step = next((each for each in trace.optimizers if each.step in run.steps), None)
-        if step is None and self._pass is not None:
-            step = step_of(trace, self._pass)
         update = None if step is None else first_matrix(trace, step)
         if step is None or update is None:  # it is in a lap that was not kept
             return next(reversed(self._changed.values()), None)
@@ -404,14 +414,16 @@ class TrainingLoop:
         laps = laps_of(self.trace, training.statement)
         steps = [each for each in self.trace.optimizers if self._lap_of(laps, each.step) <= lap]
         change = None if not steps else self._change_of(training, steps[-1])
+        change = change or moment.change
         return replace(
             moment,
             station=None,
+            names={**moment.names, STEP: change.called} if change else moment.names,
             loss=loss,
             gradient=self._norm_at(training, lap) or self._norm_moved(steps[-1:]),
             passes=max(1, moment.passes),
             emptied=False,
-            change=change or moment.change,
+            change=change,
             all_run=True,
         )
 

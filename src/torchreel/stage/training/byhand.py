@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from torchreel.records import Backward, OptimizerStep, ParameterUpdate, Step, TensorId, Trace
 from torchreel.spelling import bare_name
+from torchreel.stage.training.passes import first_matrix
 
 BY_HAND = ""
 """The kind of such a step: no optimizer made it."""
@@ -21,6 +22,21 @@ def with_steps_by_hand(trace: Trace) -> Trace:
         return trace
     steps = sorted((*trace.optimizers, *moved), key=lambda each: each.step)
     return replace(trace, optimizers=tuple(steps))
+
+
+def step_until(trace: Trace, step: OptimizerStep, now: int) -> OptimizerStep:
+    """Return a step as it is told at step ``now``: one by hand is what the last line did that had
+    moved a weight by then; what moves its first matrix, where none had."""
+    if step.kind != BY_HAND:
+        return step
+    afters = {update.after for update in step.updates}
+    made = {each: one for one in reversed(trace.steps) for each in one.results if each in afters}
+    done = [made[each.after] for each in step.updates if made[each.after].number <= now]
+    last = done[-1].run if done else trace.steps[step.step].run
+    updates = tuple(each for each in step.updates if made[each.after].run == last)
+    told = replace(step, updates=updates)
+    first = first_matrix(trace, told)
+    return told if first is None else replace(told, step=made[first.after].number)
 
 
 @dataclass
@@ -53,7 +69,7 @@ class _Moves:
         self._rates: dict[int, str | None] = {}
         self._names = {
             self._memory(tensor): name
-            for run in trace.runs
+            for run in reversed(trace.runs)  # a loop's own name for it comes later
             for name, tensor in run.changed.items()
             if tensor is not None
         }

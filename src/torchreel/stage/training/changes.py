@@ -8,6 +8,7 @@ import numpy as np
 from manim import Group
 
 from torchreel.records import Drawn, OptimizerStep, ParameterUpdate, Trace
+from torchreel.spelling import spell
 from torchreel.stage import numerals
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
@@ -36,13 +37,15 @@ class Change:
     Where the step was plain gradient descent, ``other`` is the gradient and ``sign`` is minus the
     learning rate, times; else ``sign`` is ``+`` and ``other`` is what the step added, in the
     colours of the weight: a hundred times as much looks a hundred times as strong. No ``other``:
-    there was no step yet. Below each tile stands how far from 0 its numbers reach.
+    there was no step yet. Below each tile stands how far from 0 its numbers reach. ``called`` is
+    how the code calls the step, with the weight's name where the code moves each one itself.
     """
 
     canvas: Canvas
     before: Part
     other: Part | None
     sign: Drawn
+    called: tuple[Drawn, ...]
 
     def draw(self, zone: Zone, *, lit: bool) -> Group:
         """Return the picture of it in a zone of a card that is lit, or not."""
@@ -83,7 +86,7 @@ def change_of(canvas: Canvas, trace: Trace, step: OptimizerStep, first: int) -> 
         return None
     row = liveliest(before, after, 1)[0]
     index = (row,) if len(tiles_of(before)) > 1 else ()
-    limit = limit_of(weight_of(trace, first))
+    limit, called = limit_of(weight_of(trace, first)), called_of(trace, step)
 
     def part(numbers: Floats, limit: float, source: Drawn) -> Part:
         tile = tiles_of(numbers)[row]
@@ -94,9 +97,24 @@ def change_of(canvas: Canvas, trace: Trace, step: OptimizerStep, first: int) -> 
     if descent is not None and update.gradient is not None:
         gradient, sign = descent
         source = Drawn(0, "", "reach", tensor=update.gradient)
-        return Change(canvas, weight, part(gradient, limit_of(gradient), source), sign)
+        return Change(canvas, weight, part(gradient, limit_of(gradient), source), sign, called)
     source = Drawn(0, "", "reach", tensor=update.after, step=step.step)
-    return Change(canvas, weight, part(after - before, limit, source), Drawn(0, "+", "sign"))
+    added = part(after - before, limit, source)
+    return Change(canvas, weight, added, Drawn(0, "+", "sign"), called)
+
+
+def called_of(trace: Trace, step: OptimizerStep | None) -> tuple[Drawn, ...]:
+    """Return how a step is called: one by hand as the code does, after the weight's name; a loop
+    that has none lacks a ``step``."""
+    if step is None:
+        return (Drawn(0, "step", "sign"),)
+    if step.kind != BY_HAND:
+        return (Drawn(0, "step", "op", step=step.step),)
+    op = Drawn(0, spell(trace.steps[step.step]), "op", step=step.step)
+    update = first_matrix(trace, step)
+    if update is None or not update.name:
+        return (op,)
+    return Drawn(0, update.name, "name", tensor=update.before), op
 
 
 def _reach(tile: Floats, trace: Trace, source: Drawn) -> Drawn | None:
