@@ -73,7 +73,9 @@ def test_what_was_printed_and_gradients_are_shown(page: Page, course: Course) ->
     loop.line(4).click()
     expect(loop.find(".tr-printed code")).to_have_text("tensor([3.0000, 1.5000])")
     gradient.line(2).click()
-    expect(gradient.find(".tr-vars em")).to_have_text(".grad [4, 6]")
+    expect(gradient.find(".tr-vars .tr-lit")).to_have_text("w (2,) float32 .grad [4., 6.]")
+    gradient.line(1).click()
+    expect(gradient.find(".tr-vars .tr-row span")).to_have_text(["2.", "3."])
 
 
 # What the address is told to name; Material names the heading that is scrolled to.

@@ -330,7 +330,7 @@ def test_beside_a_line_stands_what_it_names_or_writes(tmp_path: Path) -> None:
     assert written["changed"] == ["v"]
     (only,) = written["vars"]
     assert (only["name"], only["sharing"]) == ("v", ["x", "w"])
-    assert only["data"][1][2] == 99
+    assert only["data"][1][2] == "99"
     assert [each["name"] for each in told["y = x.clone()"]["vars"]] == ["y", "x"]
     assert [each["name"] for each in told["u = w + 1"]["vars"]] == ["u", "w"]
     assert all("sharing" not in each for each in told["u = w + 1"]["vars"])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
+from typing import TypeAlias
 
-from torchreel.records import ModuleRecord, Run, Trace
+from torchreel.records import ModuleRecord, Run, Shape, Trace
+
+_Place: TypeAlias = tuple[int, int, Shape]
 
 
 @dataclass(frozen=True)
@@ -133,33 +137,49 @@ class State:
 
         Raises LookupError where laps that the trace left out may have changed it since.
         """
-        trace = self.trace
-        added = {backward.step: backward.accumulations for backward in trace.backwards}
-        held: int | None = None
-        last: Run | None = None
-        for run in trace.runs[: self.index + 1]:
-            before = held
-            for step in (trace.steps[number] for number in run.steps):
-                operands = [each.tensor for each in step.operands if each.tensor is not None]
-                for total in added.get(step.number, ()):
-                    if self._same(total.tensor, tensor):
-                        held = total.after
-                if step.op.endswith("grad.__set__") and self._same(operands[0], tensor):
-                    held = operands[1] if len(operands) > 1 else None
-                elif held in operands and (step.written or step.op.endswith(".zero_grad")):
-                    place = operands.index(held)
-                    held = step.results[place] if place < len(step.results) else None
-            if held != before:
-                last = run
+        held, last = self._gradients.get(self._place(tensor), (None, None))
         if last and self._laps_are_missing_since(last):
             raise LookupError
         return held
 
+    def graded(self) -> list[str]:
+        """Return the names of the tensors whose ``.grad`` the run that had just ended changed: one
+        of each, a variable's before a parameter's (``model.layer1.weight``)."""
+        changed = {place for place, (_, run) in self._gradients.items() if run is self.run}
+        named = list(self.tensors.items())
+        for module in self.trace.modules if changed else ():
+            path = [each for each in (self._root(module).name, module.path) if each]
+            if self._root(module).name:
+                named += [(".".join([*path, name]), id) for name, id in module.parameters.items()]
+        names = {self._place(id): name for name, id in reversed(named)}
+        return [names[place] for place in names if place in changed][::-1]
+
+    @cached_property
+    def _gradients(self) -> dict[_Place, tuple[int | None, Run]]:
+        """What the ``.grad`` of each tensor that had one held, and the run that last changed it."""
+        trace = self.trace
+        added = {backward.step: backward.accumulations for backward in trace.backwards}
+        held: dict[_Place, int | None] = {}
+        last: dict[_Place, Run] = {}
+        for run in trace.runs[: self.index + 1]:
+            before = dict(held)
+            for step in (trace.steps[number] for number in run.steps):
+                operands = [each.tensor for each in step.operands if each.tensor is not None]
+                for total in added.get(step.number, ()):
+                    held[self._place(total.tensor)] = total.after
+                if step.op.endswith("grad.__set__"):
+                    held[self._place(operands[0])] = operands[1] if len(operands) > 1 else None
+                elif step.written or step.op.endswith(".zero_grad"):
+                    results = zip_longest(operands, step.results[: len(operands)])
+                    after = dict(reversed([*results]))  # of one given twice, the first
+                    held = {each: after.get(grad, grad) for each, grad in held.items()}
+            last |= {each: run for each, grad in held.items() if grad != before.get(each)}
+        return {each: (held[each], run) for each, run in last.items()}
+
+    def _place(self, id: int) -> _Place:
+        """Return what the records of one tensor share, written to between or not."""
+        tensor = self.trace.tensor(id)
+        return tensor.storage, tensor.offset, tensor.shape
+
     def _same(self, one: int, other: int) -> bool:
-        """Tell whether two records are of the same tensor, written to between or not."""
-        first, second = self.trace.tensor(one), self.trace.tensor(other)
-        return (first.storage, first.offset, first.shape) == (
-            second.storage,
-            second.offset,
-            second.shape,
-        )
+        return self._place(one) == self._place(other)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from torchreel.records import Cell, Cue, Trace
 from torchreel.site.code import error_of, header_lines
-from torchreel.site.literals import DATA_LIMIT
+from torchreel.site.literals import DATA_LIMIT, printed, shape_text
 from torchreel.site.moments import State
 from torchreel.site.statements import names_of_cell, run_index, words_of
+
+GRADED_LIMIT = 4
+"""Of how many tensors a page tells the gradients that a line changed: a layer or two of a model."""
 
 
 def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     """Return the JSON of a cue: its step's number, statement, lines and laps, and the variables
-    that its line names or writes; where it writes memory that several names share, one of them
-    stands for all."""
+    that its line names or writes, or whose gradient it changes; where it writes memory that several
+    names share, one of them stands for all."""
     index = run_index(trace, cell, cue)
     state = State(trace, -1 if index is None else index)
     run = state.run if index is not None else None
@@ -27,8 +28,11 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
     known = [name for name in known if name in written]
     line = next((each.text for each in cell.statements if each.number == cue.statement), "")
     named = words_of(line)
-    told = [name for name in known if name in changed or name in named] or known
-    told.sort(key=lambda name: (name not in changed, name not in named))
+    graded = state.graded()
+    lit = graded[:GRADED_LIMIT]
+    told = [name for name in known if name in changed or name in named]
+    told = [*told, *(name for name in lit if name not in told)] or known
+    told.sort(key=lambda name: (name not in changed, name not in lit, name not in named))
     sharing = _sharing(state, [name for name in told if name in changed])
     told = [name for name in told if name not in sharing]
     lines = {each.number: header_lines(each) for each in cell.statements}
@@ -44,6 +48,13 @@ def payload(trace: Trace, cell: Cell, cue: Cue) -> dict[str, Any]:
             for name in told
         ],
     }
+    if graded:
+        made["graded"] = lit
+        for name, variable in zip(told, made["vars"], strict=True):
+            if name in lit:
+                variable.setdefault("grad", "None")
+    if len(graded) > len(lit):
+        made["vars"].append({"name": "…", "text": f"+{len(graded) - len(lit)} .grad"})
     if run and run.printed.strip():
         made["printed"] = run.printed.rstrip("\n")
     if run and (error := error_of(trace, run)):
@@ -62,7 +73,8 @@ def _sharing(state: State, names: list[str]) -> dict[str, str]:
 def _variable(state: State, name: str, sharing: list[str]) -> dict[str, Any]:
     if name in state.plain:
         return {"name": name, "text": state.plain[name]}
-    id = state.tensors[name]
+    id = state.tensor(name)
+    assert id is not None
     tensor = state.trace.tensor(id)
     variable = {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
     if sharing:
@@ -73,9 +85,11 @@ def _variable(state: State, name: str, sharing: list[str]) -> dict[str, Any]:
         gradient = state.gradient(id)
     except LookupError:
         gradient = None
-    for key, record in (("data", id), ("grad", gradient)):
-        if record is not None and (values := _values(state.trace, record)) is not None:
-            variable[key] = values
+    if name in state.tensors and (values := _values(state.trace, id)) is not None:
+        variable["data"] = values
+    if gradient is not None:
+        values = _values(state.trace, gradient)
+        variable["grad"] = shape_text(tensor.shape) if values is None else values
     return variable
 
 
@@ -83,7 +97,7 @@ def _values(trace: Trace, id: int) -> Any:
     tensor, values = trace.tensor(id), trace.values.get(id)
     if values is None or tensor.numel > DATA_LIMIT or values.shape != tensor.shape:
         return None
-    return _numbers(values)
+    return printed(values)
 
 
 def _plain_of_cell(trace: Trace, cell: Cell) -> list[str]:
@@ -93,10 +107,3 @@ def _plain_of_cell(trace: Trace, cell: Cell) -> list[str]:
         if run.cell == cell.name:
             found |= dict.fromkeys(run.plain)
     return list(found)
-
-
-def _numbers(values: np.ndarray[Any, np.dtype[np.generic]]) -> Any:
-    """Return an array as lists; a float32 as the number that its shortest text names."""
-    if values.ndim:
-        return [_numbers(part) for part in values]
-    return float(str(values[()])) if values.dtype.kind == "f" else values.item()

@@ -666,9 +666,9 @@
 
   function fillValues(panel, step) {
     const changed = step.vars.filter(each => step.changed.includes(each.name));
-    const others = step.vars.filter(each => !step.changed.includes(each.name));
+    const lit = [...step.changed, ...step.graded || []];
     const list = element("ul");
-    for (const each of [...changed, ...others]) list.append(chip(each, changed.includes(each), panel.dataset.shared));
+    for (const each of step.vars) list.append(chip(each, lit.includes(each.name), panel.dataset.shared));
     const parts = [element("p", "tr-label", panel.dataset.after)];
     for (const each of changed.slice(0, 2)) {
       if (each.data !== undefined) parts.push(grid(each.data));
@@ -710,10 +710,12 @@
       made.append(" ", element("small", "", `${shared} ${variable.sharing.join(", ")}`));
     }
     if (variable.grad !== undefined) {
-      made.append(" ", element("em", "", `.grad ${JSON.stringify(variable.grad).replaceAll(",", ", ")}`));
+      made.append(" ", element("em", "", `.grad ${listed(variable.grad)}`));
     }
     return made;
   }
+
+  const listed = values => Array.isArray(values) ? `[${values.map(listed).join(", ")}]` : values;
 
   // Values as small cells: a row of the last dimension a line, the tables of a stack side by side.
   function grid(data) {
@@ -724,17 +726,11 @@
   }
 
   function cells(values) {
-    if (!Array.isArray(values)) return element("span", "", number(values));
+    if (!Array.isArray(values)) return element("span", "", values);
     const [first] = values;
     const made = element("div", !Array.isArray(first) ? "tr-row" : Array.isArray(first[0]) ? "tr-pile" : "");
     made.append(...values.map(cells));
     return made;
-  }
-
-  function number(value) {
-    if (typeof value !== "number" || Number.isInteger(value)) return String(value);
-    const short = Number(value.toPrecision(3));
-    return short === 0 ? value.toExponential(1) : String(short);
   }
 
   function printed(label, text) {

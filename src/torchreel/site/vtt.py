@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ def text_track(cues: Iterable[TimedText]) -> str:
 
 
 def data_track(cues: Iterable[tuple[float, float, Any]]) -> str:
-    """Return metadata as WebVTT: each cue's text is JSON, NaN and the infinities as strings."""
+    """Return metadata as WebVTT: each cue's text is JSON."""
     return _track(TimedText(start, end, _json(payload)) for start, end, payload in cues)
 
 
@@ -58,18 +57,6 @@ def _time(milliseconds: int) -> str:
 
 
 def _json(payload: Any) -> str:
-    text = json.dumps(_finite(payload), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # Metadata is not unescaped by the browser: JSON's own escapes keep `-->`, `<` and `&` away.
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, complex):
-        return [_finite(value.real), _finite(value.imag)]
-    return value
