@@ -2,7 +2,9 @@
 names what each line names."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +14,9 @@ from torchreel.returns import returned_calls, shown_runs
 from torchreel.site.captions import statement_caption
 from torchreel.site.words import LANGUAGES
 from torchreel.stage.artboard import ARTBOARDS
+from torchreel.stage.director import LessonScene
+from torchreel.stage.frame import is_visible
+from torchreel.stage.nets.nodeview import NodeView
 from torchreel.tracer import trace_script
 
 SCRIPT = """
@@ -95,6 +100,24 @@ out, (state, cell) = memory(pair)
 photo = torch.rand(1, 1, 6, 6)
 conv = nn.Conv2d(1, 1, 3)
 maps = conv(photo)
+
+# %% within
+class Score(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(2, 4)
+        self.two = nn.Linear(4, 1)
+
+    def forward(self, a):
+        a = torch.relu(self.one(a))
+        return torch.sigmoid(self.two(a))
+
+
+score = Score()
+share = (score(points) > 0.5).float().mean()
+
+# %% lonely
+sure = score(points[1])
 """
 
 
@@ -161,6 +184,88 @@ def test_nodes_are_told_line_by_line(trace: Trace) -> None:
     assert {"a", "(4, 2)", "one", "(4, 3)"} <= told["a = torch.tanh(self.one(a))"]
     assert {"a", "(4, 3)", "two", "(4, 1)"} <= told["return self.two(a)"]
     assert {"points", "(4, 2)", "small", "guess", "(4, 1)"} <= told["guess = small(points)"]
+
+
+class Filling(LessonScene):
+    """Notes how many lines, and how many circles after the first layer, are there after any
+    play."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seen: list[tuple[float, int, int]] = []
+        self.view: NodeView | None = None
+
+    def play(self, *args: Any, **kwargs: Any) -> None:
+        super().play(*args, **kwargs)
+        for view in (each for each in self.mobjects if isinstance(each, NodeView)):
+            self.view = view
+            lines = [edge.line for edges in view.edges for edge in edges]
+            full = [part for nodes in view.nodes[1:] for part in nodes.submobjects[1::3]]
+            counts = (sum(map(is_visible, lines)), sum(map(is_visible, full)))
+            self.seen.append((self.renderer.time, *counts))
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_each_line_ends_with_its_layer_drawn_where_no_line_names_the_result(
+    trace: Trace, artboard: str
+) -> None:
+    scene = play_cell(trace, "within", artboard, kind=Filling)
+    assert isinstance(scene, Filling)
+    lines = {each.number: each.text for each in trace.of_cell("within").cells[0].statements}
+    ends = {lines[cue.statement]: cue.end for cue in scene.cues}
+    at_end = [
+        [counts for time, *counts in scene.seen if time <= ends[line] + 1e-6][-1]
+        for line in ("a = torch.relu(self.one(a))", "return torch.sigmoid(self.two(a))")
+    ]
+    assert at_end == [[2 * 4, 4], [2 * 4 + 4, 4 + 1]]
+    told = dict(_told(trace, "within", artboard))
+    assert "(4, 1)" not in told["a = torch.relu(self.one(a))"]
+    assert scene.warnings == []
+
+
+@pytest.mark.parametrize("artboard", ARTBOARDS)
+def test_no_piece_of_a_line_stands_between_a_node_and_its_index(
+    trace: Trace, artboard: str
+) -> None:
+    scene = play_cell(trace, "within", artboard, kind=Filling)
+    assert isinstance(scene, Filling)
+    assert scene.view is not None
+    circles = scene.view.nodes[1].submobjects[1::3]
+    plates = [plain.submobjects[0] for plain in scene.view.nodes[1].submobjects[2::3]]
+    met, begun = set(), set()
+    for edge in scene.view.edges[1]:
+        (x, y, _), (to_x, to_y, _) = edge.line.get_start(), edge.line.get_end()
+        slope = (to_y - y) / (to_x - x)
+        back = [y - slope * (x - each.get_x()) - each.get_y() for each in circles]
+        (place,) = (at for at, off in enumerate(back) if abs(off) < 1e-6)
+        plate = plates[place]
+        begun.add(place)
+        left, right = (side[0] for side in (plate.get_left(), plate.get_right()))
+        if abs(slope * (left - circles[place].get_x())) < plate.height / 2:
+            met.add(place)
+            beyond = x >= right - 1e-6
+            assert beyond or abs(y - plate.get_y()) >= plate.height / 2 - 1e-6
+        else:
+            assert x == pytest.approx(circles[place].get_x())
+    assert begun == {0, 1, 2, 3}
+    assert met >= {1, 2}
+
+
+def test_nodes_tell_which_sample_of_a_batch_they_are(trace: Trace) -> None:
+    own = trace.of_cell("within")
+    scene = play_cell(trace, "within", kind=Filling)
+    assert isinstance(scene, Filling)
+    assert scene.view is not None
+    batch = scene.view.layers[0].sample.record.id
+    (told,) = {
+        (each.tensor, each.index)
+        for each in scene.drawn
+        if each.source == "index" and each.text == "[0]"
+    }
+    assert told == (batch, (0, 0))
+    points = own.values[batch].reshape(own.tensor(batch).shape)
+    assert np.array_equal(scene.view.layers[0].values, points[told[1][1]].astype(float))
+    assert "[0]" not in {each.text for each in play_cell(trace, "lonely").drawn}
 
 
 def test_the_line_of_a_call_makes_one_cue_and_none_in_a_loop(trace: Trace) -> None:

@@ -58,11 +58,12 @@ class Network:
         self._seen: set[int] = set()
         self._call: int | None = None
         self._brief = self._first = False
+        self._reached = INPUT
         self._overview: ModuleChain | NodeView | None = None
         self._there: Group | None = None
         self._ends: dict[int, int] = {}
         self._returned = returned_calls(trace)
-        self._by_line = {call.number for call in self._returned.values()}
+        self._named_later = {call.number for call in self._returned.values()}
 
     def covers(self, step: Step) -> bool:
         """Tell whether a step ran in the call of a module that is drawn, built one, or left one
@@ -80,7 +81,7 @@ class Network:
         chain = self._chain(root) if root is not None else None
         if root is None or chain is None:
             return None
-        by_line = root.number in self._by_line
+        by_line = self._is_by_line(root)
         if self._is_brief(root, chain) and not by_line:
             return self._whole(root, step)
         place = self._place(chain, step)
@@ -131,14 +132,14 @@ class Network:
         if root.number != self._call:
             self._enter(root, chain)
         place = self._place(chain, step)
-        by_line = root.number in self._by_line
+        named_later = root.number in self._named_later
         if place is not None and not self._brief:
-            self._explain(chain, place, at_end=not by_line)
+            self._explain(chain, place, at_end=not named_later)
             if self._told(root, chain, step):
                 self._show_overview()
-        elif place is not None and by_line:
+        elif place is not None:
             self._advance(place)
-        if step.number == root.last and not by_line:
+        if step.number == root.last and not named_later:
             self._end(root, step)
 
     def show_whole(self, run: Run) -> None:
@@ -276,7 +277,11 @@ class Network:
         """Tell whether a module that calls none is told by what its forward does: line by line, or
         where it has no matrix that a funnel would show."""
         flat = link.weight is None or len(self.trace.tensor(link.weight).shape) < 2
-        return root.number in self._by_line or (flat and len(self._steps(root)) > 1)
+        return root.number in self._named_later or (flat and len(self._steps(root)) > 1)
+
+    def _is_by_line(self, root: ModuleCall) -> bool:
+        """Tell whether the lines of a call's module have cues of their own."""
+        return root.number in self._named_later or len({each.run for each in self._steps(root)}) > 1
 
     def _is_told_by_its_op(self, root: ModuleCall) -> bool:
         """Tell whether a call is one look-up in a table, or one window that slides, of which it is
@@ -348,7 +353,7 @@ class Network:
     def _enter(self, root: ModuleCall, chain: Chain) -> None:
         self._brief = self._is_brief(root, chain)
         self._first = root.module not in self._seen
-        self._call = root.number
+        self._call, self._reached = root.number, INPUT
         self._seen.add(root.module)
         zone = self.canvas.artboard.stage
         if self._by_nodes(chain):
@@ -390,7 +395,7 @@ class Network:
         steps = self.trace.runs[step.run].steps
         places = [self._ends[each] for each in steps if each in self._ends]
         none = not any(self._is_explained(chain, each) for each in places)
-        return root.number in self._by_line and step.number == steps[-1] and none
+        return self._is_by_line(root) and step.number == steps[-1] and none
 
     def _explain(self, chain: Chain, place: int, *, at_end: bool) -> None:
         """Show one link large, where there is something to see, and let its result appear; the last
@@ -419,16 +424,19 @@ class Network:
         return len(same) == 1
 
     def _advance(self, place: int) -> None:
-        """Let what came out of a link appear in the picture of the whole."""
-        overview = self._overview
+        """Let what came out of the links up to this one appear in the picture of the whole."""
+        overview, first = self._overview, self._reached + 1
+        self._reached = place
         if isinstance(overview, NodeView):
-            before, after = overview.shares(place)
+            before, after = overview.shares(first)[0], overview.shares(place)[1]
             if after > before:
-                time = min(_NODE * overview.count, _LONGEST) * (after - before)
+                time = min(_NODE * overview.count, _LONGEST) if self._first else SLOW + HOLD
                 draw = partial(_between, overview.reveal, before, after)
-                self.scene.play(BlockAnimation(overview, draw, time))
-        elif overview is not None and place in overview.activations:
-            self._reveal(overview, place)
+                self.scene.play(BlockAnimation(overview, draw, time * (after - before)))
+        elif overview is not None:
+            for each in range(first, place + 1):
+                if each in overview.activations:
+                    self._reveal(overview, each)
 
     def _show_overview(self) -> None:
         """Show the whole chain, where a link of it was shown large."""
@@ -438,18 +446,10 @@ class Network:
     def _end(self, root: ModuleCall, step: Step) -> None:
         """Show the whole chain with all that came out."""
         overview = self._overview
-        if isinstance(overview, NodeView):
-            time = min(_NODE * overview.count, _LONGEST) if self._first else SLOW + HOLD
-            self.scene.play(BlockAnimation(overview, overview.reveal, time))
-            overview.reveal(1.0)
-            return
-        assert isinstance(overview, ModuleChain)
+        assert overview is not None
         if self._brief:
-            for place in sorted(overview.activations):
-                if place > INPUT:
-                    self._reveal(overview, place)
-            return
-        if len(overview.chain.links) > 1:
+            self._advance(len(overview.chain.links) - 1)
+        elif len(overview.chain.links) > 1:
             getattr(self.scene, "say")(self._whole(root, step))  # noqa: B009
             self._show_overview()
 
@@ -483,4 +483,4 @@ class Network:
 
 
 def _between(reveal: Callable[[float], None], first: float, last: float, t: float) -> None:
-    reveal(first + (last - first) * t)
+    reveal(first * (1 - t) + last * t)

@@ -11,15 +11,22 @@ from torchreel.records import Drawn, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas, Label, Switch
 from torchreel.stage.colors import Color, mix, signed
+from torchreel.stage.nets.column import batch_of
 from torchreel.stage.nets.links import INPUT, Chain, Link
 from torchreel.stage.nets.sample import Floats, Sample, sample_of
 from torchreel.stage.nets.scores import are_scores
 from torchreel.stage.nets.selection import Selection, select
 from torchreel.stage.nets.shades import ink, limit_of, shade
 
+Point = tuple[float, float]
+
 _UNFOLLOWED = 0.34
 _GAP = 1.25
 """Room that dots take, in nodes."""
+_BELOW = 1.4
+"""Room that the place of the sample in its batch takes below, in smallest texts."""
+_PAD = 4
+"""How far the plate of an index goes beyond it, in pixels."""
 _FILLED = 0.6
 """When a node is filled, as a share of the time in which its lines come together."""
 
@@ -67,7 +74,7 @@ class NodeView(Group):
 
     The greatest score is followed: lines that do not lead into it are dim. ``reveal``
     shows the nodes one by one, each with all the lines that lead into it; ``count`` is how many
-    there are after the first layer.
+    there are after the first layer. Of a batch the first sample is drawn, which stands below it.
     """
 
     def __init__(self, canvas: Canvas, trace: Trace, chain: Chain, zone: Zone) -> None:
@@ -80,7 +87,8 @@ class NodeView(Group):
         self.best = _best(samples[-1]) if are_scores(trace, chain) else None
         self.radius = artboard.px(23)
         self.head_y = zone.y + artboard.type_title * 0.55
-        room = zone.inset(top=artboard.type_title * 1.35)
+        below = _BELOW * artboard.floor if batch_of(samples[0]) > 1 else 0.0
+        room = zone.inset(top=artboard.type_title * 1.35, bottom=below)
         edge = artboard.px(100)
         xs = np.linspace(zone.x + edge, zone.right - edge, len(samples))
         self.layers = [
@@ -95,7 +103,7 @@ class NodeView(Group):
         self.heads = self._heads()
         lines = VGroup(*(edge.line for edges in self.edges for edge in edges))
         self.count = sum(len(layer.ys) for layer in self.layers[1:])
-        super().__init__(lines, *self.nodes, self.heads)
+        super().__init__(lines, *self.nodes, self.heads, self._which())
         self.reveal(1.0)
 
     def reveal(self, share: float) -> None:
@@ -137,7 +145,10 @@ class NodeView(Group):
                 if not followed:
                     color = mix(self.canvas.theme.bg, color, _UNFOLLOWED)
                 width = self.canvas.artboard.px(1.0 + 3.6 * strength)
-                line = self.canvas.path([(left.x, y0), (right.x, y1)], color, width)
+                start = (
+                    self._past_index(left, i, (left.x, y0), (right.x, y1)) if at else (left.x, y0)
+                )
+                line = self.canvas.path([start, (right.x, y1)], color, width)
                 edge = Edge(line, Switch(line), target, color, bright)
                 found.append((strength + (2 if followed and last else 0), edge))
         return [edge for _, edge in sorted(found, key=lambda each: each[0])]
@@ -170,6 +181,29 @@ class NodeView(Group):
             at = (x, self.head_y, artboard.type_chip)
             group.add(canvas.label(link.name, *at, theme.param, source=source))
         return group
+
+    def _which(self) -> VGroup:
+        """Return which sample of a batch is drawn, below the first layer, where no line goes."""
+        layer, artboard = self.layers[0], self.canvas.artboard
+        if batch_of(layer.sample) < 2:
+            return VGroup()
+        text, y = "[0]", layer.ys[-1] + self.radius + 0.9 * artboard.floor
+        source = Drawn(0, text, "index", layer.sample.record.id, (0, 0))
+        at = (layer.x, y, artboard.floor)
+        muted = self.canvas.theme.muted
+        return VGroup(self.canvas.label(text, *at, muted, align=1.0, source=source))
+
+    def _past_index(self, layer: Layer, index: int, start: Point, end: Point) -> Point:
+        """Return where a line leaves its node: beyond the node's index, where that is in the way,
+        so no piece of it stands between the two."""
+        plate = plate_of(self.canvas, layer, str(index), start[1], self.radius, before=False)
+        slope = (end[1] - start[1]) / (end[0] - start[0])
+        reach = plate.height / 2
+        if abs(slope) * (plate.x - start[0]) >= reach:
+            return start
+        beyond = plate.right - start[0]
+        across = min(beyond, reach / abs(slope)) if slope else beyond
+        return (start[0] + across, start[1] + slope * across)
 
     def _matrix(self, link: Link) -> Floats:
         assert link.weight is not None
@@ -230,29 +264,19 @@ class Nodes(VGroup):
         """Return a node's true index beside it, on a plate that keeps lines off."""
         canvas, artboard, theme = self.canvas, self.canvas.artboard, self.canvas.theme
         text = str(index)
-        size = min(max(self.layer.pitch * 0.7, artboard.floor), artboard.type_chip)
-        gap = self.radius + artboard.px(12)
-        x = self.layer.x + (-gap if before else gap)
+        zone = plate_of(canvas, self.layer, text, y, self.radius, before=before)
+        pad = artboard.px(_PAD)
         source = Drawn(0, text, "index", self.layer.sample.record.id, (index,))
         label: Label = canvas.label(
             text,
-            x,
+            zone.right - pad if before else zone.x + pad,
             y,
-            size,
+            _index_size(canvas, self.layer),
             theme.focus if lit else theme.muted,
             align=1.0 if before else 0.0,
             source=source,
         )
-        pad = artboard.px(4)
-        wide = len(text) * 0.6 * size
-        plate = canvas.rectangle(
-            (x - wide if before else x) - pad,
-            y - size * 0.45,
-            wide + 2 * pad,
-            size * 0.9,
-            radius=pad,
-            fill=theme.bg,
-        )
+        plate = canvas.rectangle(zone.x, zone.y, zone.width, zone.height, radius=pad, fill=theme.bg)
         return [plate, label]
 
     def _dots(self, y: float) -> list[VMobject]:
@@ -270,6 +294,22 @@ class Nodes(VGroup):
             )
             for place in (-1, 0, 1)
         ]
+
+
+def plate_of(
+    canvas: Canvas, layer: Layer, text: str, y: float, radius: float, *, before: bool
+) -> Zone:
+    """Return the plate of a node's index, ``before`` the node or after it."""
+    px, size = canvas.artboard.px, _index_size(canvas, layer)
+    gap, pad = radius + px(12), px(_PAD)
+    wide = len(text) * 0.6 * size
+    x = layer.x - gap - wide if before else layer.x + gap
+    return Zone(x - pad, y - size * 0.45, wide + 2 * pad, size * 0.9)
+
+
+def _index_size(canvas: Canvas, layer: Layer) -> float:
+    artboard = canvas.artboard
+    return min(max(layer.pitch * 0.7, artboard.floor), artboard.type_chip)
 
 
 def has_nodes(trace: Trace, chain: Chain) -> bool:
