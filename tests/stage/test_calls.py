@@ -118,6 +118,22 @@ share = (score(points) > 0.5).float().mean()
 
 # %% lonely
 sure = score(points[1])
+
+# %% twice
+class Large(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(40, 20)
+        self.last = nn.Linear(20, 3)
+
+    def forward(self, x):
+        x = F.relu(self.first(x))
+        return self.last(x)
+
+
+large = Large()
+before = large(images)
+best = large(images).argmax(1)
 """
 
 
@@ -221,6 +237,24 @@ def test_each_line_ends_with_its_layer_drawn_where_no_line_names_the_result(
     told = dict(_told(trace, "within", artboard))
     assert "(4, 1)" not in told["a = torch.relu(self.one(a))"]
     assert scene.warnings == []
+
+
+def test_a_chain_seen_before_is_told_line_by_line_where_no_line_names_the_result(
+    trace: Trace,
+) -> None:
+    scene = play_cell(trace, "twice")
+    lines = {each.number: each.text for each in trace.of_cell("twice").cells[0].statements}
+    first, last = (
+        {(each.source, each.text) for each in scene.drawn if each.cue == cue.number}
+        for cue in scene.cues[-3:-1]
+    )
+    assert [lines[cue.statement] for cue in scene.cues[-3:-1]] == [
+        "x = F.relu(self.first(x))",
+        "return self.last(x)",
+    ]
+    assert {("shape", "(4, 20)"), ("module", "first")} <= first
+    assert ("shape", "(4, 3)") not in first
+    assert {("shape", "(4, 20)"), ("shape", "(4, 3)"), ("module", "last")} <= last
 
 
 @pytest.mark.parametrize("artboard", ARTBOARDS)
