@@ -354,7 +354,8 @@ class Oracle:
     def _index(self, drawn: Drawn) -> bool:
         dim, place = drawn.index if len(drawn.index) == 2 else (-1, drawn.index[0])
         held = self.held.get(drawn.tensor if drawn.tensor is not None else -1)
-        return held is not None and drawn.text == str(place) and place < held.value.shape[dim]
+        told = {str(place), f"[{place}]"} if len(drawn.index) == 2 else {str(place)}
+        return held is not None and drawn.text in told and place < held.value.shape[dim]
 
     def _name(self, drawn: Drawn) -> bool:
         name = drawn.text.removesuffix("…")

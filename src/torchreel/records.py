@@ -615,7 +615,7 @@ class Drawn:
     name, shape, stride, offset in its memory, dtype, device or ``requires_grad``;
     an op's name (``step`` names it) or a line of code (``statement`` of the cue). Further: a place
     along a tensor's last dimension (``index`` holds it; along another one, the dimension, then the
-    place), a module's name or class (``module``), a
+    place; ``[0]`` where that is all that is drawn of it), a module's name or class (``module``), a
     series' name or its value at a lap (``index`` holds its position in ``Trace.series``, then the
     lap), the plain value of a name (``index`` holds the run's position), a clash's fact, class or
     matrix (``step``), a lap of a loop of so many (``index`` holds the statement, both), or a sign

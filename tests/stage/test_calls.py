@@ -308,7 +308,12 @@ def test_the_line_of_a_call_makes_one_cue_and_none_in_a_loop(trace: Trace) -> No
         (cell.name, each.number): each.text for cell in trace.cells for each in cell.statements
     }
     called = [lines[str(trace.runs[at].cell), trace.runs[at].statement] for at in calls]
-    assert called == ["logits = model(images)", "guess = small(points)", "code = folded(images)"]
+    assert called == [
+        "logits = model(images)",
+        "guess = small(points)",
+        "code = folded(images)",
+        "before = large(images)",
+    ]
     assert all(trace.runs[at] in shown_runs(trace) for at in calls)
     assert [line for line, _ in _told(trace, "looped")].count("y = half(images)") == 0
 
