@@ -148,7 +148,7 @@ class LessonScene(Scene):
         self.stage = Stage(self, self.trace, self.canvas)
         self.network = Network(self, self.trace, self.canvas)
         self.autograd = Autograd(
-            self, self.trace, self.canvas, self.stage.limit, self.network.covers
+            self, self.trace, self.canvas, self.stage.limit, self._is_of_a_network
         )
         self._devices = Devices(self.stage)
         errors = self._errors = Errors(self, self.trace, self.canvas)
@@ -174,6 +174,10 @@ class LessonScene(Scene):
         if self.canvas.artboard.code is not None:
             self._code = CodeBand(self.canvas, self.trace.cells[0])
             self.add(self._code)
+
+    def _is_of_a_network(self, step: Step) -> bool:
+        """Tell whether a step is told as what a module computes: in its network, or by its op."""
+        return self.network.covers(step) or self.network.word(step) is not None
 
     def get_run_time(self, animations: list[Animation]) -> float:
         """Return the run time in seconds, a whole number of frames.
