@@ -486,8 +486,11 @@ class LessonScene(Scene):
         """Let the tensors come that a line prints by their names, where no act has the stage."""
         records = printed_by_name(self.trace, run, self.stage.names)
         if self._acting is None and records:
-            self._look_at_memory(None)
-            self.stage.bring([self.stage.record(each) for each in records])
+            shown = [self.stage.record(each) for each in records]
+            tape = self.stage.tape
+            if tape is None or {each.storage for each in shown} != {tape.record.storage}:
+                self._look_at_memory(None)
+            self.stage.bring(shown)
 
     def _room_to_print(self, lines: list[str], lap: Drawn | None) -> Zone | None:
         """Return the zone for lines of text; the tape makes room where more of them have it
