@@ -10,7 +10,7 @@ from tests.stage.conftest import play_cell, write_cells
 from torchreel.records import Trace
 from torchreel.stage.colors import THEMES, Color, ink_on
 from torchreel.stage.director import LessonScene
-from torchreel.stage.focus import Focus
+from torchreel.stage.focus import Focus, slab_box
 from torchreel.stage.plates import TINTS, Solid, photo_of, telling_pixel
 from torchreel.stage.slab import SlabDrawing
 from torchreel.tracer import trace_script
@@ -286,10 +286,10 @@ def test_what_an_op_takes_of_a_picture_is_lit_where_it_is(traced: Trace) -> None
     rows, columns, channels = block.record.shape
     places = np.arange(block.record.numel).reshape(block.record.shape)
     (box,) = Focus(scene.canvas, block)._around(None, None)
-    (part,) = Focus(scene.canvas, block)._part_of_slab(places[3])
+    part = slab_box(block, places[3].ravel(), 0.0)
     assert part[2] == pytest.approx(box[2])
     assert part[1] - box[1] == pytest.approx(3 / rows * box[3])
-    (pixel,) = Focus(scene.canvas, block)._part_of_slab(places[0, columns - 1])
+    pixel = slab_box(block, places[0, columns - 1].ravel(), 0.0)
     assert pixel[0] + pixel[2] == pytest.approx(box[0] + box[2])
     assert channels == 3
 

@@ -331,6 +331,8 @@ class Pictures:
         return [self._bracket(photo, line) for line in lines]
 
     def _grow(self, mobjects: list[Mobject]) -> None:
+        if not mobjects:
+            return  # numbers that no cell has room for
         self._there += mobjects
         self.scene.play(
             *(
