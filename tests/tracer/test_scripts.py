@@ -154,7 +154,7 @@ def test_linear_regression_by_hand(traced: Tracing) -> None:
     epochs = loop(trace, "for epoch in range(120)")
     assert (epochs.laps, epochs.kept) == (120, (1, 2, 3, 10, 30, 100, 120))
     passes = [backward(trace, step) for step in steps(trace, "loss.backward()")]
-    assert len(passes) == 6
+    assert len(passes) == 7
     for each in passes:
         assert {trace.tensors[added.tensor].shape for added in each.accumulations} == {(1,)}
         assert each.nodes[0].name == "MeanBackward0"
