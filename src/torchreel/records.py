@@ -96,12 +96,14 @@ class Cell:
 
     def loops_around(self, statement: int) -> tuple[int, ...]:
         """Return the numbers of the loops that a statement runs in, the innermost first."""
+        return tuple(each.number for each in self.around(statement) if each.kind == "loop")
+
+    def around(self, statement: int) -> tuple[Statement, ...]:
+        """Return the statements in whose body a statement is, the innermost first."""
         known = {each.number: each for each in self.statements}
-        at, found = known[statement].parent if statement in known else None, []
-        while at is not None:
-            if known[at].kind == "loop":
-                found.append(at)
-            at = known[at].parent
+        at, found = known.get(statement), list[Statement]()
+        while at is not None and at.parent is not None:
+            found.append(at := known[at.parent])
         return tuple(found)
 
 
@@ -560,6 +562,13 @@ class Trace:
         lines are dropped, so an edit elsewhere in the script leaves the slice equal.
         """
         return _slice(self, name)
+
+    def outermost_call(self, step: Step) -> ModuleCall | None:
+        """Return the call of a module, in no other one, in which a step ran; None where in none."""
+        call = None if step.call is None else self.calls[step.call]
+        while call is not None and call.parent is not None:
+            call = self.calls[call.parent]
+        return call
 
     def tensor(self, id: int) -> TensorRecord:
         """Return the tensor record with this id."""

@@ -49,11 +49,7 @@ def _in_class(cells: dict[str, Cell], run: Run) -> bool:
     return any(each.kind == "definition" and each.text.startswith("class ") for each in around)
 
 
-def _around(cells: dict[str, Cell], run: Run) -> list[Statement]:
+def _around(cells: dict[str, Cell], run: Run) -> tuple[Statement, ...]:
     """Return the statements around the one that a run is of, the innermost first."""
     cell = cells.get(run.cell or "")
-    known = {each.number: each for each in cell.statements} if cell else {}
-    found, at = list[Statement](), known.get(run.statement)
-    while at is not None and at.parent is not None:
-        found.append(at := known[at.parent])
-    return found
+    return cell.around(run.statement) if cell else ()

@@ -88,7 +88,7 @@ class _Teller:
         if not self.run.steps and (call := self._returned()) is not None:
             yield self._called(call)
         for step in (self.trace.steps[number] for number in self.run.steps):
-            call = self._outermost(step)
+            call = self.trace.outermost_call(step)
             if call is not None and not step.clash:
                 if call.number not in told:
                     told.add(call.number)
@@ -150,13 +150,6 @@ class _Teller:
         """Return the call of a module whose result the run names, where it does nothing else."""
         calls, runs = returned_calls(self.trace), self.trace.runs
         return next((call for place, call in calls.items() if runs[place] is self.run), None)
-
-    def _outermost(self, step: Step) -> ModuleCall | None:
-        """Return the call of a module, in no other one, in which a step ran."""
-        call = None if step.call is None else self.trace.calls[step.call]
-        while call is not None and call.parent is not None:
-            call = self.trace.calls[call.parent]
-        return call
 
     def _called(self, call: ModuleCall) -> str:
         module = self.trace.modules[call.module]

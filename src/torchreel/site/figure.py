@@ -97,13 +97,7 @@ class Figure:
         return [cue.number for cue in self.files.clip.cues if cue.statement == statement]
 
     def _looped(self, number: int) -> bool:
-        statements = {statement.number: statement for statement in self.cell.statements}
-        found = statements.get(number)
-        while found and found.parent is not None:
-            found = statements[found.parent]
-            if found.kind == "loop":
-                return True
-        return False
+        return bool(self.cell.loops_around(number))
 
     def _video(self, *, loops: bool = False) -> str:
         clip = self.files.clip

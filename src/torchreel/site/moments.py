@@ -114,13 +114,7 @@ class State:
         """Return the numbers of the statements in whose body a run's statement is."""
         if run.cell is None:
             return []
-        parents = {each.number: each.parent for each in self.trace.cell(run.cell).statements}
-        around: list[int] = []
-        parent = parents.get(run.statement)
-        while parent is not None:
-            around.append(parent)
-            parent = parents.get(parent)
-        return around
+        return [each.number for each in self.trace.cell(run.cell).around(run.statement)]
 
     def _root(self, module: ModuleRecord) -> ModuleRecord:
         return self._around(module)[-1]

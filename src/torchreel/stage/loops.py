@@ -39,7 +39,7 @@ class Loops:
         self._busy: set[int] = {*busy}
         for run in trace.runs:
             loop = self._loop(run)
-            self._lap_of[id(run)] = next((lap for each, lap in run.laps if each == loop), run.lap)
+            self._lap_of[id(run)] = (0 if loop is None else run.lap_of(loop)) or run.lap
             if run.statement in turns:
                 turns[run.statement] += 1
                 self._lap_of[id(run)] = turns[run.statement]

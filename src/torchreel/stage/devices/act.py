@@ -14,7 +14,7 @@ from torchreel.stage.devices.crossing import cross
 from torchreel.stage.devices.fleet import Fleet, is_move, moves_module
 from torchreel.stage.devices.flow import Flow
 from torchreel.stage.devices.ledger import Ledger
-from torchreel.stage.devices.passages import Passage, passages, root_call
+from torchreel.stage.devices.passages import Passage, passages
 from torchreel.stage.devices.places import Places, place_of, rows_of, standing
 from torchreel.stage.devices.telling import Telling
 from torchreel.stage.motion import BEAT, QUICK
@@ -68,7 +68,7 @@ class Devices:
         if self._passages[step.number] is not self._passage:
             self.leave()
             self._set_up(step)
-        root = root_call(self.trace, step)
+        root = self.trace.outermost_call(step)
         if step.clash is not None:
             self._clash(step)
         elif root is not None:
@@ -155,7 +155,7 @@ class Devices:
 
     def _models(self, steps: tuple[Step, ...]) -> list[int]:
         """Return the models that steps build, move or call."""
-        used = [self._fleet.used(each, root_call(self.trace, each)) for each in steps]
+        used = [self._fleet.used(each, self.trace.outermost_call(each)) for each in steps]
         return list(dict.fromkeys(each for each in used if each is not None))
 
     def _is_made(self, tensor: int, step: Step) -> bool:
@@ -338,7 +338,7 @@ class Devices:
 
     def _call(self, step: Step) -> None:
         """Show that a call went through, on the board where its result is."""
-        root = root_call(self.trace, step)
+        root = self.trace.outermost_call(step)
         assert root is not None
         self._clear_error()
         device = self.trace.tensor(root.results[0]).device
@@ -353,7 +353,7 @@ class Devices:
     def _show_flow(self, step: Step, device: str) -> None:
         """Let arrows lead from what went into a model to what came out, and tick it."""
         self._clear_flow()
-        root = root_call(self.trace, step)
+        root = self.trace.outermost_call(step)
         number = self._fleet.used(step, root)
         if root is None or number is None:
             return

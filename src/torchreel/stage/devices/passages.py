@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from torchreel.records import ModuleCall, Step, Trace
+from torchreel.records import Step, Trace
 from torchreel.stage.devices.fleet import Fleet
 
 _BOARDS = 2
@@ -48,14 +48,6 @@ def passages(trace: Trace, fleet: Fleet) -> list[Passage]:
     return found
 
 
-def root_call(trace: Trace, step: Step) -> ModuleCall | None:
-    """Return the outermost call of a module in which a step ran."""
-    call = None if step.call is None else trace.calls[step.call]
-    while call is not None and call.parent is not None:
-        call = trace.calls[call.parent]
-    return call
-
-
 def tensors_of(step: Step) -> list[int]:
     """Return the records of what a step was given and what it made."""
     return [*(each.tensor for each in step.operands if each.tensor is not None), *step.results]
@@ -86,7 +78,7 @@ def _concerns_two(trace: Trace, step: Step) -> bool:
 def _calls_over_there(trace: Trace, fleet: Fleet, line: Sequence[Step]) -> bool:
     """Tell whether all that a line does is to call models that are not on the CPU."""
     for step in line:
-        root = root_call(trace, step)
+        root = trace.outermost_call(step)
         if root is None or step.clash is not None or not fleet.knows(fleet.root_of(root.module)):
             return False
         if any(trace.tensor(each).device == "cpu" for each in tensors_of(step)):

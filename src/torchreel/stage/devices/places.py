@@ -8,7 +8,7 @@ from torchreel.records import Step, Trace
 from torchreel.stage.artboard import Zone
 from torchreel.stage.canvas import Canvas
 from torchreel.stage.devices.fleet import Fleet, is_move
-from torchreel.stage.devices.passages import Passage, root_call
+from torchreel.stage.devices.passages import Passage
 from torchreel.stage.nets.thing import ModelThing, Thing
 
 _TENSOR, _MODEL, _RESULT = (0.15, 0.3), (0.595, 0.37), (0.95, 0.1)
@@ -94,7 +94,7 @@ def rows_of(trace: Trace, fleet: Fleet, passage: Passage) -> dict[int, int]:
 def standing(trace: Trace, fleet: Fleet, step: Step) -> list[int]:
     """Return the tensors that a step finds on the boards: what is moved, what a model is called
     with, what clashes; a model's parameters are in the model."""
-    root = root_call(trace, step)
+    root = trace.outermost_call(step)
     if root is not None:
         found = [each.tensor for each in root.operands]
     elif step.clash is not None:

@@ -11,7 +11,6 @@ from torchreel.spelling import spell
 from torchreel.stage.chips import shape_text
 from torchreel.stage.devices.clash import error_chip
 from torchreel.stage.devices.fleet import Fleet
-from torchreel.stage.devices.passages import root_call
 from torchreel.stage.stage import Stage
 from torchreel.stage.training.chips import chip_row, row_width
 
@@ -64,7 +63,7 @@ class Telling:
     def call(self, step: Step) -> VGroup | None:
         """Return where what went into a model is, and where what came out; None where that has no
         name."""
-        root = root_call(self.trace, step)
+        root = self.trace.outermost_call(step)
         if root is None or not root.results or self.name(root.results[0]) is None:
             return None
         used = [each.tensor for each in root.operands if each.tensor is not None]
@@ -94,5 +93,5 @@ class Telling:
         is one of its parameters."""
         if self.name(tensor) is not None:
             return self.called(tensor)
-        model = self.fleet.used(step, root_call(self.trace, step))
+        model = self.fleet.used(step, self.trace.outermost_call(step))
         return self.model(model) if model is not None and self.fleet.owns(tensor) else None

@@ -65,6 +65,9 @@ class Autograd:
         for each in reversed(self._passes):
             steps = [node.step for node in each.nodes if node.step is not None]
             self._owner |= dict.fromkeys((*steps, each.step), each)
+        self._apart = {
+            each.step for each in self._passes if any(map(elsewhere, self._forward(each)))
+        }
         self._trees: dict[int, GraphTree | None] = {}
         self._recorded: set[int] = set()
         self.tree: GraphTree | None = None
@@ -73,6 +76,11 @@ class Autograd:
         self._nothing: list[int] = []
         self._pace = 1.0
 
+    @property
+    def _there(self) -> GraphTree | GradientSums | None:
+        """What is on stage: the graph, or the sums after it."""
+        return self.tree if self.tree is not None else self.sums
+
     def covers(self, step: Step) -> bool:
         """Tell whether this is a step of the act."""
         if self._elsewhere(step):
@@ -80,7 +88,7 @@ class Autograd:
         if step.number in self._owner:
             return self._tree(self._owner[step.number]) is not None
         if self._reads(step) is not None or self._emptied(step):
-            return self.tree is not None or self.sums is not None
+            return self._there is not None
         if self._fails(step) or self._is_beside(step):
             return True
         return self._comes_in(step) is not None
@@ -108,15 +116,15 @@ class Autograd:
         """Tell whether a step only reads a ``.grad`` for the next step of its line, which shows
         it."""
         last = self.trace.runs[step.run].steps[-1]
-        there = self.tree is not None or self.sums is not None
-        return self._reads(step) is not None and not there and step.number != last
+        unseen = self._there is None
+        return self._reads(step) is not None and unseen and step.number != last
 
     def only_says(self, step: Step) -> bool:
         """Tell whether a step lets a ``.grad`` that is not on stage hold nothing: for that there is
         no picture."""
-        there = self.tree is not None or self.sums is not None
         emptied = self._emptied(step)
-        return bool(emptied) and not there and all(now is None for now in emptied.values())
+        unseen = self._there is None
+        return bool(emptied) and unseen and all(now is None for now in emptied.values())
 
     def note(self, step: Step) -> None:
         """Note what a step leaves of a ``.grad`` that is not on stage: what is written in place is
@@ -135,9 +143,8 @@ class Autograd:
 
     def printed(self, run: Run) -> None:
         """Point at a ``.grad`` that holds nothing, where a line prints just that."""
-        there = self.tree if self.tree is not None else self.sums
-        if there is not None and self._prints_nothing(run):
-            self._scene.play(there.point(*self._nothing))
+        if self._there is not None and self._prints_nothing(run):
+            self._scene.play(self._there.point(*self._nothing))
 
     def leave(self, run_time: float = QUICK) -> None:
         """Take the graph, or the sums, off the stage."""
@@ -194,22 +201,15 @@ class Autograd:
         picture of its own."""
         if not self.trace.optimizers:
             return True
-        step = self.trace.steps[backward.step]
-        run = self.trace.runs[step.run]
-        statements = {each.number: each for each in self.trace.cells[0].statements}
-        parent = statements[run.statement].parent if run.statement in statements else None
-        while parent is not None:
-            if statements[parent].kind == "loop":
-                return False
-            parent = statements[parent].parent
-        return True
+        run = self.trace.runs[self.trace.steps[backward.step].run]
+        return not self.trace.cells[0].loops_around(run.statement)
 
     def _comes_in(self, step: Step) -> Backward | None:
         """Return the next pass in whose graph a new tensor is a leaf or data, if there is one."""
         if any(each.tensor is not None for each in step.operands) or not step.results:
             return None
         for each in self._passes:
-            if any(self._elsewhere(own) for own in self._forward(each)):
+            if each.step in self._apart:
                 continue  # what goes into a network is a box until the graph comes
             tree = self._tree(each) if each.step > step.number else None
             if tree is not None and tree.nodes_of(step.results[0]):
@@ -378,15 +378,13 @@ class Autograd:
 
     def _read(self, step: Step) -> None:
         tensor = self._reads(step)
-        there = self.tree if self.tree is not None else self.sums
-        if tensor is not None and there is not None:
-            self._scene.play(there.point(tensor))
+        if tensor is not None and self._there is not None:
+            self._scene.play(self._there.point(tensor))
 
     def _empty(self, step: Step) -> None:
         emptied = self._emptied(step)
-        there = self.tree if self.tree is not None else self.sums
-        if there is not None:
-            self._scene.play(there.empty(emptied, step))
+        if self._there is not None:
+            self._scene.play(self._there.empty(emptied, step))
         for tensor, now in emptied.items():
             self._leave_in(tensor, now)
 

@@ -70,14 +70,14 @@ class Network:
         where it is (`model.to(device)` on that device)."""
         if self._built(step) is not None or self._left(step) is not None:
             return True
-        root = self._root(step)
+        root = self.trace.outermost_call(step)
         return root is not None and self._chain(root) is not None
 
     def sentence(self, step: Step) -> Sentence | None:
         """Return what the strip says: what went into the link, its name, what came out."""
         if self._built(step) is not None or self._left(step) is not None:
             return None  # the stage names the layers and says how large they are
-        root = self._root(step)
+        root = self.trace.outermost_call(step)
         chain = self._chain(root) if root is not None else None
         if root is None or chain is None:
             return None
@@ -109,7 +109,7 @@ class Network:
     def word(self, step: Step) -> Drawn | None:
         """Return the name of the module whose call a step is alone, where its op tells it; None of
         any other step."""
-        root = self._root(step)
+        root = self.trace.outermost_call(step)
         if root is None or not self._is_told_by_its_op(root):
             return None
         module = self.trace.modules[root.module]
@@ -125,7 +125,7 @@ class Network:
         if left is not None:
             self._stay(left, self._matrices(step))
             return
-        root = self._root(step)
+        root = self.trace.outermost_call(step)
         assert root is not None
         chain = self._chain(root)
         assert chain is not None
@@ -235,16 +235,6 @@ class Network:
             self._show(self._model(root, matrices))
 
     # Which calls are drawn.
-
-    def _root(self, step: Step) -> ModuleCall | None:
-        """Return the outermost call in which a step ran."""
-        number = step.call
-        if number is None:
-            return None
-        call = self.trace.calls[number]
-        while call.parent is not None:
-            call = self.trace.calls[call.parent]
-        return call
 
     def _chain(self, root: ModuleCall) -> Chain | None:
         """Return the chain of a call; None where no module with parameters is in it."""

@@ -224,7 +224,8 @@ def shown_runs(trace: Trace, training: Training, runs: list[Run]) -> list[Run]:
     laps, around = laps_of(trace, training.statement), loops_around(trace, training.statement)
     body = [at for at, run in enumerate(runs) if id(run) in laps]
     late = [at for at in body if laps[id(runs[at])] > SLOW_LAPS]
-    headers = {training.statement, *around, *_blocks_around(trace, training.statement)}
+    blocks = (each.number for each in trace.cells[0].around(training.statement))
+    headers = {training.statement, *around, *blocks}
     hidden = {*late, *(at for at, run in enumerate(runs) if run.statement in headers)}
     shown = [(at, run) for at, run in enumerate(runs) if at not in hidden]
     if training.laps > SLOW_LAPS:
@@ -251,16 +252,6 @@ def printed_by(trace: Trace, training: Training, lap: int) -> Run | None:
         own = id(run) in laps or any(run.lap_of(loop) for loop in around)
         if SLOW_LAPS < now <= lap and own and lines_of(run):
             found = run
-    return found
-
-
-def _blocks_around(trace: Trace, number: int) -> set[int]:
-    """Return the statements in whose body a statement is: they have no cue of their own."""
-    parents = {each.number: each.parent for each in trace.cells[0].statements}
-    found, at = set(), parents[number]
-    while at is not None:
-        found.add(at)
-        at = parents[at]
     return found
 
 
